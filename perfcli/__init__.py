@@ -1,0 +1,29 @@
+"""Profile and load-test machine-learning inference services.
+
+`performance_monitor`, `instrument` and `profiled` are loaded on first use, so that `import perfcli` imports nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "instrument", "performance_monitor", "profiled"]
+
+if TYPE_CHECKING:
+    from perfcli.api.instrument import instrument
+    from perfcli.monitor import performance_monitor, profiled
+
+_HOMES = {
+    "performance_monitor": "perfcli.monitor",
+    "profiled": "perfcli.monitor",
+    "instrument": "perfcli.api.instrument",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'perfcli' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

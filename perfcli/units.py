@@ -1,0 +1,118 @@
+"""Durations, sizes, rates and ratios to and from text; the only place that knows "ms" and "MiB"."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from perfcli.errors import UsageError
+
+_DURATION_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SIZE_BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 1e3, "MB": 1e6, "GB": 1e9}
+_NUMBER_AND_UNIT = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([A-Za-zµ%]*)")
+
+
+def parse_duration(text: str) -> float:
+    """Read a duration in seconds: `500ms`, `10s`, `2m`, `1h`; a bare number is seconds.
+
+    Raises:
+        UsageError: Not a number with a known unit of time, or negative.
+    """
+    number, unit = _split(text, "duration", "500ms, 10s, 2m")
+    return number * _unit(unit or "s", _DURATION_S, text, "duration")
+
+
+def parse_size(text: str) -> int:
+    """Read a size in bytes: `512KiB`, `1.5MiB`; a bare number is bytes.
+
+    Raises:
+        UsageError: Not a number with a known unit of size, or negative.
+    """
+    number, unit = _split(text, "size", "512KiB, 1.5MiB")
+    return round(number * _unit(unit or "B", _SIZE_BYTES, text, "size"))
+
+
+def parse_ratio(text: str) -> float:
+    """Read a ratio: `1%` and `0.01` are the same.
+
+    Raises:
+        UsageError: Neither a number nor a percentage, or negative.
+    """
+    number, unit = _split(text, "ratio", "1%, 0.01")
+    return number * _unit(unit, {"%": 0.01, "": 1.0}, text, "ratio")
+
+
+def format_duration(seconds: float) -> str:
+    """Write a duration with three significant digits: `412 us`, `5.68 ms`, `1.05 s`."""
+    size = abs(seconds)
+    if size >= 99.95:
+        minutes, rest = divmod(round(seconds), 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours} h {minutes:02d} m" if hours else f"{minutes} m {rest:02d} s"
+    # 0.0009996 rounds to 1000 us in its own unit: the next unit takes over where rounding does.
+    for scale, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "us")):
+        if size >= 0.9995 * scale:
+            return f"{_three_digits(seconds / scale)} {unit}"
+    return f"{_three_digits(seconds * 1e9)} ns" if size else "0 s"
+
+
+def format_size(size_bytes: float) -> str:
+    """Write a size with three significant digits: `12.0 KiB`, `263 MiB`."""
+    for scale, unit in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if abs(size_bytes) >= 0.9995 * scale:
+            return f"{_three_digits(size_bytes / scale)} {unit}"
+    return f"{size_bytes:.0f} B"
+
+
+def format_ratio(ratio: float) -> str:
+    """Write a ratio as a percentage: `0.125` -> `12.5 %`."""
+    return f"{ratio * 100:.1f} %"
+
+
+def format_rate(per_second: float) -> str:
+    """Write a rate: `1234/s`, `5.68/s`."""
+    return f"{_three_digits(per_second)}/s"
+
+
+def to_milliseconds(seconds: float) -> float:
+    """Convert for the JSON keys that end in `_ms`, to the nanosecond."""
+    return round(seconds * 1e3, 6)
+
+
+def from_milliseconds(milliseconds: float) -> float:
+    """Convert back from a JSON key that ends in `_ms`."""
+    return milliseconds / 1e3
+
+
+def to_mebibytes(size_bytes: float) -> float:
+    """Convert for the JSON keys that end in `_mb`: MiB, as the original system counts them."""
+    return round(size_bytes / 2**20, 4)
+
+
+def from_mebibytes(mebibytes: float) -> int:
+    """Convert back from a JSON key that ends in `_mb`."""
+    return round(mebibytes * 2**20)
+
+
+def _three_digits(value: float) -> str:
+    if value == 0:
+        return "0"
+    # Rounded first: 9.996 has two decimals by its own size and one by the size it is printed with.
+    rounded = float(f"{value:.3g}")
+    decimals = max(0, 2 - math.floor(math.log10(abs(rounded))))
+    return f"{rounded:.{decimals}f}" if abs(rounded) < 1000 else f"{value:.0f}"
+
+
+def _split(text: str, kind: str, examples: str) -> tuple[float, str]:
+    match = _NUMBER_AND_UNIT.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"'{text}' is not a {kind}.", f"Write it like {examples}.")
+    return float(match[1]), match[2]
+
+
+def _unit(unit: str, known: dict[str, float], text: str, kind: str) -> float:
+    try:
+        return known[unit]
+    except KeyError:
+        names = ", ".join(name for name in known if name)
+        raise UsageError(f"'{text}' is not a {kind}: unknown unit '{unit}'.", f"Known units: {names}.") from None
