@@ -12,11 +12,11 @@ __all__ = ["__version__", "instrument", "performance_monitor", "profiled"]
 
 if TYPE_CHECKING:
     from perfcli.api.instrument import instrument
-    from perfcli.monitor import performance_monitor, profiled
+    from perfcli.logs.library import performance_monitor, profiled
 
 _HOMES = {
-    "performance_monitor": "perfcli.monitor",
-    "profiled": "perfcli.monitor",
+    "performance_monitor": "perfcli.logs.library",
+    "profiled": "perfcli.logs.library",
     "instrument": "perfcli.api.instrument",
 }
 
