@@ -21,4 +21,6 @@ def bundled_path(name: str) -> Path:
         candidate = root / name
         if candidate.exists():
             return candidate
-    raise PerfcliError(f"This installation of perfcli lacks {name}.", "Install it again: pip install --force-reinstall perfcli")
+    raise PerfcliError(
+        f"This installation of perfcli lacks {name}.", "Install it again: pip install --force-reinstall perfcli"
+    )

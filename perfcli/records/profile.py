@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from perfcli.records.environment import Environment
-from perfcli.records.metrics import PerformanceMetrics
+from perfcli.records.metrics import PerformanceMetrics, TopFunction
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,7 @@ class FunctionTime:
         profiled_self_s: `self_s` as cProfile saw it.
         profiled_cumulative_s: `cumulative_s` as cProfile saw it.
         share: `self_s` over the sum of it over all functions.
+        called_by: The function that spends most time in calling this one; empty for the outermost.
     """
 
     function: str
@@ -149,6 +150,13 @@ class FunctionTime:
     profiled_self_s: float
     profiled_cumulative_s: float
     share: float
+    called_by: str = ""
+
+    def as_top_function(self) -> TopFunction:
+        """Return the function in the shape of the logs, calls rounded to whole ones."""
+        return TopFunction(
+            self.function, self.file, self.line, self.cumulative_s, self.self_s, max(1, round(self.calls))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,3 +249,24 @@ class ProfileResult:
     server: ServerView | None
     warnings: tuple[Advice, ...]
     partial: bool
+
+    def performance_metrics(self) -> PerformanceMetrics | None:
+        """Return the run in the shape of one log record: medians, and the five most expensive functions.
+
+        A remote API that tells its own metrics is believed about the prediction; the latency stays the client's.
+        None when nothing was measured.
+        """
+        if self.latency is None or self.cpu is None or self.memory is None:
+            return None
+        server = None if self.server is None else self.server.metrics
+        if server is not None:
+            return replace(server, latency_s=max(self.latency.median_s, server.inference_time_s))
+        return PerformanceMetrics(
+            inference_time_s=self.latency.median_s,
+            cpu_time_s=self.cpu.thread_s,
+            memory_bytes=self.memory.rss_bytes,
+            memory_delta_bytes=self.memory.delta_bytes,
+            function_calls=self.function_calls,
+            latency_s=self.latency.median_s,
+            top_functions=tuple(function.as_top_function() for function in self.functions[:5]),
+        )
