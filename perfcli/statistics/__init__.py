@@ -1,1 +1,32 @@
+"""Pure functions on numbers: percentiles, intervals, outliers, stability.
 
+They refuse empty input with ValueError, name the definition they use, and need nothing but the standard library at
+import.
+"""
+
+from __future__ import annotations
+
+from perfcli.statistics.bootstrap import (
+    mean_difference_interval,
+    median_difference_interval,
+    percentile_ratio_interval,
+)
+from perfcli.statistics.intervals import median_interval
+from perfcli.statistics.outliers import modified_z_scores, outliers
+from perfcli.statistics.percentiles import median, percentile, percentile_or_none, samples_needed
+from perfcli.statistics.stability import is_stable, is_steady
+
+__all__ = [
+    "is_stable",
+    "is_steady",
+    "mean_difference_interval",
+    "median",
+    "median_difference_interval",
+    "median_interval",
+    "modified_z_scores",
+    "outliers",
+    "percentile",
+    "percentile_or_none",
+    "percentile_ratio_interval",
+    "samples_needed",
+]
