@@ -1,0 +1,300 @@
+"""What the engine child tells its parent: messages, one JSON line each.
+
+The child is started as `python -m perfcli.loadtest.engine FD`. It reads a `Plan` as JSON from stdin until end of file
+and writes messages to the inherited file descriptor FD. SIGINT and SIGTERM ask it to stop and drain, a second one of
+either aborts. It exits with 0 after `End` and with `exit_code` after `Crash`; without either, its stderr tells. A
+parent that wants to hear Ctrl-C alone starts it in a session of its own. Standard library only: both sides import this.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, cast
+
+LATE_NS = 1_000_000
+"""An arrival sent more than this after its intended start counts as late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """A histogram of durations, sparse; adding counts bucket by bucket merges two of them exactly.
+
+    Attributes:
+        counts: Number of values by bucket, see `perfcli.loadtest.buckets`.
+        sum_ns: Exact sum of the values.
+        max_ns: Exact largest value; 0 when there is none.
+    """
+
+    counts: Mapping[int, int]
+    sum_ns: int
+    max_ns: int
+
+    @property
+    def total(self) -> int:
+        """Number of values."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The requests of one endpoint that ended in one second, either all successful or all failed.
+
+    Attributes:
+        count: How many.
+        response: Latency from the intended start to the last byte; of an incomplete request its age.
+        service: Latency from the actual send; in the closed loop None, because it is the same.
+        received_bytes: Length of the answers' bodies.
+    """
+
+    count: int
+    response: Latencies
+    service: Latencies | None
+    received_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Failed requests of one kind at one endpoint in one second.
+
+    Attributes:
+        kind: One of the classes in `perfcli.loadtest.engine.faults`.
+        count: How many.
+        example: What one of them said.
+    """
+
+    kind: str
+    count: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One endpoint in one second.
+
+    Attributes:
+        method: HTTP method, or what a scenario fires as `request_type`.
+        name: Path, or the name the scenario gave.
+        succeeded: Requests that passed every check.
+        failed: The others.
+        failures: The failed ones by kind.
+    """
+
+    method: str
+    name: str
+    succeeded: Outcome
+    failed: Outcome
+    failures: Sequence[Failures]
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Sent when the load starts.
+
+    Attributes:
+        pid: Process id of the engine, of the master when there are workers.
+        worker_pids: Process ids of the workers on this machine.
+        processes: Processes that make requests, on all machines.
+        user_classes: Names of the scenario's classes.
+        started_at_s: Moment of the start, seconds since the epoch.
+        locust_version: Version of Locust.
+    """
+
+    pid: int
+    worker_pids: Sequence[int]
+    processes: int
+    user_classes: Sequence[str]
+    started_at_s: float
+    locust_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """What happened in one second, over all processes; the last one may be shorter.
+
+    Attributes:
+        index: 0 is the first second after the start.
+        elapsed_s: Its length.
+        users: Users alive at its end.
+        in_flight: Requests without an answer at its end.
+        scheduled: Arrivals whose intended start fell into it; in the closed loop equal to `sent`.
+        sent: Requests started, also the ones whose connection then failed.
+        late: Of these, started more than LATE_NS after their intended start.
+        dropped: Arrivals never sent.
+        resent: Requests sent once more, because the server had closed an idle connection without a byte of answer;
+            its own count may be higher than ours by as many.
+        lag: Actual minus intended start of every request sent; empty in the closed loop.
+        cpu_ratio: CPU time over elapsed time of the busiest engine process; 1 is a whole core.
+        rss_bytes: Resident memory of all engine processes.
+        endpoints: In no particular order; one without ended requests is left out.
+    """
+
+    index: int
+    elapsed_s: float
+    users: int
+    in_flight: int
+    scheduled: int
+    sent: int
+    late: int
+    dropped: int
+    resent: int
+    lag: Latencies
+    cpu_ratio: float
+    rss_bytes: int
+    endpoints: Sequence[Endpoint]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLost:
+    """A worker died or fell silent; the run goes on without it.
+
+    Attributes:
+        worker: Its name.
+        at_s: Seconds after the start.
+    """
+
+    worker: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioError:
+    """An exception that left a task or a listener of the scenario.
+
+    Attributes:
+        message: Type and text.
+        count: How often.
+        traceback: Of the first one.
+    """
+
+    message: str
+    count: int
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The run is over and every second was sent.
+
+    Attributes:
+        reason: `duration`, `requests`, `scenario` (it ended by itself), `interrupted`, `terminated` or `aborted`.
+        elapsed_s: From the start until no more requests were started.
+        drained_s: From then until the last answer.
+        scheduled: Arrivals; always `sent + dropped`.
+        sent: Requests started; always the ended ones, incomplete ones included.
+        late: Requests started late.
+        dropped: Arrivals never sent.
+        incomplete: Requests given up without an answer.
+        scenario_errors: What the scenario's code raised.
+    """
+
+    reason: str
+    elapsed_s: float
+    drained_s: float
+    scheduled: int
+    sent: int
+    late: int
+    dropped: int
+    incomplete: int
+    scenario_errors: Sequence[ScenarioError]
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """The engine cannot go on; its last words.
+
+    Attributes:
+        message: One line for the user.
+        hint: What to do next; may be empty.
+        exit_code: One of `perfcli.errors.ExitCode`.
+        traceback: For a bug report; empty when the message says it all.
+    """
+
+    message: str
+    hint: str
+    exit_code: int
+    traceback: str
+
+
+Message = Hello | Second | WorkerLost | End | Crash
+_MESSAGES: Mapping[str, type[Message]] = {
+    "hello": Hello,
+    "second": Second,
+    "worker_lost": WorkerLost,
+    "end": End,
+    "crash": Crash,
+}
+_NAMES = {message: name for name, message in _MESSAGES.items()}
+
+
+def to_line(message: Message) -> bytes:
+    """Write a message as one line."""
+    return (
+        json.dumps(
+            {"type": _NAMES[type(message)], **cast("dict[str, object]", plain(message))}, separators=(",", ":")
+        ).encode()
+        + b"\n"
+    )
+
+
+def from_line(line: bytes | str) -> Message:
+    """Read a message back.
+
+    Raises:
+        ValueError: The line is no message, for example because the child died while it wrote.
+    """
+    try:
+        document = json.loads(line)
+        name = document.pop("type")
+        if name == "second":
+            return _second(document)
+        if name == "end":
+            document["scenario_errors"] = tuple(ScenarioError(**error) for error in document["scenario_errors"])
+        return _MESSAGES[name](**_frozen(document))
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        raise ValueError(f"not a message of the engine: {line!r:.200}") from error
+
+
+def plain(value: object) -> object:
+    """Turn dataclasses into dicts and sequences into lists, all the way down; a mapping is taken as it is."""
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def _frozen(document: dict[str, object]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
+
+
+def _second(document: dict[str, Any]) -> Second:
+    document["lag"] = _latencies(document["lag"])
+    document["endpoints"] = tuple(_endpoint(endpoint) for endpoint in document["endpoints"])
+    return Second(**document)
+
+
+def _endpoint(document: dict[str, Any]) -> Endpoint:
+    return Endpoint(
+        method=document["method"],
+        name=document["name"],
+        succeeded=_outcome(document["succeeded"]),
+        failed=_outcome(document["failed"]),
+        failures=tuple(Failures(**failures) for failures in document["failures"]),
+    )
+
+
+def _outcome(document: dict[str, Any]) -> Outcome:
+    service = document["service"]
+    return Outcome(
+        count=document["count"],
+        response=_latencies(document["response"]),
+        service=None if service is None else _latencies(service),
+        received_bytes=document["received_bytes"],
+    )
+
+
+def _latencies(document: dict[str, Any]) -> Latencies:
+    counts = {int(bucket): count for bucket, count in document["counts"].items()}
+    return Latencies(counts, document["sum_ns"], document["max_ns"])
