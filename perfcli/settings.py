@@ -1,0 +1,182 @@
+"""What a service is configured with: the environment over `.env`, validated once, errors by the variable's name."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from perfcli.errors import SettingsError, UsageError
+from perfcli.units import parse_ratio, parse_size
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+LoggingHandler = Literal["stdout", "redis", "elasticsearch"]
+
+# A name this close to one of ours is a misspelling of it; API_HOST and API_PORT are 0.75 apart.
+_MISSPELLED = 0.93
+
+
+def load_settings(overrides: Mapping[str, object] | None = None, env_file: Path | None = None) -> Settings:
+    """Read the settings of this process.
+
+    Args:
+        overrides: Fields that win over the environment, such as options of a command; None means "not given".
+        env_file: File read under the environment; `.env` in the working directory by default. It need not exist.
+
+    Raises:
+        SettingsError: A variable has a value it cannot have, or a line of the file misspells the name of a variable.
+    """
+    env_file = env_file or Path(".env")
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    _refuse_misspelled_names(env_file)
+    try:
+        return Settings(_env_file=env_file, **given)  # type: ignore[call-arg, arg-type]  # checked by pydantic
+    except ValidationError as error:
+        raise _explain(error.errors()[0]) from None
+
+
+def _by(parse: Callable[[str], float]) -> BeforeValidator:
+    """Read text with units; a number given in code is taken as it is."""
+
+    def read(value: object) -> object:
+        try:
+            return parse(value) if isinstance(value, str) else value
+        except UsageError as error:
+            # pydantic reports ValueError under the name of the field.
+            raise ValueError(f"{error.message} {error.hint}") from None
+
+    return BeforeValidator(read)
+
+
+def _split_list(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(dict.fromkeys(part for part in (item.strip() for item in value.split(",")) if part))
+
+
+def _state_dir() -> Path:
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "perfcli"
+
+
+_Ratio = Annotated[float, _by(parse_ratio)]
+_SizeBytes = Annotated[int, _by(parse_size)]
+_Upper = BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)
+_List = BeforeValidator(_split_list)
+
+
+class Settings(BaseSettings):
+    """Everything a service can be told from outside; a variable is the name of its field in capitals.
+
+    Attributes:
+        enable_performance_monitoring: Measure predictions; off, the monitor is a shared no-op.
+        performance_sample_rate: Share of predictions that are profiled deeply; the others have the light metrics.
+        performance_overhead_budget: Part of the serving time that deep profiling may cost; None: no limit.
+        log_level: Lowest level that is delivered.
+        logging_handler: Sinks of the log.
+        redis_url: Address with user and password; None: made of host, port and database.
+        redis_host: Host of Redis.
+        redis_port: Port of Redis.
+        redis_db: Number of the database.
+        redis_logs_key: Key of the list, newest record first.
+        redis_logs_max_size: Records the list is trimmed to.
+        elasticsearch_url: Address, with user and password where the server asks for them.
+        elasticsearch_index: Prefix of the daily indices.
+        log_payloads: Write the inputs of predictions into the log.
+        log_redact: Names of fields whose values are masked in logged inputs.
+        log_queue_size: Records that wait in memory for the sinks; more are dropped and counted.
+        log_spool_dir: Folder in which records wait while a store is down.
+        log_spool_max_bytes: Bytes the spool may hold per store.
+        model_path: Import path or file of the model that is served; None: the embedded one.
+        model_trust: Load a model file although its format can execute code.
+        api_host: Address the API listens on.
+        api_port: Port the API listens on.
+        api_token: Token that `/logs`, `/performance` and `/metrics` ask for; None: they are open.
+        api_workers: Server processes.
+        api_max_body_bytes: Longest request body.
+        api_max_batch_rows: Most rows in one request.
+        api_max_in_flight: Predictions running and waiting at once in one process; more are answered with 503.
+    """
+
+    model_config = SettingsConfigDict(
+        extra="ignore", frozen=True, env_ignore_empty=True, env_file_encoding="utf-8", protected_namespaces=()
+    )
+
+    enable_performance_monitoring: bool = False
+    performance_sample_rate: _Ratio = Field(1.0, ge=0, le=1)
+    performance_overhead_budget: _Ratio | None = Field(None, ge=0, le=1)
+
+    log_level: Annotated[LogLevel, _Upper] = "INFO"
+    logging_handler: Annotated[tuple[LoggingHandler, ...], NoDecode, _List] = Field(("stdout",), min_length=1)
+    redis_url: str | None = Field(None, repr=False)
+    redis_host: str = "localhost"
+    redis_port: int = Field(6379, ge=1, le=65535)
+    redis_db: int = Field(0, ge=0)
+    redis_logs_key: str = "api_logs"
+    redis_logs_max_size: int = Field(1000, ge=1)
+    elasticsearch_url: str = Field("http://localhost:9200", repr=False)
+    elasticsearch_index: str = Field("perfcli", pattern=r"^[a-z0-9][a-z0-9_.-]*$")
+    log_payloads: bool = False
+    log_redact: Annotated[tuple[str, ...], NoDecode, _List] = ()
+    log_queue_size: int = Field(10_000, ge=1)
+    log_spool_dir: Path = Field(default_factory=_state_dir)
+    log_spool_max_bytes: _SizeBytes = Field(64 * 2**20, ge=0)
+
+    model_path: str | None = None
+    model_trust: bool = False
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(8000, ge=0, le=65535)
+    api_token: SecretStr | None = None
+    api_workers: int = Field(1, ge=1)
+    api_max_body_bytes: _SizeBytes = Field(2**20, ge=1)
+    api_max_batch_rows: int = Field(1000, ge=1)
+    api_max_in_flight: int = Field(64, ge=1)
+
+
+def _refuse_misspelled_names(env_file: Path) -> None:
+    """Name a line that nobody would read; other people's variables in the file are none of our business."""
+    try:
+        names = {name.upper() for name in dotenv_values(env_file)}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"Cannot read {env_file}: {error}.", "Save it as a UTF-8 text file.") from error
+    known = {name.upper() for name in Settings.model_fields}
+    unset = known - names - {name.upper() for name in os.environ}
+    for name in sorted(names - known):
+        if meant := difflib.get_close_matches(name, unset, n=1, cutoff=_MISSPELLED):
+            raise SettingsError(f"{env_file} sets {name}, which nothing reads.", f"Did you mean {meant[0]}?")
+
+
+def _explain(error: ErrorDetails) -> SettingsError:
+    """Turn what pydantic found into one line with the variable and its value, and the nearest right value."""
+    variable = str(error["loc"][0]).upper()
+    value = _masked(variable, error["input"])
+    if error["type"].startswith("bool"):
+        allowed = ["true", "false"]
+    else:
+        allowed = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
+    if not allowed:
+        reason = error["msg"].removeprefix("Value error, ").removeprefix("Input ").rstrip(".")
+        return SettingsError(f"{variable}={value} is not valid: {reason}.", f"Change or remove {variable}.")
+    nearest = difflib.get_close_matches(str(error["input"]).casefold(), [*allowed, *map(str.lower, allowed)], n=1)
+    hint = f"Did you mean {variable}={_as_allowed(nearest[0], allowed)}?" if nearest else f"Change {variable}."
+    return SettingsError(f"{variable}={value} is not one of {', '.join(allowed)}.", hint)
+
+
+def _as_allowed(text: str, allowed: list[str]) -> str:
+    return next(name for name in allowed if name.casefold() == text)
+
+
+def _masked(variable: str, value: object) -> str:
+    text = str(value)
+    if variable == "API_TOKEN" or urlsplit(text).password:
+        return "***"
+    return text

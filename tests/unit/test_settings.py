@@ -1,0 +1,173 @@
+"""Settings: where they come from, and what a wrong one says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from perfcli.errors import SettingsError
+from perfcli.settings import Settings, load_settings
+
+REPOSITORY = Path(__file__).parents[2]
+EXAMPLE_LINE = re.compile(r"^(# )?([A-Z][A-Z_]+)=(.*)$", re.MULTILINE)
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def write_env_file(text: str) -> None:
+    Path(".env").write_text(text, encoding="utf-8")
+
+
+def message_of(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    return str(caught.value)
+
+
+def test_monitoring_is_off_and_every_prediction_deep_unless_told_otherwise() -> None:
+    settings = load_settings()
+    assert settings.enable_performance_monitoring is False
+    assert settings.performance_sample_rate == 1.0
+    assert settings.performance_overhead_budget is None
+    assert settings.logging_handler == ("stdout",)
+    assert (settings.api_host, settings.api_port, settings.api_token) == ("127.0.0.1", 8000, None)
+
+
+def test_the_environment_wins_over_the_file_and_the_command_over_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_env_file("REDIS_HOST=file\nREDIS_PORT=1\nREDIS_DB=1\n")
+    monkeypatch.setenv("REDIS_HOST", "environment")
+    monkeypatch.setenv("REDIS_PORT", "2")
+    settings = load_settings({"redis_host": "command", "redis_db": None})
+    assert (settings.redis_host, settings.redis_port, settings.redis_db) == ("command", 2, 1)
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_TOKEN", "")
+    assert load_settings().api_token is None
+
+
+@pytest.mark.parametrize(("text", "ratio"), [("1%", 0.01), ("0.01", 0.01), ("100%", 1.0), ("0", 0.0)])
+def test_a_budget_is_a_percentage_or_a_ratio(text: str, ratio: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERFORMANCE_OVERHEAD_BUDGET", text)
+    assert load_settings().performance_overhead_budget == pytest.approx(ratio)
+
+
+def test_lists_are_separated_by_commas_and_named_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGGING_HANDLER", "stdout, redis,stdout,")
+    monkeypatch.setenv("LOG_REDACT", "name,mean_radius")
+    settings = load_settings()
+    assert settings.logging_handler == ("stdout", "redis")
+    assert settings.log_redact == ("name", "mean_radius")
+
+
+def test_sizes_have_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_MAX_BODY_BYTES", "2MiB")
+    monkeypatch.setenv("LOG_SPOOL_MAX_BYTES", "4096")
+    settings = load_settings()
+    assert (settings.api_max_body_bytes, settings.log_spool_max_bytes) == (2 * 2**20, 4096)
+
+
+def test_the_log_level_may_be_written_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "debug")
+    assert load_settings().log_level == "DEBUG"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (
+            "ENABLE_PERFORMANCE_MONITORING",
+            "ture",
+            (
+                "ENABLE_PERFORMANCE_MONITORING=ture is not one of true, false. "
+                "Did you mean ENABLE_PERFORMANCE_MONITORING=true?"
+            ),
+        ),
+        (
+            "LOGGING_HANDLER",
+            "stdout,reddis",
+            "LOGGING_HANDLER=reddis is not one of stdout, redis, elasticsearch. Did you mean LOGGING_HANDLER=redis?",
+        ),
+        (
+            "LOG_LEVEL",
+            "infos",
+            "LOG_LEVEL=INFOS is not one of DEBUG, INFO, WARNING, ERROR, CRITICAL. Did you mean LOG_LEVEL=INFO?",
+        ),
+        (
+            "API_PORT",
+            "99999",
+            "API_PORT=99999 is not valid: should be less than or equal to 65535. Change or remove API_PORT.",
+        ),
+        (
+            "PERFORMANCE_OVERHEAD_BUDGET",
+            "much",
+            (
+                "PERFORMANCE_OVERHEAD_BUDGET=much is not valid: 'much' is not a ratio. Write it like 1%, 0.01. "
+                "Change or remove PERFORMANCE_OVERHEAD_BUDGET."
+            ),
+        ),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_variable_and_the_nearest_right_one(
+    name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert message_of(name, value, monkeypatch) == message
+
+
+def test_a_wrong_line_of_the_file_is_named_in_the_same_way() -> None:
+    write_env_file("ENABLE_PERFORMANCE_MONITORING=ture\n")
+    with pytest.raises(SettingsError, match="^ENABLE_PERFORMANCE_MONITORING=ture is not one of true, false"):
+        load_settings()
+
+
+def test_a_misspelled_name_in_the_file_is_an_error_that_knows_the_right_one() -> None:
+    write_env_file("LOGING_HANDLER=redis\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(caught.value) == ".env sets LOGING_HANDLER, which nothing reads. Did you mean LOGGING_HANDLER?"
+
+
+def test_variables_of_others_are_ignored() -> None:
+    write_env_file("DATABASE_URL=postgres://db\nREDIS_PASSWORD=x\nAPI_KEY=y\nLOG_FORMAT=json\n")
+    assert load_settings().redis_host == "localhost"
+
+
+def test_a_file_that_is_no_text_is_an_error() -> None:
+    Path(".env").write_bytes(b"API_HOST=\xff\xfe")
+    with pytest.raises(SettingsError, match=r"^Cannot read \.env"):
+        load_settings()
+
+
+def test_secrets_are_neither_shown_nor_quoted_in_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_TOKEN", "s3cret")
+    monkeypatch.setenv("REDIS_URL", "redis://me:s3cret@store:6379/0")
+    monkeypatch.setenv("ELASTICSEARCH_URL", "http://me:s3cret@store:9200")
+    assert "s3cret" not in repr(load_settings())
+    assert message_of("REDIS_PORT", "tcp://me:s3cret@store", monkeypatch).startswith("REDIS_PORT=*** is not valid")
+
+
+def test_the_example_file_lists_exactly_the_settings() -> None:
+    text = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
+    names = [name for _, name, _ in EXAMPLE_LINE.findall(text)]
+    assert sorted(names) == sorted(name.upper() for name in Settings.model_fields)
+
+
+def test_the_example_file_shows_the_defaults() -> None:
+    example = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
+    defaults = load_settings()
+    write_env_file(example)
+    assert load_settings() == defaults
+
+
+def test_the_examples_that_are_commented_out_are_valid() -> None:
+    example = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
+    write_env_file(EXAMPLE_LINE.sub(r"\2=\3", example))
+    settings = load_settings()
+    assert settings.performance_overhead_budget == pytest.approx(0.01)
+    assert settings.log_spool_dir == Path("/var/lib/perfcli")
