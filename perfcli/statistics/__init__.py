@@ -1,4 +1,4 @@
-"""Pure functions on numbers: percentiles, intervals, outliers, stability.
+"""Pure functions on numbers: percentiles, intervals, comparisons, outliers, stability.
 
 They refuse empty input with ValueError, name the definition they use, and need nothing but the standard library at
 import.
@@ -11,14 +11,25 @@ from perfcli.statistics.bootstrap import (
     median_difference_interval,
     percentile_ratio_interval,
 )
+from perfcli.statistics.comparison import Change, further_runs, holm, judge_ratio, mann_whitney
+from perfcli.statistics.dependence import effective_size
+from perfcli.statistics.early_stopping import Decision, decide, requests_needed
 from perfcli.statistics.intervals import median_interval
 from perfcli.statistics.outliers import modified_z_scores, outliers
 from perfcli.statistics.percentiles import median, percentile, percentile_or_none, samples_needed
 from perfcli.statistics.stability import is_stable, is_steady
 
 __all__ = [
+    "Change",
+    "Decision",
+    "decide",
+    "effective_size",
+    "further_runs",
+    "holm",
     "is_stable",
     "is_steady",
+    "judge_ratio",
+    "mann_whitney",
     "mean_difference_interval",
     "median",
     "median_difference_interval",
@@ -28,5 +39,6 @@ __all__ = [
     "percentile",
     "percentile_or_none",
     "percentile_ratio_interval",
+    "requests_needed",
     "samples_needed",
 ]

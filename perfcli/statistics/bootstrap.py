@@ -16,9 +16,22 @@ RESAMPLES = 4000
 
 
 def percentile_ratio_interval(
-    base: Sequence[float], new: Sequence[float], q: float = 0.5, confidence: float = 0.95, seed: int = 0
+    base: Sequence[float],
+    new: Sequence[float],
+    q: float = 0.5,
+    confidence: float = 0.95,
+    sizes: tuple[int, int] | None = None,
+    seed: int = 0,
 ) -> tuple[float, float]:
     """Return the interval of percentile `q` of `new` divided by that of `base`, all of them positive.
+
+    Args:
+        base: The values divided by.
+        new: The values divided.
+        q: From 0 to 1.
+        confidence: Share of repetitions in which the interval holds the true ratio.
+        sizes: How many independent values `base` and `new` are worth; None when all of them are independent.
+        seed: Of the random numbers.
 
     Raises:
         ValueError: No values, one that is NaN or not positive, or `confidence` or `q` is out of range.
@@ -26,8 +39,9 @@ def percentile_ratio_interval(
     if min(base, default=0) <= 0 or min(new, default=0) <= 0:
         raise ValueError("a ratio of percentiles needs positive values")
     source = random.Random(seed)
-    tops = resampled_percentiles(new, q, source)
-    bottoms = resampled_percentiles(base, q, source)
+    base_size, new_size = sizes or (len(base), len(new))
+    tops = resampled_percentiles(new, q, source, new_size)
+    bottoms = resampled_percentiles(base, q, source, base_size)
     return equal_tails([top / bottom for top, bottom in zip(tops, bottoms, strict=True)], confidence)
 
 
@@ -64,20 +78,29 @@ def mean_difference_interval(
     return equal_tails([top - bottom for top, bottom in zip(means(new), means(base), strict=True)], confidence)
 
 
-def resampled_percentiles(values: Sequence[float], q: float, source: random.Random) -> list[float]:
+def resampled_percentiles(
+    values: Sequence[float], q: float, source: random.Random, size: int | None = None
+) -> list[float]:
     """Return the percentile `q`, by nearest rank, of many bootstrap samples, without drawing the samples.
 
     A bootstrap sample of n values is n uniform numbers, each looked up in the sorted values; its r-th smallest is
     therefore the value at the r-th smallest of n uniform numbers, which has a Beta(r, n + 1 - r) distribution. One
     Beta variate replaces n draws, exactly.
 
+    Args:
+        values: In any order.
+        q: From 0 to 1.
+        source: Of the random numbers.
+        size: Size n of a bootstrap sample; None for as many as there are values.
+
     Raises:
         ValueError: No values, one that is NaN, or `q` is out of range.
     """
     ordered = in_order(values)
     count = len(ordered)
-    rank = nearest_rank(count, q)
-    positions = (source.betavariate(rank, count + 1 - rank) for _ in range(RESAMPLES))
+    size = size or count
+    rank = nearest_rank(size, q)
+    positions = (source.betavariate(rank, size + 1 - rank) for _ in range(RESAMPLES))
     return [ordered[min(count - 1, math.floor(count * position))] for position in positions]
 
 

@@ -1,0 +1,109 @@
+"""Whether two sets of measurements differ: the rank test, its correction, and what an interval of a ratio says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Literal
+
+from perfcli.statistics.percentiles import in_order
+
+Change = Literal["slower", "faster", "same", "inconclusive"]
+
+
+def mann_whitney(base: Sequence[float], new: Sequence[float]) -> float:
+    """Return the two-sided p-value of the Mann-Whitney U test.
+
+    The normal approximation with correction for ties and for continuity, which is `method="asymptotic"` in scipy:
+    Conover, Practical Nonparametric Statistics, 3rd edition, section 5.1. It asks whether one side tends to be
+    larger, and assumes nothing about the distributions.
+
+    Raises:
+        ValueError: No values on one side, or one is NaN.
+    """
+    of_new = len(new)
+    both = len(base) + of_new
+    rank_sum = 0.0
+    tied = 0
+    position = 0
+    pooled = in_order([*in_order(base), *in_order(new)])
+    new_counts = _counts(new)
+    for value, run in groupby(pooled):
+        size = sum(1 for _ in run)
+        rank_sum += new_counts.get(value, 0) * (position + (size + 1) / 2)
+        tied += size**3 - size
+        position += size
+    statistic = rank_sum - of_new * (of_new + 1) / 2
+    mean = of_new * len(base) / 2
+    variance = mean / 6 * (both + 1 - tied / (both * (both - 1)))
+    if variance <= 0:
+        return 1.0
+    z = (abs(statistic - mean) - 0.5) / math.sqrt(variance)
+    return min(1.0, math.erfc(z / math.sqrt(2)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return the p-values corrected for there being several of them: Holm (1979), in the order given.
+
+    With m of them, the smallest is multiplied by m, the next by m - 1, and none falls below the one before it; so the
+    chance of a single false alarm among all stays what it would be for one.
+
+    Raises:
+        ValueError: One is not from 0 to 1.
+    """
+    if not all(0 <= p <= 1 for p in p_values):
+        raise ValueError("a p-value lies from 0 to 1")
+    corrected = [0.0] * len(p_values)
+    largest = 0.0
+    for done, position in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, p_values[position] * (len(p_values) - done)))
+        corrected[position] = largest
+    return corrected
+
+
+def judge_ratio(interval: tuple[float, float], min_effect: float) -> Change:
+    """Say what the interval of a ratio of durations, new over base, proves.
+
+    `slower` and `faster` when the whole interval is beyond the smallest effect that matters, `same` when the
+    whole interval is within it, `inconclusive` when it reaches over the border. The border is the same distance
+    on both sides: `1 + min_effect` and its reciprocal.
+
+    Raises:
+        ValueError: The interval is not positive or the wrong way round, or `min_effect` is not positive.
+    """
+    low, high = interval
+    if not 0 < low <= high or not min_effect > 0:
+        raise ValueError(f"no ratio can be judged by the interval {low} to {high} and the effect {min_effect}")
+    border = 1 + min_effect
+    if low > border:
+        return "slower"
+    if high < 1 / border:
+        return "faster"
+    return "same" if 1 / border <= low and high <= border else "inconclusive"
+
+
+def further_runs(ratio: float, interval: tuple[float, float], min_effect: float, runs: int) -> int | None:
+    """Estimate how many further runs on each side would settle an inconclusive comparison.
+
+    The width of the interval shrinks with the square root of the runs, and must become smaller than the distance
+    of the ratio to the nearer border. None when the ratio is so near that more than a hundred times the runs
+    would be needed.
+
+    Raises:
+        ValueError: The ratio or the interval is not positive, or there are no runs.
+    """
+    if not ratio > 0 or not interval[0] > 0 or runs < 1:
+        raise ValueError("no estimate from a ratio that is not positive, or from no runs")
+    distance = abs(abs(math.log(ratio)) - math.log1p(min_effect))
+    half_width = max(math.log(interval[1] / ratio), math.log(ratio / interval[0]))
+    if half_width > 10 * distance:
+        return None
+    return max(1, math.ceil(runs * (half_width / distance) ** 2) - runs)
+
+
+def _counts(values: Sequence[float]) -> dict[float, int]:
+    counts: dict[float, int] = {}
+    for value in values:
+        counts[value] = counts.get(value, 0) + 1
+    return counts

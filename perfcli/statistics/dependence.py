@@ -1,0 +1,45 @@
+"""How many independent values a series is worth, when a slow second makes all calls in it slow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from perfcli.statistics.percentiles import median
+
+
+def effective_size(values: Sequence[float]) -> int:
+    """Return the number of independent values that would fix the median as well as this series does.
+
+    The variance of the mean of a correlated series is larger than that of independent values by a factor that the
+    means of consecutive batches show (batch means: Law, Simulation Modeling and Analysis, 5th edition, section
+    9.5.3). It is taken of the indicator "above the median", because the median is what these values are to fix,
+    and because one huge value must not decide.
+
+    Args:
+        values: In the order they were measured; below nine they are taken as independent.
+
+    Returns:
+        From 1 to the number of values.
+
+    Raises:
+        ValueError: No values, or one is NaN.
+    """
+    centre = median(values)
+    count = len(values)
+    batches = math.isqrt(count)
+    if batches < 3:
+        return count
+    above = [value > centre for value in values]
+    batch = count // batches
+    means = [sum(above[start : start + batch]) / batch for start in range(0, batches * batch, batch)]
+    variance_of_one = _variance(above)
+    if variance_of_one == 0:
+        return count
+    inflation = batch * _variance(means) * batches / (batches - 1) / variance_of_one
+    return min(count, max(1, round(count / inflation))) if inflation > 1 else count
+
+
+def _variance(values: Sequence[float]) -> float:
+    mean = sum(values) / len(values)
+    return sum((value - mean) ** 2 for value in values) / len(values)
