@@ -1,0 +1,85 @@
+"""One HTTP request as the monitor sees it: its ids, its moments, and the measurement made inside it.
+
+The exchange is a mutable object in a ContextVar: AnyIO copies the context into the worker thread of a `def` endpoint
+but nothing that is set there comes back, so the endpoint changes the object instead of the variable.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from time import perf_counter_ns
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+if TYPE_CHECKING:
+    from perfcli.monitor import Measurement
+
+# What a log store, a shell and a header can all carry unquoted; anything else would be a way into the log.
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:=@/+-]{1,128}")
+# https://www.w3.org/TR/trace-context/#traceparent-header; a later version may append fields.
+_TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What is known of one request while it is being answered.
+
+    Attributes:
+        request_id: The client's `X-Request-ID` if it is a sane one, else a new one.
+        trace_id: Trace of the client's `traceparent`; None without a valid one.
+        started_ns: `perf_counter_ns` when the request reached the application.
+        called_ns: When the framework had read and validated the input; None before.
+        entered_ns: When the endpoint began to run, after its wait for a worker thread; None before.
+        stages_ns: Time per named stage inside the endpoint, in the order they first ran.
+        measurement: What the monitor made of the endpoint; None before it ended, or when it never ran.
+    """
+
+    request_id: str
+    trace_id: str | None
+    started_ns: int
+    called_ns: int | None = None
+    entered_ns: int | None = None
+    stages_ns: dict[str, int] = field(default_factory=dict)
+    measurement: Measurement | None = None
+
+
+CURRENT_EXCHANGE: ContextVar[Exchange | None] = ContextVar("perfcli_exchange", default=None)
+
+
+def open_exchange(headers: Iterable[tuple[bytes, bytes]]) -> Exchange:
+    """Begin the exchange of a request that carries these raw ASGI headers."""
+    started_ns = perf_counter_ns()
+    request_id: str | None = None
+    trace_id: str | None = None
+    for name, value in headers:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            request_id = value.decode("ascii")
+        elif name == b"traceparent":
+            trace_id = _trace_id(value)
+    return Exchange(request_id or uuid4().hex, trace_id, started_ns)
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Time a named stage of the current request for its Server-Timing header; free outside one."""
+    exchange = CURRENT_EXCHANGE.get()
+    if exchange is None:
+        yield
+        return
+    started_ns = perf_counter_ns()
+    try:
+        yield
+    finally:
+        spent_ns = perf_counter_ns() - started_ns
+        exchange.stages_ns[name] = exchange.stages_ns.get(name, 0) + spent_ns
+
+
+def _trace_id(value: bytes) -> str | None:
+    match = _TRACEPARENT.fullmatch(value)
+    if match is None or (match[1] == b"00" and match[3] is not None):
+        return None
+    return match[2].decode("ascii")
