@@ -6,13 +6,10 @@ import.
 
 from __future__ import annotations
 
-from perfcli.statistics.bootstrap import (
-    mean_difference_interval,
-    median_difference_interval,
-    percentile_ratio_interval,
-)
+from perfcli.statistics.bootstrap import percentile_ratio_interval
 from perfcli.statistics.comparison import Change, further_runs, holm, judge_ratio, mann_whitney
 from perfcli.statistics.dependence import effective_size
+from perfcli.statistics.distribution import Distribution
 from perfcli.statistics.early_stopping import Decision, decide, requests_needed
 from perfcli.statistics.intervals import median_interval
 from perfcli.statistics.outliers import modified_z_scores, outliers
@@ -22,6 +19,7 @@ from perfcli.statistics.stability import is_stable, is_steady
 __all__ = [
     "Change",
     "Decision",
+    "Distribution",
     "decide",
     "effective_size",
     "further_runs",
@@ -30,9 +28,7 @@ __all__ = [
     "is_steady",
     "judge_ratio",
     "mann_whitney",
-    "mean_difference_interval",
     "median",
-    "median_difference_interval",
     "median_interval",
     "modified_z_scores",
     "outliers",
