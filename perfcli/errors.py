@@ -35,6 +35,10 @@ class ExitCode(IntEnum):
     TERMINATED = 143
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM arrived: what Ctrl-C does, with an exit code of its own."""
+
+
 class PerfcliError(Exception):
     """Something the user can act on.
 
@@ -69,7 +73,15 @@ class SettingsError(UsageError):
 
 
 class UntrustedModelError(UsageError):
-    """Loading the model file would execute code that nobody vouched for."""
+    """Loading the model file would execute code that nobody vouched for.
+
+    Attributes:
+        untrusted_types: Types the file would create, as skops lists them; empty for a file that cannot list them.
+    """
+
+    def __init__(self, message: str, hint: str = "", untrusted_types: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.untrusted_types = untrusted_types
 
 
 class MissingExtraError(UsageError):

@@ -1,0 +1,107 @@
+"""Deliver a result: files first, then the screen, then the exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from perfcli.cli.signals import interruption_code
+from perfcli.errors import DeliveryError, UsageError
+
+if TYPE_CHECKING:
+    from perfcli.records.codec import Result
+    from perfcli.reporters import View
+
+
+def check_outputs(outputs: Sequence[Path], other: Sequence[Path] = ()) -> None:
+    """Refuse, before anything is measured, files that could not be written afterwards.
+
+    Raises:
+        UsageError: No reporter writes files with the suffix of one of `outputs`; or the folder of a file, these or
+            `other` ones, is missing or not writable.
+    """
+    from perfcli.reporters import REPORTERS
+
+    for output in outputs:
+        if output.suffix not in REPORTERS:
+            known = ", ".join(REPORTERS)
+            raise UsageError(
+                f"No report is written as '{output.suffix or output.name}' ({output}).", f"Known: {known}."
+            )
+    for output in (*outputs, *other):
+        if not os.access(output.parent, os.W_OK) or output.is_dir():
+            raise UsageError(f"Cannot write {output}.", "Name a file in a folder that exists and is writable.")
+
+
+def deliver(
+    result: Result,
+    outputs: Sequence[Path],
+    *,
+    as_json: bool,
+    view: View | None = None,
+    extra: Mapping[Path, Callable[[Path], None]] | None = None,
+) -> None:
+    """Write the files, then show the result on stdout.
+
+    Args:
+        result: The record of the run.
+        outputs: Files of reports.
+        as_json: Show the record instead of the tables.
+        view: How much of the tables; None for the default.
+        extra: Files that are no reports, and what writes them.
+
+    Raises:
+        DeliveryError: A file could not be written; the others were, and the result was shown.
+    """
+    from perfcli.reporters import REPORTERS, TableReporter, View
+
+    writers = {output: partial(_write_report, result) for output in outputs} | dict(extra or {})
+    failed = [failure for file, write in writers.items() if (failure := _write_whole(file, write)) is not None]
+    with _stdout_that_may_close():
+        reporter = REPORTERS[".json"] if as_json else TableReporter(view or View())
+        reporter.write(result, sys.stdout)
+        sys.stdout.flush()
+    if failed:
+        raise DeliveryError(f"Measured, but not written: {'; '.join(failed)}.", "The result is on stdout.")
+
+
+def exit_when_partial(result: Result) -> None:
+    """End with 130 after Ctrl-C and 143 after SIGTERM, once the record is delivered."""
+    if result.partial:
+        raise typer.Exit(interruption_code())
+
+
+def _write_report(result: Result, file: Path) -> None:
+    from perfcli.reporters import REPORTERS
+
+    with file.open("w", encoding="utf-8") as stream:
+        REPORTERS[file.suffix].write(result, stream)
+
+
+def _write_whole(file: Path, write: Callable[[Path], None]) -> str | None:
+    """Write a file whole or not at all; return what went wrong."""
+    unfinished = file.with_name(f".{os.getpid()}.{file.name}")
+    try:
+        write(unfinished)
+        unfinished.replace(file)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        return f"{file} ({error.strerror or error})"
+    return None
+
+
+@contextmanager
+def _stdout_that_may_close() -> Iterator[None]:
+    """Let a reader such as `head` go away in the middle: that is no error of ours."""
+    try:
+        yield
+    except BrokenPipeError:
+        # The interpreter flushes stdout once more at exit, and must not fail there either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

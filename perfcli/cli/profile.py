@@ -1,0 +1,135 @@
+"""`perfcli profile`: where does one prediction spend its time?"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perfcli.bundled import bundled_path
+from perfcli.cli.options import AsJson, Outputs
+from perfcli.cli.output import check_outputs, deliver, exit_when_partial
+from perfcli.errors import UsageError
+
+
+class Sort(StrEnum):
+    """What the functions are ordered by."""
+
+    SELF = "self"
+    CUMULATIVE = "cumulative"
+
+
+def profile(
+    payload: Annotated[
+        str | None,
+        typer.Argument(
+            help="JSON (an object is one row, a list a batch), JSON Lines, CSV, or - for stdin. "
+            "[dim]Default: a patient that travels with perfcli.[/dim]",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A model file (.joblib, .pkl, .skops) or package.module:attribute.", rich_help_panel="Local model"
+        ),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="predict, predict_proba...", show_default="predict", rich_help_panel="Local model"),
+    ] = None,
+    trust: Annotated[
+        bool, typer.Option(help="Load a file that may execute code.", rich_help_panel="Local model")
+    ] = False,
+    stage: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Time this function as a stage of its own. Repeatable.",
+            metavar="MODULE:FUNCTION",
+            rich_help_panel="Local model",
+        ),
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="Profile a remote API instead.", rich_help_panel="Remote API")] = None,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="'Name: value'; the value env:TOKEN is read from $TOKEN. Repeatable.", rich_help_panel="Remote API"
+        ),
+    ] = None,
+    timeout: Annotated[str, typer.Option(help="For one answer.", metavar="DURATION", rich_help_panel="Remote API")] = (
+        "30s"
+    ),
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Do not verify the certificate.", rich_help_panel="Remote API")
+    ] = False,
+    http_method: Annotated[str, typer.Option(help="Of the request.", rich_help_panel="Remote API")] = "POST",
+    max_time: Annotated[str, typer.Option(help="Stop measuring after this time.", metavar="DURATION")] = "10s",
+    runs: Annotated[
+        int | None, typer.Option(min=1, help="Measure exactly so many calls, instead of until the median is known.")
+    ] = None,
+    sort: Annotated[Sort, typer.Option(help="Order of the functions.")] = Sort.SELF,
+    top: Annotated[int, typer.Option(min=1, help="Rows in the table of functions.")] = 10,
+    prof: Annotated[
+        Path | None, typer.Option(help="Write the profile for pstats and snakeviz.", metavar="FILE")
+    ] = None,
+    output: Outputs = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show where one prediction spends its time.
+
+    Durations, CPU time and memory come from calls without the profiler; cProfile tells where the time goes, and what
+    it costs is printed. Durations are written 500ms, 10s, 2m.
+
+    Examples:
+
+      perfcli profile
+
+      perfcli profile rows.jsonl --model model.joblib --trust --method predict_proba
+
+      perfcli profile payload.json --url http://localhost:8000/predict -o run.json
+    """
+    from perfcli.cli.progress import show_profile_progress
+    from perfcli.payloads import read_payloads
+    from perfcli.profiling import SamplingPlan, run_profile, write_pstats
+    from perfcli.reporters import View
+    from perfcli.targets import open_model, open_remote
+    from perfcli.units import parse_duration
+
+    outputs = output or ()
+    check_outputs(outputs, other=[prof] if prof else [])
+    plan = SamplingPlan(max_time_s=parse_duration(max_time), runs=runs)
+    payloads = read_payloads(payload or _default_payload(model, url))
+    if url is None:
+        target = open_model(model, method, trust=trust, stage_functions=stage or ())
+    else:
+        _refuse_with_url(model=model, method=method, trust=trust, stage=stage)
+        target = open_remote(
+            url, headers=header or (), timeout_s=parse_duration(timeout), insecure=insecure, http_method=http_method
+        )
+    with closing(target), show_profile_progress() as tell:
+        measured = run_profile(target, payloads, plan, tell)
+    extra = {} if prof is None else {prof: partial(write_pstats, measured.graph)}
+    deliver(measured.result, outputs, as_json=as_json, view=View(top, sort.value), extra=extra)
+    exit_when_partial(measured.result)
+
+
+def _default_payload(model: str | None, url: str | None) -> str:
+    """Return the patient that stands in when no payload is named; only the embedded model knows what to do with it.
+
+    Raises:
+        UsageError: Another target is named.
+    """
+    if model is None and url is None:
+        return str(bundled_path("sample_payloads/malignant.json"))
+    raise UsageError("No payload is named.", "Name a JSON, JSON Lines or CSV file, or - for stdin.")
+
+
+def _refuse_with_url(**options: object) -> None:
+    """Refuse options of local models beside --url, instead of ignoring them."""
+    for name, value in options.items():
+        if value:
+            raise UsageError(f"--{name} is for local models and cannot go with --url.", "Leave one of the two out.")

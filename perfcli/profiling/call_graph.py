@@ -1,0 +1,140 @@
+"""What cProfile saw, merged over calls: functions, who called whom, and for how long."""
+
+from __future__ import annotations
+
+import marshal
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _lsprof import profiler_entry, profiler_subentry
+    from cProfile import Profile
+
+_BUILTIN = re.compile(r"<built-in method (.+)>")
+_METHOD = re.compile(r"<method '(.+)' of '(.+)' objects>")
+_STOP = "<method 'disable' of '_lsprof.Profiler' objects>"
+
+
+@dataclass(slots=True)
+class Times:
+    """Sums over all calls, in seconds as cProfile measured them.
+
+    Attributes:
+        calls: All calls.
+        recursive_calls: Those made while the function was already running.
+        self_s: Time in the function itself.
+        cumulative_s: Time in it and in what it calls, recursion counted once.
+    """
+
+    calls: int = 0
+    recursive_calls: int = 0
+    self_s: float = 0.0
+    cumulative_s: float = 0.0
+
+    def add(self, entry: profiler_entry | profiler_subentry) -> None:
+        """Add what cProfile saw."""
+        self.calls += entry.callcount
+        self.recursive_calls += entry.reccallcount
+        self.self_s += entry.inlinetime
+        self.cumulative_s += entry.totaltime
+
+
+@dataclass(slots=True)
+class Node:
+    """One function of the graph.
+
+    Attributes:
+        code: Its code object; for a builtin the text that cProfile gives it.
+        times: Over all its calls.
+        callees: Times of what it calls, as seen from here.
+    """
+
+    code: CodeType | str
+    times: Times = field(default_factory=Times)
+    callees: dict[CodeType | str, Times] = field(default_factory=dict)
+
+    @property
+    def calls_made(self) -> int:
+        """Calls to other functions, and to itself."""
+        return sum(edge.calls for edge in self.callees.values())
+
+
+CallGraph = dict[CodeType | str, Node]
+
+
+def prediction_entries(profiler: Profile) -> list[profiler_entry]:
+    """Return what was profiled; the call that stops the profiler is no part of the prediction."""
+    return [entry for entry in profiler.getstats() if entry.code != _STOP]
+
+
+def merge(profilers: Iterable[Profile]) -> CallGraph:
+    """Add profiles up."""
+    graph: CallGraph = {}
+    for profiler in profilers:
+        for entry in prediction_entries(profiler):
+            node = graph.setdefault(entry.code, Node(entry.code))
+            node.times.add(entry)
+            for edge in entry.calls or ():
+                node.callees.setdefault(edge.code, Times()).add(edge)
+    return graph
+
+
+def main_callers(graph: CallGraph) -> dict[CodeType | str, CodeType | str]:
+    """Return for each function the one that spends most time in calling it."""
+    longest: dict[CodeType | str, tuple[float, CodeType | str]] = {}
+    for node in graph.values():
+        for code, edge in node.callees.items():
+            if code != node.code and edge.cumulative_s >= longest.get(code, (0.0, code))[0]:
+                longest[code] = (edge.cumulative_s, node.code)
+    return {code: caller for code, (_, caller) in longest.items()}
+
+
+def describe(code: CodeType | str) -> tuple[str, str, int]:
+    """Return name, file and line of a function: qualified, relative to its package, and its first line.
+
+    A builtin has its real name (`list.append`, not `<method 'append' of 'list' objects>`), no file and line 0.
+    """
+    if isinstance(code, CodeType):
+        return code.co_qualname, _relative(code.co_filename), code.co_firstlineno
+    if match := _BUILTIN.fullmatch(code):
+        return match[1].removeprefix("builtins."), "", 0
+    if match := _METHOD.fullmatch(code):
+        return f"{match[2]}.{match[1]}", "", 0
+    return code, "", 0
+
+
+def write_pstats(graph: CallGraph, path: Path) -> None:
+    """Write the graph as `pstats`, snakeviz and tuna read it.
+
+    The format is that of `cProfile.Profile.create_stats`: a marshalled dict of
+    `(file, line, name) -> (primitive calls, calls, self time, cumulative time, callers)`.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    callers: dict[CodeType | str, dict[tuple[str, int, str], tuple[int, int, float, float]]] = {}
+    for node in graph.values():
+        for code, edge in node.callees.items():
+            callers.setdefault(code, {})[_label(node.code)] = _row(edge)
+    stats = {_label(code): (*_row(node.times), callers.get(code, {})) for code, node in graph.items()}
+    path.write_bytes(marshal.dumps(stats))
+
+
+def _row(times: Times) -> tuple[int, int, float, float]:
+    return times.calls - times.recursive_calls, times.calls, times.self_s, times.cumulative_s
+
+
+def _label(code: CodeType | str) -> tuple[str, int, str]:
+    return ("~", 0, code) if isinstance(code, str) else (code.co_filename, code.co_firstlineno, code.co_name)
+
+
+def _relative(path: str) -> str:
+    """Cut the folder that the module was imported from off a path."""
+    folders = (folder.rstrip("/") + "/" for folder in (*sys.path, str(Path.cwd())) if folder)
+    prefix = max((folder for folder in folders if path.startswith(folder)), key=len, default="")
+    return path.removeprefix(prefix)

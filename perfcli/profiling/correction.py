@@ -1,0 +1,121 @@
+"""Free function times of what cProfile added to them.
+
+cProfile multiplies a call-dense prediction by 2 to 3, and not evenly: a function that makes many small calls is
+blamed for the profiler's work on them. The cost per call is calibrated on the workload itself, from the profiled and
+unprofiled calls of the same run; an empty loop would give a third of it, because it leaves the caches alone.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from types import CodeType
+from typing import NamedTuple
+
+from perfcli.profiling.call_graph import CallGraph
+from perfcli.statistics.percentiles import median
+
+CALLEE_SHARE = 0.25
+"""Part of the cost of one call that cProfile bills to the callee; the rest lands on the caller.
+
+Entering, it reads the clock last, and leaving, first; so all but about one clock read falls outside of the callee.
+Measured 0.18 to 0.30 on Python 3.11 to 3.13, for functions and builtins.
+"""
+
+MAX_RELATIVE_WIDTH = 0.3
+"""A calibration whose 95 % interval is wider than this, relative to the cost, corrects nothing."""
+
+RESAMPLES = 1000
+SWEEPS = 60
+
+
+class Calibration(NamedTuple):
+    """Seconds that one profiled function call costs on this workload, with its 95 % confidence interval."""
+
+    seconds_per_call: float
+    low: float
+    high: float
+
+    @property
+    def trustworthy(self) -> bool:
+        """The interval is narrow enough to correct with."""
+        return self.high - self.low <= MAX_RELATIVE_WIDTH * abs(self.seconds_per_call)
+
+
+class Corrected(NamedTuple):
+    """Self and cumulative seconds of one function, all calls together."""
+
+    self_s: float
+    cumulative_s: float
+
+
+def calibrate(
+    plain_s: Sequence[Sequence[float]], profiled_s: Sequence[Sequence[float]], calls_per_prediction: float
+) -> Calibration | None:
+    """Estimate the cost of one profiled call from rounds in which both kinds of prediction were made.
+
+    Args:
+        plain_s: Durations of the unprofiled predictions, one sequence a round.
+        profiled_s: Durations of the profiled ones, the same rounds.
+        calls_per_prediction: Function calls in one prediction, positive.
+
+    Returns:
+        The ratio of the difference of means to the calls, with a bootstrap over rounds, which keeps what drifts with
+        the machine together; None with fewer than three rounds.
+    """
+    rounds = [(_mean(plain), _mean(profiled)) for plain, profiled in zip(plain_s, profiled_s, strict=True)]
+    if len(rounds) < 3:
+        return None
+    costs = [(profiled - plain) / calls_per_prediction for plain, profiled in rounds]
+    source = random.Random(0)
+    medians = sorted(median(source.choices(costs, k=len(costs))) for _ in range(RESAMPLES))
+    return Calibration(median(costs), medians[int(0.025 * RESAMPLES)], medians[int(0.975 * RESAMPLES)])
+
+
+def correct(graph: CallGraph, seconds_per_call: float) -> dict[CodeType | str, Corrected]:
+    """Return self and cumulative times without the profiler's.
+
+    Self times lose their part of every call made and received; a function cannot go below zero, and what is cut there
+    is taken from the others, so that the sum stays the profiled time less calls times cost. Cumulative times are put
+    together again from the bottom up, along the edges of the graph.
+    """
+    total = sum(node.times.self_s for node in graph.values())
+    wanted = max(0.0, total - seconds_per_call * sum(node.times.calls for node in graph.values()))
+    freed = {
+        code: max(
+            0.0,
+            node.times.self_s
+            - seconds_per_call * (CALLEE_SHARE * node.times.calls + (1 - CALLEE_SHARE) * node.calls_made),
+        )
+        for code, node in graph.items()
+    }
+    left = sum(freed.values())
+    scale = wanted / left if left else 0.0
+    own = {code: value * scale for code, value in freed.items()}
+    kept = _kept_parts(graph, own)
+    return {code: Corrected(own[code], node.times.cumulative_s * kept[code]) for code, node in graph.items()}
+
+
+def _kept_parts(graph: CallGraph, own: dict[CodeType | str, float]) -> dict[CodeType | str, float]:
+    """Return for each function the part of its cumulative time that is not the profiler's.
+
+    A function's time is its own plus that of its callees, each of which keeps its own part: a linear system, solved by
+    sweeping until it stands. Without recursion the number of sweeps needed is the depth of the calls.
+    """
+    kept = dict.fromkeys(graph, 1.0)
+    for _ in range(SWEEPS):
+        moved = 0.0
+        for code, node in reversed(graph.items()):
+            callees = [(edge.cumulative_s, callee) for callee, edge in node.callees.items() if callee != code]
+            seen = node.times.self_s + sum(seconds for seconds, _ in callees)
+            left = own[code] + sum(seconds * kept.get(callee, 1.0) for seconds, callee in callees)
+            part = min(1.0, left / seen) if seen else 0.0
+            moved = max(moved, abs(part - kept[code]))
+            kept[code] = part
+        if moved < 1e-6:
+            break
+    return kept
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

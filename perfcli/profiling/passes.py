@@ -1,0 +1,106 @@
+"""Passes of their own, after the durations are known: the stages of a call, and its peak of memory."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from collections.abc import Sequence
+from itertools import cycle, islice
+
+from perfcli.profiling.sampling import Call
+from perfcli.records import Advice, Stage
+from perfcli.statistics import median
+from perfcli.targets.protocol import StageTime, Target
+from perfcli.units import format_duration, format_ratio
+
+MAX_CALLS = 60
+SETTLING_CALLS = 2
+MEMORY_CALLS = 3
+PASS_TIME_S = 1.0
+OUTSIDE = "(outside of the stages)"
+
+
+def time_stages(target: Target, calls: Sequence[Call]) -> tuple[tuple[Stage, ...], tuple[Advice, ...]]:
+    """Time the stages in unprofiled calls; what no stage covers is a last stage of its own."""
+    taken: list[tuple[float, dict[str, StageTime]]] = []
+    started = time.perf_counter()
+    with target.staged() as clock:
+        for number, call in enumerate(islice(cycle(calls), SETTLING_CALLS + MAX_CALLS)):
+            clock.take()
+            before = time.perf_counter_ns()
+            call()
+            duration = (time.perf_counter_ns() - before) / 1e9
+            stages = dict(clock.take())
+            late = time.perf_counter() - started > PASS_TIME_S
+            if number >= SETTLING_CALLS or late:
+                taken.append((duration, stages))
+            if late:
+                break
+    return summarise_stages(taken), repeated_work(taken)
+
+
+def summarise_stages(taken: Sequence[tuple[float, dict[str, StageTime]]]) -> tuple[Stage, ...]:
+    """Turn calls with their stages into medians and shares of the whole call.
+
+    Shares are of sums, so that they add to one whatever the payloads; medians are per prediction.
+    """
+    names = list(dict.fromkeys(name for _, stages in taken for name in stages))
+    if not names:
+        return ()
+    whole_s = sum(duration for duration, _ in taken)
+    nothing = StageTime(0.0, 0)
+    stages = [
+        Stage(
+            name,
+            median([times.get(name, nothing).self_s for _, times in taken]),
+            sum(times.get(name, nothing).self_s for _, times in taken) / whole_s,
+            sum(times.get(name, nothing).calls for _, times in taken) / len(taken),
+        )
+        for name in names
+    ]
+    outside = [duration - sum(stage.self_s for stage in times.values()) for duration, times in taken]
+    return (*stages, Stage(OUTSIDE, median(outside), sum(outside) / whole_s, 1.0))
+
+
+def repeated_work(taken: Sequence[tuple[float, dict[str, StageTime]]]) -> tuple[Advice, ...]:
+    """Say which stages do the same thing twice in one prediction, and what that costs."""
+    repeated = {
+        name: median([times[name].repeated_s for _, times in taken if name in times])
+        for name in dict.fromkeys(name for _, stages in taken for name in stages)
+    }
+    found = {name: seconds for name, seconds in repeated.items() if seconds > 0}
+    if not found:
+        return ()
+    cost_s = sum(found.values())
+    whole_s = median([duration for duration, _ in taken])
+    return (
+        Advice(
+            "repeated_stage",
+            f"{', '.join(found)} ran again on the same input within one prediction: "
+            f"{format_duration(cost_s)}, {format_ratio(cost_s / whole_s)} of the call.",
+            "Transform once: take the class from predict_proba instead of calling predict as well.",
+        ),
+    )
+
+
+def measure_peak(calls: Sequence[Call]) -> int | None:
+    """Return the most bytes that one call had allocated at once; None when somebody else traces memory.
+
+    tracemalloc doubles or trebles the duration, so no duration is taken here.
+    """
+    if tracemalloc.is_tracing():
+        return None
+    started = time.perf_counter()
+    peaks: list[int] = []
+    tracemalloc.start()
+    try:
+        for call in islice(cycle(calls), max(MEMORY_CALLS, min(len(calls), MAX_CALLS))):
+            tracemalloc.reset_peak()
+            before, _ = tracemalloc.get_traced_memory()
+            call()
+            peaks.append(tracemalloc.get_traced_memory()[1] - before)
+            if time.perf_counter() - started > PASS_TIME_S:
+                break
+    finally:
+        tracemalloc.stop()
+    return max(peaks)

@@ -1,0 +1,198 @@
+"""A target and its payloads to a `ProfileResult`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import psutil
+
+from perfcli.payloads import Payload, payload_digest, row_count
+from perfcli.profiling import advice
+from perfcli.profiling.call_graph import CallGraph
+from perfcli.profiling.environment import describe_environment
+from perfcli.profiling.functions import function_profile
+from perfcli.profiling.passes import OUTSIDE, measure_peak, time_stages
+from perfcli.profiling.sampling import Call, Sampler, SamplingPlan
+from perfcli.records import (
+    Advice,
+    CpuTime,
+    LatencySummary,
+    MemoryUse,
+    Phase,
+    ProfileResult,
+    Stage,
+    TargetDescription,
+)
+from perfcli.statistics import median, median_interval, percentile_or_none
+from perfcli.targets.protocol import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        step: `warm-up`, `measuring`, `stages` or `memory`.
+        runs: Unprofiled calls counted so far.
+        median_s: Their median; None before the first.
+        elapsed_s: Time since the first call.
+    """
+
+    step: str
+    runs: int
+    median_s: float | None
+    elapsed_s: float
+
+
+@dataclass(slots=True)
+class Finding:
+    """What has been found so far; an interruption leaves it as it is."""
+
+    cold_start_s: float | None = None
+    cold_phases: dict[str, float] = field(default_factory=dict)
+    warm: bool = False
+    stages: tuple[Stage, ...] = ()
+    peak_bytes: int | None = None
+    warnings: list[Advice] = field(default_factory=list)
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A result, and the graph behind its function times for whoever wants a `.prof` file."""
+
+    result: ProfileResult
+    graph: CallGraph
+
+
+def run_profile(
+    target: Target,
+    payloads: Sequence[Payload],
+    plan: SamplingPlan,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Profile:
+    """Measure a target with payloads taken in turn.
+
+    Ctrl-C and SIGTERM end the run early: what was measured until then is returned, marked as partial.
+
+    Raises:
+        PayloadError: A payload does not fit the model.
+        MeasurementError: The model raised, or the API did not answer as it should.
+    """
+    started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    calls = [target.prepare(payload) for payload in payloads]
+    read_rss = _rss_reader()
+    sampler = Sampler(calls, plan, read_rss)
+    finding = Finding()
+    with _until_interrupted(finding):
+        _measure(target, calls, sampler, finding, on_progress)
+    measured_s = sampler.elapsed_s
+    walls = [sample.wall_s for sample in sampler.samples]
+    latency = summarise_latency(walls) if walls else None
+    graph, overhead, functions = function_profile(sampler.rounds)
+    environment = describe_environment()
+    cpu = _cpu_time(sampler)
+    finding.warnings += advice.advise_on_profiler(overhead, sampler.profiler_refused)
+    if latency is not None and cpu is not None:
+        finding.warnings += advice.advise_on_latency(
+            latency, walls, imprecise=sampler.gave_up, warm=finding.warm, precision=plan.precision
+        )
+        finding.warnings += advice.advise_on_start(latency, finding.cold_start_s)
+        finding.warnings += advice.advise_on_threads(environment, cpu)
+    result = ProfileResult(
+        target=TargetDescription(
+            target.kind, target.name, target.method, len(payloads), row_count(payloads[0]), payload_digest(payloads)
+        ),
+        environment=environment,
+        started_at=started_at,
+        measured_s=measured_s,
+        latency=latency,
+        cold_start_s=finding.cold_start_s,
+        load_s=target.load_s,
+        cpu=cpu,
+        memory=_memory_use(sampler, read_rss(), finding.peak_bytes),
+        overhead=overhead,
+        stages=finding.stages,
+        phases=_phases(finding) if target.kind == "remote" else (),
+        functions=functions,
+        function_calls=round(sum(function.calls for function in functions)) if functions else None,
+        samples_s=tuple(walls),
+        server=target.server_view(),
+        warnings=tuple(finding.warnings),
+        partial=finding.partial,
+    )
+    return Profile(result, graph)
+
+
+def summarise_latency(walls_s: Sequence[float]) -> LatencySummary:
+    """Summarise durations; at least one."""
+    low, high = median_interval(walls_s) or (None, None)
+    return LatencySummary(
+        median_s=median(walls_s),
+        ci_low_s=low,
+        ci_high_s=high,
+        mean_s=sum(walls_s) / len(walls_s),
+        p95_s=percentile_or_none(walls_s, 0.95),
+        p99_s=percentile_or_none(walls_s, 0.99),
+        min_s=min(walls_s),
+        max_s=max(walls_s),
+        runs=len(walls_s),
+    )
+
+
+def _cpu_time(sampler: Sampler) -> CpuTime | None:
+    samples = sampler.samples
+    if not samples:
+        return None
+    return CpuTime(median([sample.thread_s for sample in samples]), median([sample.process_s for sample in samples]))
+
+
+def _memory_use(sampler: Sampler, rss_bytes: int, peak_bytes: int | None) -> MemoryUse | None:
+    samples = sampler.samples
+    if not samples:
+        return None
+    growth = median([sample.rss_growth_bytes for sample in samples])
+    return MemoryUse(rss_bytes, round(growth), peak_bytes)
+
+
+def _phases(finding: Finding) -> tuple[Phase, ...]:
+    warm = {stage.name: stage.median_s for stage in finding.stages}
+    names = dict.fromkeys((*finding.cold_phases, *warm))
+    return tuple(Phase(name, finding.cold_phases.get(name), warm.get(name)) for name in names if name != OUTSIDE)
+
+
+def _rss_reader() -> Callable[[], int]:
+    process = psutil.Process()
+    return lambda: int(process.memory_info().rss)
+
+
+@contextmanager
+def _until_interrupted(finding: Finding) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        finding.partial = True
+
+
+def _measure(
+    target: Target, calls: Sequence[Call], sampler: Sampler, finding: Finding, on_progress: Callable[[Progress], None]
+) -> None:
+    def tell(step: str) -> None:
+        walls = [sample.wall_s for sample in sampler.samples]
+        on_progress(Progress(step, len(walls), median(walls) if walls else None, sampler.elapsed_s))
+
+    tell("warm-up")
+    with target.staged() as clock:
+        finding.cold_start_s = sampler.measure_plain().wall_s
+        finding.cold_phases = {name: stage.self_s for name, stage in clock.take().items()}
+    finding.warm = sampler.warm_up()
+    for _ in sampler.run():
+        tell("measuring")
+    tell("stages")
+    finding.stages, repeated = time_stages(target, calls)
+    finding.warnings.extend(repeated)
+    tell("memory")
+    finding.peak_bytes = measure_peak(calls)

@@ -1,0 +1,43 @@
+"""The record itself, as one JSON object: the only report from which the others can be made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TextIO
+
+import orjson
+
+from perfcli.errors import UsageError
+from perfcli.records.codec import Result, decode, encode
+
+
+class JsonReporter:
+    """Writes the record, indented; NaN cannot occur, because orjson writes it as null."""
+
+    suffix = ".json"
+
+    def write(self, result: Result, stream: TextIO) -> None:
+        """Write the record and a newline."""
+        stream.write(orjson.dumps(encode(result), option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def read_result(path: Path) -> Result:
+    """Read a record that `JsonReporter` wrote.
+
+    Raises:
+        UsageError: The file cannot be read, is not JSON, or is not a record of ours.
+    """
+    try:
+        document = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise UsageError(
+            f"Cannot read {path}: {error.strerror}.", "Make one with: perfcli profile -o run.json"
+        ) from error
+    except orjson.JSONDecodeError as error:
+        raise UsageError(f"{path} is not JSON: {error}.", "Make one with: perfcli profile -o run.json") from error
+    if not isinstance(document, dict):
+        raise UsageError(f"{path} is not a record of perfcli.", "Make one with: perfcli profile -o run.json")
+    try:
+        return decode(document)
+    except ValueError as error:
+        raise UsageError(f"{path} is not a record of this perfcli: {error}.", "Make it again.") from error

@@ -1,0 +1,88 @@
+"""A result as Markdown, for a pull request or a job summary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TextIO
+
+from perfcli.records import ProfileResult
+from perfcli.records.codec import Result
+from perfcli.units import format_duration, format_ratio, format_size
+
+TOP = 10
+
+
+class MarkdownReporter:
+    """Writes GitHub-flavoured Markdown."""
+
+    suffix = ".md"
+
+    def write(self, result: Result, stream: TextIO) -> None:
+        """Write the report."""
+        stream.writelines(f"{line}\n" for line in DOCUMENTS[type(result)](result))
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table; text columns first, all but the first to the right."""
+    yield f"| {' | '.join(header)} |"
+    yield f"|---|{'---:|' * (len(header) - 1)}"
+    for row in rows:
+        yield f"| {' | '.join(escape(cell) for cell in row)} |"
+
+
+def escape(text: str) -> str:
+    """Keep text from becoming markup: a function may be called `<lambda>`, an error may hold a pipe."""
+    for sign in "\\`*_|<>[]":
+        text = text.replace(sign, f"\\{sign}")
+    return " ".join(text.split())
+
+
+def profile_document(result: ProfileResult) -> Iterator[str]:
+    """Yield the lines of a profile."""
+    partial = " (interrupted: partial)" if result.partial else ""
+    yield f"## Profile of {escape(result.target.name)}, {escape(result.target.method)}{partial}"
+    latency = result.latency
+    if latency is not None:
+        yield ""
+        low, high = latency.ci_low_s, latency.ci_high_s
+        interval = "-" if low is None or high is None else f"{format_duration(low)} to {format_duration(high)}"
+        rows = [
+            ("median", format_duration(latency.median_s)),
+            ("95 % interval of the median", interval),
+            ("p95", "-" if latency.p95_s is None else format_duration(latency.p95_s)),
+            ("runs", str(latency.runs)),
+        ]
+        if result.cpu is not None:
+            rows.append(("CPU time, thread", format_duration(result.cpu.thread_s)))
+        if result.memory is not None and result.memory.peak_bytes is not None:
+            rows.append(("peak memory of one call", format_size(result.memory.peak_bytes)))
+        if result.cold_start_s is not None:
+            rows.append(("first call", format_duration(result.cold_start_s)))
+        yield from markdown_table(("", "measured"), rows)
+    if result.stages:
+        yield ""
+        stages = [(s.name, format_duration(s.median_s), format_ratio(s.share)) for s in result.stages]
+        yield from markdown_table(("stage", "median", "share"), stages)
+    functions = result.server.functions if result.server is not None and result.server.functions else result.functions
+    if functions:
+        yield ""
+        yield from markdown_table(
+            ("function", "self", "share", "cumulative", "calls"),
+            [
+                (
+                    f"{f.function} {f.file}",
+                    format_duration(f.self_s),
+                    format_ratio(f.share),
+                    format_duration(f.cumulative_s),
+                    f"{f.calls:g}",
+                )
+                for f in functions[:TOP]
+            ],
+        )
+    for warning in result.warnings:
+        yield ""
+        yield f"> {escape(warning.message)} {escape(warning.hint)}".rstrip()
+
+
+DOCUMENTS: Mapping[type, Callable[[Any], Iterator[str]]] = {ProfileResult: profile_document}
+"""How each kind of result is written."""

@@ -1,0 +1,176 @@
+"""A profile as tables: headline, stages, phases, functions, what the server says, warnings, and the log line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
+
+import orjson
+from rich.box import SIMPLE_HEAD
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from perfcli.records import Advice, FunctionTime, LatencySummary, Phase, ProfileResult, ServerView, Stage
+from perfcli.records.profile_codec import encode_metrics
+from perfcli.reporters.protocol import View
+from perfcli.units import format_duration, format_ratio, format_size
+
+NOT_MEASURED = "-"
+
+
+def profile_tables(result: ProfileResult, view: View) -> Iterator[RenderableType]:
+    """Yield what a terminal shows of a profile, from top to bottom."""
+    yield _headline(result)
+    if result.phases:
+        yield _phases(result.phases)
+    elif result.stages:
+        yield _stages(result.stages)
+    if result.server is not None:
+        yield from _server(result.server, view)
+    if result.functions:
+        yield _functions(result.functions, _functions_title(result, view), view)
+    yield from _warnings(result.warnings)
+    metrics = result.performance_metrics()
+    if metrics is not None:
+        # One line, whatever the width: it is meant for a log, or for jq.
+        line = orjson.dumps({"performance_metrics": encode_metrics(metrics)}).decode()
+        yield Text(line, no_wrap=True, overflow="ignore", style="dim")
+
+
+def _headline(result: ProfileResult) -> Text:
+    target = result.target
+    text = Text()
+    text.append(f"{target.name}", style="bold").append(f"  {target.method}")
+    text.append(
+        f"  {target.payloads} payload{'s' * (target.payloads != 1)}, {target.rows} row{'s' * (target.rows != 1)}"
+    )
+    if result.partial:
+        text.append("  interrupted: partial result", style="bold yellow")
+    text.append("\n\n")
+    if result.latency is None:
+        return text.append("  Nothing was measured before the interruption.\n")
+    for name, value in _facts(result, result.latency):
+        text.append(f"  {name:<8}", style="cyan").append(f"{value}\n")
+    return text
+
+
+def _facts(result: ProfileResult, latency: LatencySummary) -> Iterator[tuple[str, str]]:
+    interval = ""
+    if latency.ci_low_s is not None and latency.ci_high_s is not None:
+        interval = f"95 % interval {format_duration(latency.ci_low_s)} to {format_duration(latency.ci_high_s)}"
+    yield "median", _spaced(format_duration(latency.median_s), interval, f"{latency.runs} runs")
+    yield (
+        "spread",
+        _spaced(
+            f"min {format_duration(latency.min_s)}",
+            f"p95 {_duration(latency.p95_s)}",
+            f"p99 {_duration(latency.p99_s)}",
+            f"max {format_duration(latency.max_s)}",
+        ),
+    )
+    if result.cpu is not None:
+        thread, process = format_duration(result.cpu.thread_s), format_duration(result.cpu.process_s)
+        yield "CPU", _spaced(f"{thread} in the calling thread", f"{process} in the process")
+    if result.memory is not None:
+        memory = result.memory
+        peak = NOT_MEASURED if memory.peak_bytes is None else format_size(memory.peak_bytes)
+        growth = format_size(memory.delta_bytes)
+        yield "memory", _spaced(f"RSS {format_size(memory.rss_bytes)}", f"growth per call {growth}", f"peak {peak}")
+    if result.cold_start_s is not None:
+        loading = "" if result.load_s is None else f"importing and loading {format_duration(result.load_s)}"
+        yield "cold", _spaced(f"first call {format_duration(result.cold_start_s)}", loading)
+
+
+def _stages(stages: Sequence[Stage]) -> Table:
+    table = _table("Stages, unprofiled")
+    table.add_column("stage", overflow="fold")
+    for name in ("median", "share", "calls"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for stage in stages:
+        table.add_row(
+            stage.name,
+            format_duration(stage.median_s),
+            format_ratio(stage.share),
+            f"{stage.calls:g}",
+            _bar(stage.share),
+        )
+    return table
+
+
+def _phases(phases: Sequence[Phase]) -> Table:
+    table = _table("The exchange as the client sees it")
+    table.add_column("phase")
+    for name in ("first request", "warm median"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for phase in phases:
+        table.add_row(phase.name, _duration(phase.cold_s), _duration(phase.median_s))
+    return table
+
+
+def _server(server: ServerView, view: View) -> Iterator[RenderableType]:
+    if server.timings:
+        table = _table("The server's own account (Server-Timing)")
+        table.add_column("metric")
+        table.add_column("median", justify="right", no_wrap=True)
+        for name, seconds in server.timings.items():
+            table.add_row(name, format_duration(seconds))
+        yield table
+    if server.functions:
+        title = f"The server's functions by {view.sort} time (its records of {server.records} of these requests)"
+        yield _functions(server.functions, title, view)
+
+
+def _functions_title(result: ProfileResult, view: View) -> str:
+    side = "Client functions" if result.target.kind == "remote" else "Functions"
+    ratio = "" if result.overhead.ratio is None else f"x{result.overhead.ratio:.1f} under cProfile, "
+    corrected = "taken off below" if result.overhead.corrected else "not taken off"
+    return f"{side} by {view.sort} time ({ratio}{corrected})"
+
+
+def _functions(functions: Iterable[FunctionTime], title: str, view: View) -> Table:
+    table = _table(title)
+    table.add_column("function", overflow="fold", ratio=3)
+    for name in ("self", "share", "cumulative", "calls"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("where", overflow="fold", ratio=4)
+    for function in sorted(functions, key=attrgetter(f"{view.sort}_s"), reverse=True)[: view.top]:
+        table.add_row(
+            function.function,
+            format_duration(function.self_s),
+            format_ratio(function.share),
+            format_duration(function.cumulative_s),
+            f"{function.calls:g}" if function.calls < 100 else f"{function.calls:.0f}",
+            f"{function.file}:{function.line}" if function.file else f"called by {function.called_by}",
+        )
+    return table
+
+
+def _warnings(warnings: Iterable[Advice]) -> Iterator[Text]:
+    for warning in warnings:
+        text = Text()
+        text.append("! ", style="bold yellow").append(warning.message)
+        if warning.hint:
+            text.append(f"\n  {warning.hint}", style="dim")
+        yield text
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, expand=False)
+
+
+def _duration(seconds: float | None) -> str:
+    return NOT_MEASURED if seconds is None else format_duration(seconds)
+
+
+def _bar(share: float, width: int = 20) -> str:
+    return "#" * round(max(0.0, min(1.0, share)) * width)
+
+
+def _spaced(*parts: str) -> str:
+    return "   ".join(part for part in parts if part)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

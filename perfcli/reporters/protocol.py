@@ -1,0 +1,39 @@
+"""What every reporter is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TextIO
+
+from perfcli.records.codec import Result
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How much of a table a reader wants, and in which order.
+
+    Attributes:
+        top: Rows of the table of functions.
+        sort: `self` or `cumulative`.
+    """
+
+    top: int = 10
+    sort: str = "self"
+
+
+class Reporter(Protocol):
+    """Shows one result to a reader.
+
+    Attributes:
+        suffix: Of the files it writes, such as `.json`.
+    """
+
+    suffix: str
+
+    def write(self, result: Result, stream: TextIO) -> None:
+        """Write the whole report; the stream is neither closed nor flushed.
+
+        Raises:
+            OSError: The stream does not take it.
+        """
+        ...

@@ -1,0 +1,37 @@
+"""What a terminal shows: the headline, then tables; plain text when the stream is a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TextIO
+
+from perfcli.records import ProfileResult
+from perfcli.records.codec import Result
+from perfcli.reporters.profile_table import profile_tables
+from perfcli.reporters.protocol import View
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+TABLES: Mapping[type, Callable[[Any, View], Iterable[RenderableType]]] = {ProfileResult: profile_tables}
+"""How each kind of result is shown."""
+
+FILE_WIDTH = 100
+
+
+class TableReporter:
+    """Writes what a terminal shows; colour and width follow the stream, NO_COLOR and COLUMNS."""
+
+    suffix = ".txt"
+
+    def __init__(self, view: View = View()):  # noqa: B008 - frozen
+        self._view = view
+
+    def write(self, result: Result, stream: TextIO) -> None:
+        """Write the tables of a result."""
+        from rich.console import Console
+
+        width = None if stream.isatty() else FILE_WIDTH
+        console = Console(file=stream, markup=False, highlight=False, width=width)
+        for renderable in TABLES[type(result)](result, self._view):
+            console.print(renderable)
