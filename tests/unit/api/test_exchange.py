@@ -1,0 +1,65 @@
+"""Request identity: what is accepted from a client, and what is made anew."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from perfcli.api.exchange import CURRENT_EXCHANGE, Exchange, open_exchange, stage
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+SPAN = "b7ad6b7169203331"
+
+
+@pytest.mark.parametrize("sent", ["a", "f" * 128, "2f9e-4.b:c_d=@e/f+g"])
+def test_a_sane_request_id_is_kept(sent: str) -> None:
+    assert open_exchange([(b"x-request-id", sent.encode())]).request_id == sent
+
+
+@pytest.mark.parametrize("sent", [b"", b"f" * 129, b"a b", b'a"b', b"a\nb", b"{}", "é".encode(), b"\xff"])
+def test_any_other_request_id_is_replaced(sent: bytes) -> None:
+    assert re.fullmatch(r"[0-9a-f]{32}", open_exchange([(b"x-request-id", sent)]).request_id)
+
+
+def test_every_request_without_an_id_gets_its_own() -> None:
+    assert open_exchange([]).request_id != open_exchange([]).request_id
+
+
+@pytest.mark.parametrize("sent", [f"00-{TRACE}-{SPAN}-01", f"cc-{TRACE}-{SPAN}-00", f"cc-{TRACE}-{SPAN}-00-later"])
+def test_a_valid_traceparent_gives_the_trace_id(sent: str) -> None:
+    assert open_exchange([(b"traceparent", sent.encode())]).trace_id == TRACE
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "",
+        TRACE,
+        f"00-{TRACE}-{SPAN}",
+        f"00-{TRACE}-{SPAN}-01-extra",
+        f"ff-{TRACE}-{SPAN}-01",
+        f"00-{'0' * 32}-{SPAN}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE.upper()}-{SPAN}-01",
+    ],
+)
+def test_an_invalid_traceparent_gives_none(sent: str) -> None:
+    assert open_exchange([(b"traceparent", sent.encode())]).trace_id is None
+
+
+def test_stages_of_one_name_add_up_in_the_order_they_first_ran() -> None:
+    exchange = Exchange("id", None, 0)
+    token = CURRENT_EXCHANGE.set(exchange)
+    try:
+        for name in ("features", "model", "features"):
+            with stage(name):
+                pass
+    finally:
+        CURRENT_EXCHANGE.reset(token)
+    assert list(exchange.stages_ns) == ["features", "model"]
+
+
+def test_a_stage_outside_a_request_does_nothing() -> None:
+    with stage("model"):
+        assert CURRENT_EXCHANGE.get() is None
