@@ -1,0 +1,202 @@
+"""A remote API, called through httpx over one kept-alive connection."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import count
+from secrets import token_hex
+from urllib.parse import urljoin
+
+import httpcore
+import httpx
+import orjson
+
+from perfcli import __version__
+from perfcli.errors import PayloadError, PerfcliError, UsageError
+from perfcli.payloads import Payload
+from perfcli.records import ServerView
+from perfcli.targets.phases import PhaseClock, TimedBackend
+from perfcli.targets.protocol import StageClock, Target
+from perfcli.targets.remote_errors import check_status, explain_failure, not_json
+from perfcli.targets.request_headers import REQUEST_ID, RequestHeaders, mask_url, parse_headers
+from perfcli.targets.server_metrics import MAX_WAIT_S, RecordSearch, summarize_records
+from perfcli.targets.server_timing import server_timings
+from perfcli.targets.transport import TimedTransport
+
+# With a body, and the one that carries a row in its query.
+_BODY_METHODS = ("POST", "PUT", "PATCH")
+_QUERY_METHOD = "GET"
+_CLIENT_ERRORS = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpx.RequestError,
+    httpx.StreamError,
+)
+_MAX_ANSWERS_KEPT = 10_000
+_SERVER_TIMING = b"server-timing"
+
+
+def open_remote(url: str, *, headers: Sequence[str], timeout_s: float, insecure: bool, http_method: str) -> Target:
+    """Get ready to call an API; nothing is sent yet.
+
+    Args:
+        url: Address of the prediction endpoint.
+        headers: `Name: value` each; a value `env:NAME` is read from the environment.
+        timeout_s: Longest wait for the connection, and for each part of the answer.
+        insecure: Trust any TLS certificate.
+        http_method: POST, PUT or PATCH with the payload as JSON body, or GET with one row as query.
+
+    Raises:
+        UsageError: The URL, a header or the method cannot be used.
+    """
+    method = http_method.upper()
+    if method not in (*_BODY_METHODS, _QUERY_METHOD):
+        raise UsageError(
+            f"Cannot predict with {http_method}.", f"Choose {', '.join(_BODY_METHODS)} or {_QUERY_METHOD}."
+        )
+    parsed = _parse_url(url)
+    user_headers = parse_headers(headers)
+    verification = httpx.create_ssl_context(verify=not insecure) if parsed.scheme == "https" else None
+    clock = PhaseClock()
+    client = httpx.Client(
+        transport=TimedTransport(TimedBackend(clock), verification),
+        timeout=timeout_s,
+        headers={"User-Agent": f"perfcli/{__version__}", **user_headers.values},
+    )
+    return RemoteTarget(parsed, method, client, clock, user_headers, timeout_s)
+
+
+class RemoteTarget:
+    """An endpoint, and what it said of the requests that were sent to it.
+
+    Attributes:
+        kind: `remote`.
+        name: The URL, secrets masked.
+        method: The HTTP method.
+        load_s: None; the model is loaded elsewhere.
+    """
+
+    kind = "remote"
+
+    def __init__(
+        self,
+        url: httpx.URL,
+        method: str,
+        client: httpx.Client,
+        clock: PhaseClock,
+        headers: RequestHeaders,
+        timeout_s: float,
+    ) -> None:
+        self.name = mask_url(str(url))
+        self.method = method
+        self.load_s: float | None = None
+        self._url = url
+        self._client = client
+        self._clock = clock
+        self._headers = headers
+        self._timeout_s = timeout_s
+        self._request_prefix = f"perfcli-{token_hex(4)}"
+        self._numbers = count(1)
+        self._requests = 0
+        self._timings: deque[tuple[str, ...]] = deque(maxlen=_MAX_ANSWERS_KEPT)
+
+    def prepare(self, payload: Payload) -> Callable[[], object]:
+        """Build the request once, and return the call that sends it and reads the answer as JSON.
+
+        Raises:
+            PayloadError: A GET request cannot carry it.
+        """
+        request = self._build_request(payload)
+        client, url = self._client, self._url
+
+        def call() -> object:
+            self._requests = number = next(self._numbers)
+            request.headers[REQUEST_ID] = f"{self._request_prefix}-{number}"
+            try:
+                response = client.send(request)
+            except _CLIENT_ERRORS as error:
+                raise self._hide_secrets(explain_failure(error, url, self._timeout_s)) from error
+            return self._read(response)
+
+        return call
+
+    @contextmanager
+    def staged(self) -> Iterator[StageClock]:
+        """Time the phases of the exchanges made inside the block; those of a connection only if it is opened there."""
+        self._clock.take()
+        self._clock.is_running = True
+        try:
+            yield self._clock
+        finally:
+            self._clock.is_running = False
+
+    def server_view(self) -> ServerView | None:
+        """Return the server's timings and logged metrics of the requests so far; None when it says nothing.
+
+        A log that is missing, closed to us or broken is no error: nothing that was measured depends on it.
+        """
+        timings = server_timings(self._timings)
+        first = max(1, self._requests - _MAX_ANSWERS_KEPT + 1)
+        asked = frozenset(f"{self._request_prefix}-{number}" for number in range(first, self._requests + 1))
+        records = RecordSearch(self._log_page, time.monotonic, time.sleep).find(asked) if asked else []
+        metrics, functions = summarize_records(records)
+        if not timings and not records:
+            return None
+        return ServerView(timings=timings, metrics=metrics, records=len(records), functions=functions)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _build_request(self, payload: Payload) -> httpx.Request:
+        if self.method in _BODY_METHODS:
+            headers = {"Content-Type": "application/json", **self._headers.values}
+            return self._client.build_request(self.method, self._url, content=orjson.dumps(payload), headers=headers)
+        if not isinstance(payload, dict) or any(isinstance(value, list | dict) for value in payload.values()):
+            raise PayloadError("A GET request carries one flat row in its query.", "Use --http-method POST.")
+        url = self._url.copy_merge_params({name: str(value) for name, value in payload.items()})
+        return self._client.build_request(self.method, url)
+
+    def _read(self, response: httpx.Response) -> object:
+        timings = [value.decode("latin-1") for name, value in response.headers.raw if name.lower() == _SERVER_TIMING]
+        if timings:
+            self._timings.append(tuple(timings))
+        try:
+            check_status(response, self._url)
+        except PerfcliError as error:
+            raise self._hide_secrets(error) from None
+        try:
+            return orjson.loads(response.content)
+        except orjson.JSONDecodeError:
+            raise self._hide_secrets(not_json(response, self._url)) from None
+
+    def _hide_secrets(self, error: PerfcliError) -> PerfcliError:
+        return type(error)(self._headers.hide_secrets(error.message), self._headers.hide_secrets(error.hint))
+
+    def _log_page(self, limit: int, offset: int) -> Mapping[str, object] | None:
+        try:
+            response = self._client.get(
+                urljoin(str(self._url), "logs"),
+                params={"limit": limit, "offset": offset},
+                timeout=min(self._timeout_s, MAX_WAIT_S),
+            )
+            page = orjson.loads(response.content) if response.is_success else None
+        except (*_CLIENT_ERRORS, orjson.JSONDecodeError):
+            return None
+        return page if isinstance(page, dict) else None
+
+
+def _parse_url(url: str) -> httpx.URL:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise UsageError(
+            f"'{mask_url(url)}' is not a URL: {error}.", "Write it like http://host:8000/predict."
+        ) from None
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise UsageError(f"'{mask_url(url)}' is not an HTTP URL.", "Write it like http://host:8000/predict.")
+    return parsed
