@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Literal
 
 from perfcli.errors import UsageError
+
+Unit = Literal["s", "per_s", "ratio", "bytes", "count"]
+"""What a number that names its unit beside itself, instead of in its key, may be."""
 
 _DURATION_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SIZE_BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 1e3, "MB": 1e6, "GB": 1e9}
@@ -72,6 +76,21 @@ def format_ratio(ratio: float) -> str:
 def format_rate(per_second: float) -> str:
     """Write a rate: `1234/s`, `5.68/s`."""
     return f"{_three_digits(per_second)}/s"
+
+
+def format_quantity(value: float, unit: Unit) -> str:
+    """Write a number in the unit that a record names beside it; small ratios keep three digits: `0.125 %`."""
+    match unit:
+        case "s":
+            return format_duration(value)
+        case "per_s":
+            return format_rate(value)
+        case "bytes":
+            return format_size(value)
+        case "ratio":
+            return f"{_three_digits(value * 100)} %"
+        case "count":
+            return f"{value:g}"
 
 
 def to_milliseconds(seconds: float) -> float:

@@ -20,6 +20,7 @@ from perfcli.records.profile import (
     Stage,
     TargetDescription,
 )
+from perfcli.records.verdict import Outcome, SloVerdict
 
 __all__ = [
     "Advice",
@@ -28,11 +29,13 @@ __all__ = [
     "FunctionTime",
     "LatencySummary",
     "MemoryUse",
+    "Outcome",
     "Overhead",
     "PerformanceMetrics",
     "Phase",
     "ProfileResult",
     "ServerView",
+    "SloVerdict",
     "Stage",
     "TargetDescription",
     "TopFunction",

@@ -1,0 +1,87 @@
+"""SLOs and the record of a run to verdicts, and verdicts to an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from perfcli.errors import ExitCode
+from perfcli.records import Outcome, ProfileResult, SloVerdict
+from perfcli.records.load import LoadResult
+from perfcli.units import format_quantity
+from perfcli.verdicts.measuring import Measured, measure
+from perfcli.verdicts.slo import Slo
+
+
+def evaluate(
+    result: ProfileResult | LoadResult, slos: Sequence[Slo], *, allow_few: bool = False
+) -> tuple[SloVerdict, ...]:
+    """Say of each SLO whether the run keeps it.
+
+    No samples is a failure: a service that answers nothing keeps no promise. Fewer samples than a percentile needs, a
+    metric that was not measured, and a generator that could not keep up are inconclusive, never a pass.
+
+    Args:
+        result: The record of a run, partial or not.
+        slos: Checked with `check_measurable` before the run.
+        allow_few: Judge a percentile from fewer samples than it needs.
+
+    Raises:
+        UsageError: This kind of run does not measure the metric of an SLO.
+    """
+    return tuple(_judge(slo, measure(result, slo), _generator_fault(result), allow_few) for slo in slos)
+
+
+def exit_code(verdicts: Sequence[SloVerdict]) -> ExitCode:
+    """Return what the process ends with: a failure outweighs what is inconclusive."""
+    outcomes = {verdict.outcome for verdict in verdicts}
+    if "fail" in outcomes:
+        return ExitCode.FAILED
+    return ExitCode.INCONCLUSIVE if "inconclusive" in outcomes else ExitCode.OK
+
+
+def _judge(slo: Slo, measured: Measured, generator_fault: str, allow_few: bool) -> SloVerdict:
+    outcome, reason = _outcome(slo, measured, generator_fault, allow_few)
+    return SloVerdict(
+        slo=slo.text,
+        metric=slo.metric,
+        endpoint=slo.endpoint,
+        operator=slo.operator,
+        limit=slo.limit,
+        measured=measured.value,
+        unit=slo.unit,
+        margin=None if measured.value is None else _margin(slo, measured.value),
+        samples=measured.samples,
+        samples_needed=measured.needed,
+        outcome=outcome,
+        reason=reason,
+    )
+
+
+def _outcome(slo: Slo, measured: Measured, generator_fault: str, allow_few: bool) -> tuple[Outcome, str]:
+    value = measured.value
+    if measured.samples == 0:
+        return "fail", f"no samples: {measured.missing}"
+    if value is None:
+        return "inconclusive", measured.missing
+    if generator_fault:
+        return "inconclusive", generator_fault
+    if measured.needed is not None and measured.samples < measured.needed and not allow_few:
+        return "inconclusive", f"{slo.metric} needs {measured.needed} samples, and there are {measured.samples}"
+    if slo.holds(value):
+        return "pass", ""
+    return "fail", f"{slo.metric} is {format_quantity(value, slo.unit)}"
+
+
+def _margin(slo: Slo, value: float) -> float | None:
+    if slo.limit == 0:
+        return None
+    room = (value - slo.limit) / slo.limit
+    if slo.operator == "==":
+        return -abs(room)
+    return room if slo.operator in (">", ">=") else -room
+
+
+def _generator_fault(result: ProfileResult | LoadResult) -> str:
+    if isinstance(result, ProfileResult) or result.generator.verdict == "trustworthy":
+        return ""
+    return f"the generator could not keep up: {'; '.join(result.generator.reasons)}"
