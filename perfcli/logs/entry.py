@@ -1,0 +1,125 @@
+"""One log entry and the line it becomes: a JSON object with an id of its own, the same in every store."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import orjson
+
+_JSON_OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z
+
+
+def _no_fields() -> Mapping[str, object]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """What somebody wants to have logged; nothing in it is formatted yet.
+
+    Attributes:
+        level: Number of the level, as in `logging`.
+        logger: Name of the part that speaks.
+        created_ns: `time.time_ns()` of the event.
+        message: For people.
+        transaction_id: Id of the request the entry belongs to; None outside of requests.
+        trace_id: W3C trace the request belongs to; None when it came without one.
+        fields: Makes the rest of the JSON object; called once, in the thread that writes.
+    """
+
+    level: int
+    logger: str
+    created_ns: int
+    message: str
+    transaction_id: str | None = None
+    trace_id: str | None = None
+    fields: Callable[[], Mapping[str, object]] = field(default=_no_fields)
+
+
+class Record(NamedTuple):
+    """One line on its way to a store.
+
+    Attributes:
+        id: Unique among all processes; the same in every retry, so that a store can recognise it.
+        timestamp: UTC, ISO 8601, always with microseconds: the order of the texts is the order in time.
+        line: One JSON object in UTF-8, with a newline at its end and nowhere else.
+    """
+
+    id: str
+    timestamp: str
+    line: bytes
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Record:
+        """Read a line that was written earlier.
+
+        Raises:
+            ValueError: The line is no record of ours.
+        """
+        document = orjson.loads(line)
+        try:
+            return cls(document["event.id"], document["timestamp"], line)
+        except (KeyError, TypeError):
+            raise ValueError("a line without event.id and timestamp") from None
+
+
+def new_writer_id() -> str:
+    """Return a name for one writing process that no other process ever has."""
+    return secrets.token_hex(8)
+
+
+class Encoder:
+    """Turns entries into records, for one writing process."""
+
+    def __init__(self, writer_id: str) -> None:
+        self._prefix = f"{writer_id}-"
+        self._numbers = itertools.count(1)
+        self._second = -1
+        self._second_text = ""
+
+    def encode(self, entry: LogEntry) -> Record:
+        """Write an entry as one line; fields that cannot be written are named in it and left out."""
+        timestamp = self._timestamp(entry.created_ns)
+        record_id = self._prefix + format(next(self._numbers), "x")
+        document: dict[str, object] = {
+            "timestamp": timestamp,
+            "level": logging.getLevelName(entry.level),
+            "logger": entry.logger,
+            "message": entry.message,
+            "transaction_id": entry.transaction_id,
+            "event.id": record_id,
+        }
+        if entry.trace_id is not None:
+            document["trace.id"] = entry.trace_id
+        try:
+            line = orjson.dumps(document | {**entry.fields()}, _unknown, _JSON_OPTIONS)
+        except Exception as error:  # noqa: BLE001  # the fields are made by other people's code
+            line = _without_fields(document, error)
+        return Record(record_id, timestamp, line + b"\n")
+
+    def _timestamp(self, created_ns: int) -> str:
+        second, rest_ns = divmod(created_ns, 1_000_000_000)
+        if second != self._second:
+            self._second = second
+            self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+        return f"{self._second_text}{rest_ns // 1000:06d}Z"
+
+
+def _unknown(value: object) -> str:
+    # The type only: the text of a stranger may be a payload, and payloads are health data.
+    return f"<{type(value).__name__}>"
+
+
+def _without_fields(document: Mapping[str, object], error: Exception) -> bytes:
+    """Save what is sure to be writable: text with lone surrogates is no UTF-8, and orjson refuses it."""
+    safe = {
+        key: value.encode("ascii", "backslashreplace").decode() if isinstance(value, str) else None
+        for key, value in document.items()
+    }
+    return orjson.dumps(safe | {"fields_error": type(error).__name__})

@@ -1,0 +1,69 @@
+"""The stores a record can go to, by the names `LOGGING_HANDLER` knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from perfcli.errors import MissingExtraError, SettingsError
+from perfcli.logs.urls import masked_url
+
+if TYPE_CHECKING:
+    from perfcli.logs.batch import Sink
+    from perfcli.settings import Settings
+
+
+def make_sink(name: str, settings: Settings) -> Sink:
+    """Make one sink, which connects when the first batch comes.
+
+    Raises:
+        SettingsError: There is no such sink, or its address cannot be one.
+        MissingExtraError: Its packages are not installed.
+    """
+    if name not in SINKS:
+        raise SettingsError(f"LOGGING_HANDLER={name} is no log sink.", f"Known: {', '.join(SINKS)}.")
+    return SINKS[name](settings)
+
+
+def redis_url(settings: Settings) -> str:
+    """Return the address of Redis: `REDIS_URL`, or what host, port and database make."""
+    return settings.redis_url or f"redis://{settings.redis_host}:{settings.redis_port}/{settings.redis_db}"
+
+
+def _stdout(_settings: Settings) -> Sink:
+    from perfcli.logs.sinks.stdout import StdoutSink
+
+    return StdoutSink()
+
+
+def _redis(settings: Settings) -> Sink:
+    try:
+        from perfcli.logs.sinks.redis import RedisSink
+    except ImportError:
+        raise MissingExtraError("Logging to Redis", "redis") from None
+    url = redis_url(settings)
+    try:
+        return RedisSink(url, settings.redis_logs_key, settings.redis_logs_max_size)
+    except ValueError as error:
+        raise SettingsError(
+            f"REDIS_URL={masked_url(url)} is no address of Redis.", "Write it like redis://localhost:6379/0."
+        ) from error
+
+
+def _elasticsearch(settings: Settings) -> Sink:
+    from perfcli.logs.sinks.elasticsearch import ElasticsearchSink
+
+    url = settings.elasticsearch_url
+    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+        raise SettingsError(
+            f"ELASTICSEARCH_URL={masked_url(url)} is no address of a server.", "Write it like http://localhost:9200."
+        )
+    return ElasticsearchSink(url, settings.elasticsearch_index)
+
+
+SINKS: Mapping[str, Callable[[Settings], Sink]] = {
+    "stdout": _stdout,
+    "redis": _redis,
+    "elasticsearch": _elasticsearch,
+}

@@ -1,0 +1,154 @@
+"""The one thread of a process that feeds the sinks, and the queue in front of it."""
+
+from __future__ import annotations
+
+import logging
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from perfcli.logs.batch import BATCH_RECORDS
+from perfcli.logs.counters import DeliveryCounters
+from perfcli.logs.entry import Encoder, LogEntry, Record
+from perfcli.logs.lane import Lane
+
+_logger = logging.getLogger("perfcli.logs")
+
+# The writer sleeps this long after the first entry: it wakes up 20 times a second at most and not once a request, and
+# takes the interpreter lock from the requests as rarely.
+_GATHER_S = 0.05
+_NOTICE_EVERY_S = 60.0
+_JOIN_MARGIN_S = 1.0
+
+
+class Writer:
+    """Belongs to one process; a forked child makes another."""
+
+    def __init__(
+        self, encoder: Encoder, lanes: Sequence[Lane], level: int, capacity: int, clock: Callable[[], float]
+    ) -> None:
+        self._encoder = encoder
+        self._lanes = lanes
+        self._level = level
+        self._capacity = capacity
+        self._clock = clock
+        # Its `put` is one step in C, so that even a signal handler may log.
+        self._queue: queue.SimpleQueue[LogEntry | None] = queue.SimpleQueue()
+        # Reentrant for the same reason.
+        self._lock = threading.RLock()
+        self._thread: threading.Thread | None = None
+        self._closing = threading.Event()
+        self._is_finished = False
+        self._deadline = math.inf
+        self._overflowed = 0
+        self._noticed_dropped = 0
+        self._notice_at = -math.inf
+
+    def submit(self, entry: LogEntry) -> None:
+        """Queue an entry, or count it as dropped."""
+        if self._closing.is_set() or self._queue.qsize() >= self._capacity:
+            with self._lock:
+                self._overflowed += 1
+            return
+        self._queue.put(entry)
+        if self._thread is None:
+            self.start()
+
+    def start(self) -> None:
+        """Start the thread unless it runs."""
+        # Who finds the lock taken need not wait: its holder starts the thread, or counts one drop.
+        if self._closing.is_set() or not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="perfcli-logs", daemon=True)
+                thread.start()
+                self._thread = thread
+        except RuntimeError:
+            # No more threads, or the interpreter is ending: what is queued is delivered by `close`.
+            _logger.debug("The log writer does not start.", exc_info=True)
+        finally:
+            self._lock.release()
+
+    def close(self, timeout_s: float) -> None:
+        """Let the thread deliver what there is until the deadline, and end it."""
+        self._deadline = min(self._deadline, self._clock() + timeout_s)
+        self._closing.set()
+        if self._thread is None:
+            self._finish()
+        else:
+            self._queue.put(None)
+            self._thread.join(timeout_s + _JOIN_MARGIN_S)
+
+    def counters(self) -> DeliveryCounters:
+        """Return what became of the records so far; from any thread."""
+        overflowed = self._overflowed
+        by_sink = {lane.sink.name: lane.counters() for lane in self._lanes}
+        # What never reached this thread is missing from every sink.
+        sinks = {name: replace(seen, dropped=seen.dropped + overflowed) for name, seen in by_sink.items()}
+        return DeliveryCounters(self._queue.qsize(), sinks)
+
+    def forked(self) -> None:
+        """Leave connections and files to the parent, in a forked child."""
+        for lane in self._lanes:
+            lane.forked()
+
+    def _run(self) -> None:
+        has_more = False
+        while not self._closing.is_set():
+            self._put(self._take(0.0 if has_more else self._wait_s()))
+            # Every lane has its turn, whatever the others say.
+            has_more = sum(lane.step() for lane in self._lanes) > 0 or not self._queue.empty()
+            self._notice_drops()
+        self._finish()
+
+    def _finish(self) -> None:
+        with self._lock:
+            if self._is_finished:
+                return
+            self._is_finished = True
+        while not self._queue.empty():
+            self._put(self._take(0.0))
+        self._notice_at = -math.inf
+        self._notice_drops()
+        for lane in self._lanes:
+            lane.close(self._deadline)
+        dropped = self.counters().dropped
+        if dropped > self._noticed_dropped:
+            _logger.warning("%d log records were dropped.", dropped)
+
+    def _put(self, records: Sequence[Record]) -> None:
+        for lane in self._lanes:
+            lane.put(records)
+
+    def _wait_s(self) -> float | None:
+        waits = [wait for lane in self._lanes if (wait := lane.wait_s()) is not None]
+        return min(waits, default=None)
+
+    def _take(self, wait_s: float | None) -> list[Record]:
+        """Wait for an entry, gather what comes close behind, and encode at most one batch of them."""
+        entries: list[LogEntry | None] = []
+        with suppress(queue.Empty):
+            entries.append(self._queue.get(block=wait_s != 0, timeout=wait_s))
+            if wait_s != 0 and self._queue.qsize() < BATCH_RECORDS:
+                self._closing.wait(_GATHER_S)
+            while len(entries) < BATCH_RECORDS:
+                entries.append(self._queue.get_nowait())
+        return [self._encoder.encode(entry) for entry in entries if entry is not None]
+
+    def _notice_drops(self) -> None:
+        """Say in the log itself, once a minute, that records are missing from it."""
+        counters = self.counters()
+        if counters.dropped == self._noticed_dropped or self._clock() < self._notice_at:
+            return
+        self._noticed_dropped = counters.dropped
+        self._notice_at = self._clock() + _NOTICE_EVERY_S
+        if self._level <= logging.WARNING:
+            text = f"{counters.dropped} log records were dropped."
+            fields = {"delivery": counters.document()}
+            notice = LogEntry(logging.WARNING, _logger.name, time.time_ns(), text, fields=lambda: fields)
+            self._put([self._encoder.encode(notice)])
