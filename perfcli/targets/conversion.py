@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias, cast
 
 from perfcli.errors import MissingExtraError, PayloadError
 from perfcli.payloads import Payload, check_columns
 
 _Row: TypeAlias = dict[str, object] | list[object]
-_KINDS = {dict: "an object", list: "a list", str: "text", type(None): "null"}
 
 
 def is_estimator(model: object) -> bool:
@@ -36,31 +34,37 @@ def to_model_input(model: object, payload: Payload) -> object:
     width = len(rows[0]) if columns is None else len(columns)
     count: int = getattr(model, "n_features_in_", width) if names is None else len(names)
     if width != count:
-        raise PayloadError(f"The payload has {width} columns, and the model takes {count}.")
+        raise PayloadError(f"The payload has {width} column{'s' * (width != 1)}, and the model takes {count}.")
     _reject_nested(rows)
     if names is None and (columns is None or hasattr(model, "n_features_in_")):
         return _matrix(rows, columns)
-    return _frame(rows, columns or names)
+    return _frame(rows, names or columns)
 
 
-def unusable_value(payload: Payload) -> str | None:
-    """Describe the first value that is no number, such as `column 'age' is text, 'abc'`; None when all are.
+def unusable_value(payload: Payload, error: Exception) -> str | None:
+    """Describe the value a model complains of, such as `column 'age' is text, 'abc'`; None when it is not to be found.
 
-    Text and null are right for some models and wrong for others, which only the failing model can tell.
+    Text and null are right for some models and wrong for others, so only the error of the model can tell.
     """
+    complaint = str(error)
+    misses_number = "NaN" in complaint or "NoneType" in complaint
     for number, row in enumerate(_rows(payload), start=1):
-        values = row.items() if isinstance(row, dict) else enumerate(row, start=1)
-        for column, value in values:
-            if isinstance(value, float) and not math.isfinite(value):
-                return f"{_place(payload, number, column)} is {value}"
-            if not isinstance(value, int | float):
-                shown = f", {value!r}" if isinstance(value, str) else ""
-                return f"{_place(payload, number, column)} is {_KINDS[type(value)]}{shown}"
+        for column, value in _cells(row):
+            place = f"column {column!r}" if isinstance(payload, dict) else f"row {number}, column {column!r}"
+            if isinstance(value, str) and repr(value) in complaint:
+                return f"{place} is text, {value!r}"
+            if value is None and misses_number:
+                return f"{place} is null"
     return None
 
 
 def _rows(payload: Payload) -> list[_Row]:
     return cast(list[_Row], [payload] if isinstance(payload, dict) else payload)
+
+
+def _cells(row: _Row) -> Iterable[tuple[object, object]]:
+    """Return the values of a row with their columns; those of a matrix count from 1."""
+    return row.items() if isinstance(row, dict) else enumerate(row, start=1)
 
 
 def _feature_names(model: object) -> list[str] | None:
@@ -86,9 +90,10 @@ def _columns(rows: Sequence[_Row], names: Sequence[str] | None) -> Sequence[str]
 
 def _reject_nested(rows: Sequence[_Row]) -> None:
     for number, row in enumerate(rows, start=1):
-        for column, value in row.items() if isinstance(row, dict) else enumerate(row, start=1):
+        for column, value in _cells(row):
             if isinstance(value, list | dict):
-                message = f"Row {number}: column {column!r} is {_KINDS[type(value)]}, not a single value."
+                kind = "a list" if isinstance(value, list) else "an object"
+                message = f"Row {number}: column {column!r} is {kind}, not a single value."
                 raise PayloadError(message, "A row is flat: one value a column.")
 
 
@@ -106,7 +111,3 @@ def _matrix(rows: Sequence[_Row], columns: Sequence[str] | None) -> object:
     cells = [[row[column] for column in columns or ()] if isinstance(row, dict) else list(row) for row in rows]
     holds_text = any(isinstance(cell, str) for row in cells for cell in row)
     return np.array(cells, dtype=object if holds_text else np.float64)
-
-
-def _place(payload: Payload, number: int, column: object) -> str:
-    return f"column {column!r}" if isinstance(payload, dict) else f"row {number}, column {column!r}"

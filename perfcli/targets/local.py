@@ -109,7 +109,7 @@ class LocalTarget:
         """Blame the payload where the model could not use a value that is no number, and else the model."""
         raised = describe_error(error)
         if is_estimator(self.model) and isinstance(error, ValueError | TypeError):
-            unusable = unusable_value(payload)
+            unusable = unusable_value(payload, error)
             if unusable is not None:
                 return PayloadError(f"The model cannot use this payload: {unusable}.", f"The model says {raised}")
         hint = "Fit it before you save it." if type(error).__name__ == "NotFittedError" else ""
@@ -137,11 +137,10 @@ def _choose_method(model: object, name: str, method: str | None) -> str:
     if not callable(function):
         hint = f"{did_you_mean(method, _methods(model))} {_list_methods(model)}".strip()
         raise UsageError(f"'{name}' has no method '{method}'.", hint)
-    implementation = type(model).__call__ if method == CALL and not inspect.isroutine(model) else function
-    if inspect.iscoroutinefunction(inspect.unwrap(implementation)):
-        raise UsageError(
-            f"'{name}' is asynchronous: calling it only makes a coroutine.", "Name a synchronous function."
-        )
+    if method == CALL:
+        function = model if inspect.isroutine(model) else type(model).__call__
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        raise UsageError(f"'{name}' returns before its work is done.", "Name a plain function or method.")
     return method
 
 

@@ -98,13 +98,15 @@ class StageStopwatch:
 
 
 @contextmanager
-def timed_stages(model: object, method: str, functions: Sequence[StageFunction]) -> Iterator[StageStopwatch]:
+def timed_stages(
+    model: object, method: str, functions: Sequence[StageFunction], clock: Callable[[], int] = perf_counter_ns
+) -> Iterator[StageStopwatch]:
     """Time the steps found in a model, and these functions, for the calls made by this thread inside the block.
 
     The wrappers stand in the instance dictionaries of the steps and wherever the functions are held; everything is as
     it was when the block ends.
     """
-    stopwatch = StageStopwatch()
+    stopwatch = StageStopwatch(clock)
     steps = find_steps(model)
     taken = {step.name for step in steps}
     with ExitStack() as undo:
