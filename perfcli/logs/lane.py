@@ -75,7 +75,7 @@ class Lane:
     def put(self, records: Sequence[Record]) -> None:
         """Take new records."""
         self._waiting.extend(records)
-        if self._failures or len(self._waiting) > self._capacity:
+        if self._failures or len(self._waiting) > self._capacity + BATCH_RECORDS:
             self._shelter()
 
     def step(self) -> bool:

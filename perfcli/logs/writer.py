@@ -113,6 +113,8 @@ class Writer:
             self._is_finished = True
         while not self._queue.empty():
             self._put(self._take(0.0))
+            for lane in self._lanes:
+                lane.step()
         self._notice_at = -math.inf
         self._notice_drops()
         for lane in self._lanes:
