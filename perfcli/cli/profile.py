@@ -10,10 +10,9 @@ from typing import Annotated
 
 import typer
 
-from perfcli.bundled import bundled_path
+from perfcli.cli.opening import default_payload, open_local, open_url, refuse_with_url
 from perfcli.cli.options import AsJson, Outputs
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
-from perfcli.errors import UsageError
 
 
 class Sort(StrEnum):
@@ -96,40 +95,19 @@ def profile(
     from perfcli.payloads import read_payloads
     from perfcli.profiling import SamplingPlan, run_profile, write_pstats
     from perfcli.reporters import View
-    from perfcli.targets import open_model, open_remote
     from perfcli.units import parse_duration
 
     outputs = output or ()
     check_outputs(outputs, other=[prof] if prof else [])
     plan = SamplingPlan(max_time_s=parse_duration(max_time), runs=runs)
-    payloads = read_payloads(payload or _default_payload(model, url))
+    payloads = read_payloads(payload or default_payload(model))
     if url is None:
-        target = open_model(model, method, trust=trust, stage_functions=stage or ())
+        target = open_local(model, method, trust=trust, stage=stage or ())
     else:
-        _refuse_with_url(model=model, method=method, trust=trust, stage=stage)
-        target = open_remote(
-            url, headers=header or (), timeout_s=parse_duration(timeout), insecure=insecure, http_method=http_method
-        )
+        refuse_with_url(model=model, method=method, trust=trust, stage=stage)
+        target = open_url(url, header=header or (), timeout=timeout, insecure=insecure, http_method=http_method)
     with closing(target), show_profile_progress() as tell:
         measured = run_profile(target, payloads, plan, tell)
     extra = {} if prof is None else {prof: partial(write_pstats, measured.graph)}
     deliver(measured.result, outputs, as_json=as_json, view=View(top, sort.value), extra=extra)
     exit_when_partial(measured.result)
-
-
-def _default_payload(model: str | None, url: str | None) -> str:
-    """Return the patient that stands in when no payload is named; only the embedded model knows what to do with it.
-
-    Raises:
-        UsageError: Another target is named.
-    """
-    if model is None and url is None:
-        return str(bundled_path("sample_payloads/malignant.json"))
-    raise UsageError("No payload is named.", "Name a JSON, JSON Lines or CSV file, or - for stdin.")
-
-
-def _refuse_with_url(**options: object) -> None:
-    """Refuse options of local models beside --url, instead of ignoring them."""
-    for name, value in options.items():
-        if value:
-            raise UsageError(f"--{name} is for local models and cannot go with --url.", "Leave one of the two out.")

@@ -6,41 +6,36 @@ from collections.abc import Sequence
 from types import CodeType
 
 from perfcli.profiling.call_graph import CallGraph, Times, describe, main_callers, merge, prediction_entries
-from perfcli.profiling.correction import Corrected, calibrate, correct
+from perfcli.profiling.correction import Calibration, Corrected, calibrate, correct
 from perfcli.profiling.sampling import ProfiledSample, Round
 from perfcli.records import FunctionTime, Overhead
 from perfcli.statistics import median, outliers
 
 
-def function_profile(rounds: Sequence[Round]) -> tuple[CallGraph, Overhead, tuple[FunctionTime, ...]]:
-    """Return the merged graph, what profiling cost, and the functions by self time, the most expensive first."""
+def function_profile(rounds: Sequence[Round], payloads: int) -> tuple[CallGraph, Overhead, tuple[FunctionTime, ...]]:
+    """Return the merged graph, what profiling cost, and the functions by self time, the most expensive first.
+
+    With one payload the corrected functions add up to the median of the unprofiled calls. With several, whose durations
+    differ, a median would be that of one of them, and they add up to the mean.
+    """
     profiled = [sample for round_ in rounds for sample in round_.profiled]
-    plain_s = [sample.wall_s for round_ in rounds for sample in round_.plain]
+    walls_s = [wall_s for round_ in rounds for wall_s in round_.walls_s]
     if not profiled:
         return {}, Overhead(None, None, None, None, corrected=False, profiled_runs=0), ()
-    kept = _without_outliers(profiled)
+    kept = [profiled[position] for position in _ordinary([sample.wall_s for sample in profiled])]
     graph = merge(sample.profiler for sample in kept)
     calls = sum(node.times.calls for node in graph.values()) / len(kept)
-    complete = [round_ for round_ in rounds if round_.plain and round_.profiled]
-    calibration = (
-        calibrate(
-            [[sample.wall_s for sample in round_.plain] for round_ in complete],
-            [[_profiled_s(sample) for sample in round_.profiled] for round_ in complete],
-            calls,
-        )
-        if calls
-        else None
-    )
+    calibration = _calibrate(rounds, calls) if calls and walls_s else None
     corrected = calibration is not None and calibration.trustworthy
     overhead = Overhead(
-        ratio=median([sample.wall_s for sample in profiled]) / median(plain_s) if plain_s else None,
+        ratio=median([sample.wall_s for sample in profiled]) / median(walls_s) if walls_s else None,
         seconds_per_call=None if calibration is None else calibration.seconds_per_call,
         ci_low=None if calibration is None else calibration.low,
         ci_high=None if calibration is None else calibration.high,
         corrected=corrected,
         profiled_runs=len(kept),
     )
-    freed = correct(graph, calibration.seconds_per_call) if calibration is not None and corrected else {}
+    freed = correct(graph, _typical(walls_s, payloads) * len(kept)) if corrected else {}
     return graph, overhead, function_times(graph, freed, len(kept))
 
 
@@ -71,10 +66,29 @@ def function_times(
     return tuple(sorted(functions, key=lambda function: function.self_s, reverse=True))
 
 
-def _without_outliers(profiled: Sequence[ProfiledSample]) -> list[ProfiledSample]:
-    """Leave out calls that something else slowed down: a mean over few calls does not forgive them."""
-    strange = set(outliers([sample.wall_s for sample in profiled]))
-    return [sample for position, sample in enumerate(profiled) if position not in strange]
+def _calibrate(rounds: Sequence[Round], calls_per_prediction: float) -> Calibration | None:
+    complete = [round_ for round_ in rounds if round_.walls_s and round_.profiled]
+    return calibrate(
+        [round_.walls_s for round_ in complete],
+        [[_profiled_s(sample) for sample in round_.profiled] for round_ in complete],
+        calls_per_prediction,
+    )
+
+
+def _typical(walls_s: Sequence[float], payloads: int) -> float:
+    if payloads == 1:
+        return median(walls_s)
+    ordinary = _ordinary(walls_s)
+    return sum(walls_s[position] for position in ordinary) / len(ordinary)
+
+
+def _ordinary(durations_s: Sequence[float]) -> list[int]:
+    """Return the positions of all but the calls that something else must have slowed down: a mean forgives nothing.
+
+    Ten robust standard deviations spare payloads that differ.
+    """
+    strange = set(outliers(durations_s, threshold=10))
+    return [position for position in range(len(durations_s)) if position not in strange]
 
 
 def _profiled_s(sample: ProfiledSample) -> float:

@@ -15,7 +15,7 @@ from perfcli.profiling.call_graph import CallGraph
 from perfcli.profiling.environment import describe_environment
 from perfcli.profiling.functions import function_profile
 from perfcli.profiling.passes import OUTSIDE, measure_peak, time_stages
-from perfcli.profiling.sampling import Call, Sampler, SamplingPlan
+from perfcli.profiling.sampling import Call, Round, Sampler, SamplingPlan
 from perfcli.records import (
     Advice,
     CpuTime,
@@ -90,11 +90,11 @@ def run_profile(
     with _until_interrupted(finding):
         _measure(target, calls, sampler, finding, on_progress)
     measured_s = sampler.elapsed_s
-    walls = [sample.wall_s for sample in sampler.samples]
+    walls = sampler.walls_s
     latency = summarise_latency(walls) if walls else None
-    graph, overhead, functions = function_profile(sampler.rounds)
+    graph, overhead, functions = function_profile(sampler.rounds, len(payloads))
     environment = describe_environment()
-    cpu = _cpu_time(sampler)
+    cpu = _cpu_time(sampler.rounds)
     finding.warnings += advice.advise_on_profiler(overhead, sampler.profiler_refused)
     if latency is not None and cpu is not None:
         finding.warnings += advice.advise_on_latency(
@@ -113,7 +113,7 @@ def run_profile(
         cold_start_s=finding.cold_start_s,
         load_s=target.load_s,
         cpu=cpu,
-        memory=_memory_use(sampler, read_rss(), finding.peak_bytes),
+        memory=_memory_use(sampler.rounds, read_rss(), finding.peak_bytes),
         overhead=overhead,
         stages=finding.stages,
         phases=_phases(finding) if target.kind == "remote" else (),
@@ -143,19 +143,16 @@ def summarise_latency(walls_s: Sequence[float]) -> LatencySummary:
     )
 
 
-def _cpu_time(sampler: Sampler) -> CpuTime | None:
-    samples = sampler.samples
-    if not samples:
-        return None
-    return CpuTime(median([sample.thread_s for sample in samples]), median([sample.process_s for sample in samples]))
+def _cpu_time(rounds: Sequence[Round]) -> CpuTime | None:
+    """Return the CPU time of one call: the median over blocks of the mean within a block."""
+    thread = [block.thread_s / len(block.walls_s) for block in rounds if block.thread_s is not None]
+    process = [block.process_s / len(block.walls_s) for block in rounds if block.process_s is not None]
+    return CpuTime(median(thread), median(process)) if thread and process else None
 
 
-def _memory_use(sampler: Sampler, rss_bytes: int, peak_bytes: int | None) -> MemoryUse | None:
-    samples = sampler.samples
-    if not samples:
-        return None
-    growth = median([sample.rss_growth_bytes for sample in samples])
-    return MemoryUse(rss_bytes, round(growth), peak_bytes)
+def _memory_use(rounds: Sequence[Round], rss_bytes: int, peak_bytes: int | None) -> MemoryUse | None:
+    growth = [block.rss_growth_bytes / len(block.walls_s) for block in rounds if block.rss_growth_bytes is not None]
+    return MemoryUse(rss_bytes, round(median(growth)), peak_bytes) if growth else None
 
 
 def _phases(finding: Finding) -> tuple[Phase, ...]:
@@ -181,12 +178,14 @@ def _measure(
     target: Target, calls: Sequence[Call], sampler: Sampler, finding: Finding, on_progress: Callable[[Progress], None]
 ) -> None:
     def tell(step: str) -> None:
-        walls = [sample.wall_s for sample in sampler.samples]
+        walls = sampler.walls_s
         on_progress(Progress(step, len(walls), median(walls) if walls else None, sampler.elapsed_s))
 
     tell("warm-up")
     with target.staged() as clock:
-        finding.cold_start_s = sampler.measure_plain().wall_s
+        first: list[float] = []
+        sampler.measure_plain(1, first)
+        finding.cold_start_s = first[0]
         finding.cold_phases = {name: stage.self_s for name, stage in clock.take().items()}
     finding.warm = sampler.warm_up()
     for _ in sampler.run():

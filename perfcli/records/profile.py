@@ -59,7 +59,7 @@ class LatencySummary:
 
 @dataclass(frozen=True, slots=True)
 class CpuTime:
-    """CPU time of one unprofiled call, medians.
+    """CPU time of one unprofiled call: the median over blocks of calls of the mean in a block.
 
     Attributes:
         thread_s: Of the calling thread.
@@ -76,7 +76,7 @@ class MemoryUse:
 
     Attributes:
         rss_bytes: Resident set size after the unprofiled calls.
-        delta_bytes: Median growth of the resident set over one call.
+        delta_bytes: Growth of the resident set over one call, as `CpuTime` is taken; 0 for almost every model.
         peak_bytes: Highest amount allocated at once during one call, from a tracemalloc pass of its own; None when
             that pass did not run.
     """

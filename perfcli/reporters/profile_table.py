@@ -7,7 +7,7 @@ from operator import attrgetter
 
 import orjson
 from rich.box import SIMPLE_HEAD
-from rich.console import RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +17,7 @@ from perfcli.reporters.protocol import View
 from perfcli.units import format_duration, format_ratio, format_size
 
 NOT_MEASURED = "-"
+WIDE = 120
 
 
 def profile_tables(result: ProfileResult, view: View) -> Iterator[RenderableType]:
@@ -29,13 +30,11 @@ def profile_tables(result: ProfileResult, view: View) -> Iterator[RenderableType
     if result.server is not None:
         yield from _server(result.server, view)
     if result.functions:
-        yield _functions(result.functions, _functions_title(result, view), view)
+        yield _FunctionTable(result.functions, _functions_title(result, view), view)
     yield from _warnings(result.warnings)
     metrics = result.performance_metrics()
     if metrics is not None:
-        # One line, whatever the width: it is meant for a log, or for jq.
-        line = orjson.dumps({"performance_metrics": encode_metrics(metrics)}).decode()
-        yield Text(line, no_wrap=True, overflow="ignore", style="dim")
+        yield orjson.dumps({"performance_metrics": encode_metrics(metrics)}).decode()
 
 
 def _headline(result: ProfileResult) -> Text:
@@ -119,7 +118,7 @@ def _server(server: ServerView, view: View) -> Iterator[RenderableType]:
         yield table
     if server.functions:
         title = f"The server's functions by {view.sort} time (its records of {server.records} of these requests)"
-        yield _functions(server.functions, title, view)
+        yield _FunctionTable(server.functions, title, view)
 
 
 def _functions_title(result: ProfileResult, view: View) -> str:
@@ -129,22 +128,33 @@ def _functions_title(result: ProfileResult, view: View) -> str:
     return f"{side} by {view.sort} time ({ratio}{corrected})"
 
 
-def _functions(functions: Iterable[FunctionTime], title: str, view: View) -> Table:
-    table = _table(title)
-    table.add_column("function", overflow="fold", ratio=3)
-    for name in ("self", "share", "cumulative", "calls"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("where", overflow="fold", ratio=4)
-    for function in sorted(functions, key=attrgetter(f"{view.sort}_s"), reverse=True)[: view.top]:
-        table.add_row(
-            function.function,
-            format_duration(function.self_s),
-            format_ratio(function.share),
-            format_duration(function.cumulative_s),
-            f"{function.calls:g}" if function.calls < 100 else f"{function.calls:.0f}",
-            f"{function.file}:{function.line}" if function.file else f"called by {function.called_by}",
-        )
-    return table
+class _FunctionTable:
+    """The table of functions: the place in the source stands beside the name, or below it where that is too narrow."""
+
+    def __init__(self, functions: Iterable[FunctionTime], title: str, view: View):
+        self._functions = sorted(functions, key=attrgetter(f"{view.sort}_s"), reverse=True)[: view.top]
+        self._title = title
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        beside = options.max_width >= WIDE
+        table = _table(self._title)
+        table.add_column("function", overflow="fold")
+        for name in ("self", "share", "cumulative", "calls"):
+            table.add_column(name, justify="right", no_wrap=True)
+        if beside:
+            table.add_column("where", overflow="fold")
+        for function in self._functions:
+            row: list[RenderableType] = [
+                format_duration(function.self_s),
+                format_ratio(function.share),
+                format_duration(function.cumulative_s),
+                f"{function.calls:.3g}" if function.calls < 100 else f"{function.calls:.0f}",
+            ]
+            place = f"{function.file}:{function.line}" if function.file else f"called by {function.called_by}"
+            where = Text(place, style="dim")
+            label = Text(function.function)
+            table.add_row(*([label, *row, where] if beside else [label.append("\n  ").append_text(where), *row]))
+        yield table
 
 
 def _warnings(warnings: Iterable[Advice]) -> Iterator[Text]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 TABLES: Mapping[type, Callable[[Any, View], Iterable[RenderableType]]] = {ProfileResult: profile_tables}
-"""How each kind of result is shown."""
+"""How each kind of result is shown; text is written as it is, on one line whatever the width."""
 
 FILE_WIDTH = 100
 
@@ -33,5 +33,8 @@ class TableReporter:
 
         width = None if stream.isatty() else FILE_WIDTH
         console = Console(file=stream, markup=False, highlight=False, width=width)
-        for renderable in TABLES[type(result)](result, self._view):
-            console.print(renderable)
+        for part in TABLES[type(result)](result, self._view):
+            if isinstance(part, str):
+                stream.write(f"{part}\n")
+            else:
+                console.print(part)
