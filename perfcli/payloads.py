@@ -18,7 +18,7 @@ STDIN = "-"
 
 _FORMATS = "A payload is UTF-8 text: JSON (.json), JSON Lines (.jsonl, .ndjson) or CSV with a header (.csv)."
 _NOT_FINITE = "Take the row out, or put a number in: a model cannot use NaN or infinity."
-_ONE_A_LINE = "JSON Lines is one JSON value a line; a value over several lines belongs into a .json file."
+_ONE_A_LINE = "JSON Lines is one JSON value a line; a value over several lines belongs in a .json file."
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _NOT_FINITE_CELL = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
@@ -117,7 +117,7 @@ def _read_detected(text: str, name: str) -> tuple[Payload, ...]:
 def _read_json(text: str, name: str) -> tuple[Payload, ...]:
     if _looks_like_json_lines(text):
         return _read_json_lines(text, name)
-    return (_parse(text, name, first_line=1, hint="Correct it there, or write it anew from a sample payload."),)
+    return (_parse(text, name),)
 
 
 def _looks_like_json_lines(text: str) -> bool:
@@ -137,20 +137,22 @@ def _looks_like_json_lines(text: str) -> bool:
 def _read_json_lines(text: str, name: str) -> tuple[Payload, ...]:
     # Not splitlines(): U+2028 and its like end a line for Python, and stand unescaped inside JSON strings.
     lines = enumerate(text.split("\n"), start=1)
-    return tuple(_parse(line, f"{name}, line {number}", number, _ONE_A_LINE) for number, line in lines if line.strip())
+    return tuple(_parse(line, name, number) for number, line in lines if line.strip())
 
 
-def _parse(text: str, where: str, first_line: int, hint: str) -> Payload:
+def _parse(text: str, name: str, line: int | None = None) -> Payload:
+    """Read the JSON of a whole file, or of one line of JSON Lines."""
     # orjson reads five times as fast as the standard library, refuses NaN, and is imported where it is used because
     # `perfcli --help` needs none of it.
     import orjson
 
+    where = f"{name}, line {line}" if line else name
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         _reject_not_finite(text, where)
-        place = f"line {first_line + error.lineno - 1}, column {error.colno}"
-        raise PayloadError(f"{where} is not JSON: {error.msg} at {place}.", hint) from None
+        message = f"{name} is not JSON: {error.msg} at line {line or error.lineno}, column {error.colno}."
+        raise PayloadError(message, _ONE_A_LINE if line else "Correct it there.") from None
     return _checked(value, where)
 
 
@@ -195,9 +197,11 @@ def _checked(value: object, where: str) -> Payload:
         if type(row) is not type(value[0]):
             message = f"{where} mixes rows: row 1 is {_kind(value[0])}, row {number} is {_kind(row)}."
             raise PayloadError(message, "Make all of them objects, or all of them lists.")
-        if isinstance(row, list) and (not row or len(row) != len(value[0])):
+        if not row and isinstance(row, list):
+            raise PayloadError(f"{where}: row {number} has no columns.", "Give every row the same columns.")
+        if isinstance(row, list) and len(row) != len(value[0]):
             message = f"{where} is a ragged matrix: row 1 has {len(value[0])} columns, row {number} has {len(row)}."
-            raise PayloadError(message, "Give every row the same columns, at least one.")
+            raise PayloadError(message, "Give every row the same columns.")
     return value
 
 
