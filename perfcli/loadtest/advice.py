@@ -1,0 +1,130 @@
+"""What the reader of a load result should know before trusting a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from perfcli.loadtest.wire import Crash, End, WorkerLost
+from perfcli.records.load import EndpointResult, LoadResult
+from perfcli.records.profile import Advice
+from perfcli.statistics import samples_needed
+from perfcli.units import format_duration
+
+ENGINE_CRASHED = "engine_crashed"
+LONG_DRAIN = 0.05
+NEAR_FLOOR = 2.0
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a run came to its end, as far as is known.
+
+    Attributes:
+        end: The engine's own account; None when it died.
+        crash: Why it could not go on.
+        last_words: How a dead engine ended; empty for a live one.
+        stopped_early: We asked for the end, because what was to be found out is known.
+        lost: Workers that died.
+    """
+
+    end: End | None = None
+    crash: Crash | None = None
+    last_words: str = ""
+    stopped_early: bool = False
+    lost: list[WorkerLost] = field(default_factory=list)
+
+    @property
+    def interrupted(self) -> bool:
+        """Somebody or something ended the run before its time."""
+        if self.end is None:
+            return True
+        return self.end.reason == "aborted" or (
+            self.end.reason in ("interrupted", "terminated") and not self.stopped_early
+        )
+
+
+def advise(result: LoadResult, ending: Ending, *, resent: int) -> tuple[Advice, ...]:
+    """Return the warnings of a run.
+
+    Args:
+        result: The run.
+        ending: How it ended.
+        resent: Requests sent once more because the server had closed an idle connection.
+    """
+    return (
+        *_about_the_end(ending),
+        *_about_the_window(result, ending),
+        *_about_samples(result.total),
+        *_about_the_generator(result),
+        *_about_counts(result, resent),
+    )
+
+
+def _about_the_end(ending: Ending) -> Iterator[Advice]:
+    if ending.crash is not None:
+        yield Advice(ENGINE_CRASHED, f"The load engine crashed: {ending.crash.message}", ending.crash.hint)
+    elif ending.last_words:
+        yield Advice(ENGINE_CRASHED, f"The load engine died: {ending.last_words}.", "The seconds before it are kept.")
+    if ending.stopped_early:
+        yield Advice("stopped_early", "The run ended before its time, because its outcome was clear.", "")
+    for lost in ending.lost:
+        message = f"Worker {lost.worker} was lost after {format_duration(lost.at_s)}; the run went on without it."
+        yield Advice("worker_lost", message, "What it had measured since its last report is missing.")
+    for error in ending.end.scenario_errors if ending.end is not None else ():
+        yield Advice(
+            "scenario_error", f"The scenario raised {error.message} ({error.count} times).", "Correct the scenario."
+        )
+
+
+def _about_the_window(result: LoadResult, ending: Ending) -> Iterator[Advice]:
+    if result.window.stable is False:
+        yield Advice(
+            "unstable",
+            "Throughput or latency moved by more than 10 % during the run: its figures depend on when one looks.",
+            "Look at the seconds; let it run longer, or without other work on the machine.",
+        )
+    drained_s = ending.end.drained_s if ending.end is not None else 0.0
+    if drained_s > LONG_DRAIN * result.window.elapsed_s:
+        message = (
+            f"The last answer came {format_duration(drained_s)} after the last request; throughput counts that time."
+        )
+        yield Advice("long_drain", message, "Let it run longer, and the end weighs less.")
+
+
+def _about_samples(total: EndpointResult) -> Iterator[Advice]:
+    latency = total.latency
+    percentiles = {"p50": (latency.p50_s, 0.5), "p90": (latency.p90_s, 0.9), "p95": (latency.p95_s, 0.95)}
+    percentiles |= {"p99": (latency.p99_s, 0.99), "p99.9": (latency.p99_9_s, 0.999)}
+    missing = [f"{name} needs {samples_needed(q)}" for name, (value, q) in percentiles.items() if value is None]
+    if missing and total.requests:
+        message = f"Too few successes ({total.successes}) for some percentiles: {', '.join(missing)}."
+        yield Advice("few_samples", message, "Let it run longer.")
+
+
+def _about_the_generator(result: LoadResult) -> Iterator[Advice]:
+    floor_s, p50_s = result.generator.floor_s, result.total.latency.p50_s
+    if floor_s is not None and p50_s is not None and p50_s < NEAR_FLOOR * floor_s:
+        message = (
+            f"The median is close to what the generator itself measures of an empty server, {format_duration(floor_s)}."
+        )
+        yield Advice(
+            "near_floor", message, "Differences of such latencies between two runs still tell; the figures do not."
+        )
+    if result.arrivals is not None and result.arrivals.dropped:
+        message = (
+            f"{result.arrivals.dropped} of {result.arrivals.scheduled} arrivals were dropped: too many were unanswered."
+        )
+        yield Advice("dropped", message, "Their latency is unknown and would have been high. Lower --rate.")
+
+
+def _about_counts(result: LoadResult, resent: int) -> Iterator[Advice]:
+    counted = result.server.counted if result.server is not None else None
+    if counted is not None and counted.server_requests != counted.client_requests:
+        message = (
+            f"The server counted {counted.server_requests} requests, the client {counted.client_requests} answers."
+        )
+        yield Advice("count_mismatch", message, f"See {counted.source}: somebody else may have asked, too.")
+    if resent:
+        message = f"{resent} requests were sent twice, because the server had closed their idle connection."
+        yield Advice("resent", message, "Raise the server's keep-alive time-out, or look for a worker that restarts.")

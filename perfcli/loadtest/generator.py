@@ -1,0 +1,56 @@
+"""Whether the numbers of a run describe the service, or the generator that asked it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from perfcli.loadtest.calibration import Calibration
+from perfcli.loadtest.tally import Durations
+from perfcli.records.load import GeneratorReport, LoadSecond
+from perfcli.units import format_duration, format_ratio
+
+BUSY_CORE = 0.9
+LATE_S = 0.001
+LATE_SHARE = 0.1
+
+
+def judge_generator(
+    seconds: Sequence[LoadSecond],
+    latencies: Durations,
+    lag: Durations,
+    calibration: Calibration | None,
+    *,
+    processes: int,
+) -> GeneratorReport:
+    """Say whether the generator kept up.
+
+    It did not when a process of it used up its core, or when requests were sent so late that the delay is a visible
+    part of the latencies, which count from the intended start.
+
+    Args:
+        seconds: Of the whole run.
+        latencies: Of the successes in the measured window.
+        lag: Actual minus intended start; empty in a closed loop.
+        calibration: What the engine costs; None when not measured.
+        processes: Number of generator processes.
+    """
+    shares = [each.generator_cpu_ratio for each in seconds if each.measured and each.generator_cpu_ratio is not None]
+    cpu_ratio = sum(shares) / len(shares) if shares else None
+    reasons = []
+    if cpu_ratio is not None and cpu_ratio >= BUSY_CORE:
+        reasons.append(f"a process of it used {format_ratio(cpu_ratio)} of its core")
+    if lag.counts and latencies.counts:
+        late_s, slow_s = lag.percentile_s(0.99), latencies.percentile_s(0.99)
+        if late_s > LATE_S and late_s > LATE_SHARE * slow_s:
+            reasons.append(
+                f"1 % of the requests were sent more than {format_duration(late_s)} late, beside a p99 of"
+                f" {format_duration(slow_s)}"
+            )
+    return GeneratorReport(
+        verdict="generator-bound" if reasons else "trustworthy",
+        reasons=tuple(reasons),
+        cpu_ratio=cpu_ratio,
+        floor_s=None if calibration is None else calibration.floor_s,
+        ceiling_rps=None if calibration is None else calibration.ceiling_rps,
+        processes=processes,
+    )

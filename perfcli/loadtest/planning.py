@@ -1,0 +1,272 @@
+"""What a person asked for, checked and made into a plan."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from perfcli.errors import UsageError
+from perfcli.loadtest.plan import Plan
+from perfcli.loadtest.shape import parse_shape
+from perfcli.payloads import Payload, payload_digest, row_count
+from perfcli.records.load import LoadDescription
+from perfcli.units import format_duration, parse_duration
+
+DEFAULT_USERS = 10
+DEFAULT_DURATION_S = 10.0
+ARRIVALS = ("constant", "poisson")
+AUTO = "auto"
+NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """What a person may ask of a load run; what is None was not asked for.
+
+    Attributes:
+        host: Base URL of the API; a path in it is the path of the requests.
+        scenario: Locustfile.
+        payloads: Input of the requests, taken in turn or at random; empty when the scenario brings its own.
+        payload_order: `turn` or `random`.
+        batch_size: Payloads joined into one request.
+        path: Path of the requests.
+        http_method: Of the requests.
+        headers: `Name: value`, sent with every request.
+        timeout_s: Limit for connecting, for sending and for each answer.
+        insecure: Do not verify TLS certificates.
+        users: Closed loop: users who wait for an answer.
+        spawn_rate: Closed loop: users started per second.
+        rate_rps: Open loop: arrivals per second.
+        arrivals: Open loop: `constant` or `poisson`; with a shape it makes the shape one of arrivals.
+        max_in_flight: Open loop: an arrival that finds so many unanswered is dropped.
+        shape: Course of the load in one line.
+        duration_s: Length of the run.
+        requests: Number of requests that ends it.
+        warm_up: `auto`, `none` or a duration.
+        seed: Makes arrivals and order of payloads repeatable.
+        processes: Engine processes on this machine.
+        expect_workers: Workers on other machines to wait for.
+        master_host: Address where they find this machine.
+        master_port: Port of it; 0 takes a free one.
+        metrics_url: Prometheus metrics of the server, read before and after the run.
+    """
+
+    host: str
+    scenario: Path
+    payloads: Sequence[Payload] = ()
+    payload_order: str = "turn"
+    batch_size: int | None = None
+    path: str | None = None
+    http_method: str = "POST"
+    headers: Sequence[str] = ()
+    timeout_s: float = 10.0
+    insecure: bool = False
+    users: int | None = None
+    spawn_rate: float | None = None
+    rate_rps: float | None = None
+    arrivals: str | None = None
+    max_in_flight: int = 1000
+    shape: str | None = None
+    duration_s: float | None = None
+    requests: int | None = None
+    warm_up: str = AUTO
+    seed: int = 0
+    processes: int = 1
+    expect_workers: int = 0
+    master_host: str = "127.0.0.1"
+    master_port: int = 0
+    metrics_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """A load run that is ready to start.
+
+    Attributes:
+        engine: What the engine is asked to do; its payload file is written when the run starts.
+        description: The same for the record, secrets masked.
+        payloads: Input of the requests; empty when the scenario brings its own.
+        warm_up_s: Excluded from the statistics; None finds the end of warm-up by measurement.
+        metrics_url: Prometheus metrics of the server.
+    """
+
+    engine: Plan
+    description: LoadDescription
+    payloads: tuple[Payload, ...] = ()
+    warm_up_s: float | None = None
+    metrics_url: str | None = None
+
+
+def plan_load(options: LoadOptions) -> LoadPlan:
+    """Check what was asked for and return the plan.
+
+    Raises:
+        UsageError: Two wishes exclude each other, or one is out of range or unreadable.
+    """
+    _check_loop(options)
+    _check_ranges(options)
+    base_url, path = split_url(options.host)
+    segments = parse_shape(options.shape) if options.shape is not None else ()
+    open_loop = options.rate_rps is not None or (options.shape is not None and options.arrivals is not None)
+    users = options.users or (DEFAULT_USERS if not open_loop and not segments else None)
+    duration_s = options.duration_s
+    if duration_s is None and options.requests is None and not segments:
+        duration_s = DEFAULT_DURATION_S
+    arrivals = (options.arrivals or ARRIVALS[0]) if open_loop else None
+    engine = Plan(
+        base_url=base_url,
+        path=options.path or (path if path != "/" else "/predict"),
+        method=options.http_method.upper(),
+        headers=_headers(options.headers),
+        timeout_s=options.timeout_s,
+        insecure=options.insecure,
+        scenario=str(options.scenario.resolve()),
+        payload_order=options.payload_order,
+        batch_size=options.batch_size,
+        open_loop=open_loop,
+        users=users or 1,
+        spawn_rate=options.spawn_rate,
+        rate=options.rate_rps,
+        arrivals=arrivals or ARRIVALS[0],
+        max_in_flight=options.max_in_flight,
+        shape=segments,
+        duration_s=duration_s,
+        requests=options.requests,
+        drain_s=options.timeout_s,
+        seed=options.seed,
+        processes=options.processes,
+        expect_workers=options.expect_workers,
+        master_host=options.master_host,
+        master_port=options.master_port,
+    )
+    return LoadPlan(
+        engine=engine,
+        description=_describe(options, engine, users, arrivals),
+        payloads=tuple(options.payloads),
+        warm_up_s=_warm_up(options.warm_up),
+        metrics_url=options.metrics_url,
+    )
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """Return the base URL and the path of a URL.
+
+    Raises:
+        UsageError: Not an http or https URL with a host and nothing beside host, port and path.
+    """
+    parts = urlsplit(url)
+    try:
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(f"'{url}' is no URL of an API.", "Write it like http://127.0.0.1:8000.")
+    if parts.username or parts.query or parts.fragment:
+        hint = "Send credentials with --header 'Authorization: ...', and a query with --path."
+        raise UsageError(f"A host takes no user, query or fragment: {parts.scheme}://{parts.hostname}.", hint)
+    return f"{parts.scheme}://{parts.netloc}", parts.path or "/"
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether a URL leads to this very machine, without asking a name server."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def describe_bound(plan: LoadPlan) -> str:
+    """Say how much a plan may send at most, for the person who has to agree to it."""
+    engine, asked = plan.engine, plan.description
+    if engine.requests is not None:
+        return f"{engine.requests} requests"
+    length_s = sum(segment.duration_s for segment in engine.shape) or engine.duration_s or 0.0
+    if not engine.open_loop:
+        most = max((max(part.start, part.end) for part in engine.shape), default=float(engine.users))
+        return f"{most:.0f} users, each as fast as it is answered, for {format_duration(length_s)}"
+    if engine.shape:
+        arrivals = sum((part.start + part.end) / 2 * part.duration_s for part in engine.shape)
+    else:
+        arrivals = (asked.rate_rps or 0.0) * length_s
+    return f"about {arrivals:.0f} requests in {format_duration(length_s)}"
+
+
+def _check_loop(options: LoadOptions) -> None:
+    exclusive = [("--users", options.users), ("--rate", options.rate_rps), ("--shape", options.shape)]
+    given = [name for name, value in exclusive if value is not None]
+    if len(given) > 1:
+        hint = "--users is a closed loop, --rate an open one, --shape gives either a course."
+        raise UsageError(f"{' and '.join(given)} exclude each other.", hint)
+    if options.arrivals is not None and options.rate_rps is None and options.shape is None:
+        raise UsageError("--arrivals says how arrivals are spaced; there are none.", "Add --rate 100.")
+    if options.arrivals is not None and options.arrivals not in ARRIVALS:
+        raise UsageError(f"Unknown arrivals '{options.arrivals}'.", f"Known: {', '.join(ARRIVALS)}.")
+    if options.spawn_rate is not None and (options.rate_rps is not None or options.shape is not None):
+        raise UsageError("--spawn-rate is for --users.", "Write a ramp as --shape 'ramp 0-200/30s, hold 2m'.")
+    if options.shape is not None and options.duration_s is not None:
+        raise UsageError("--shape has its own length, so --duration has no meaning.", "Leave one of them out.")
+
+
+def _check_ranges(options: LoadOptions) -> None:
+    positive: Mapping[str, float | None] = {
+        "--users": options.users,
+        "--spawn-rate": options.spawn_rate,
+        "--rate": options.rate_rps,
+        "--max-in-flight": options.max_in_flight,
+        "--duration": options.duration_s,
+        "--requests": options.requests,
+        "--timeout": options.timeout_s,
+        "--batch-size": options.batch_size,
+        "--processes": options.processes,
+    }
+    for name, value in positive.items():
+        # Written so that NaN fails, too.
+        if value is not None and not 0 < value < float("inf"):
+            raise UsageError(f"{name} must be above 0, not {value:g}.")
+    if options.path is not None and not options.path.startswith("/"):
+        raise UsageError(f"--path begins with a slash, not '{options.path}'.", f"Write --path /{options.path}")
+    if not options.scenario.is_file():
+        raise UsageError(f"There is no scenario '{options.scenario}'.", "Name a locustfile.")
+
+
+def _headers(lines: Sequence[str]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip() or any(sign in line for sign in "\r\n\0"):
+            raise UsageError(f"A header is 'Name: value', not '{name}'.", "Write --header 'Authorization: Bearer ...'.")
+        headers[name.strip()] = value.strip()
+    return headers
+
+
+def _warm_up(text: str) -> float | None:
+    if text == AUTO:
+        return None
+    if text == NONE:
+        return 0.0
+    try:
+        return parse_duration(text)
+    except UsageError:
+        raise UsageError(f"'{text}' is no warm-up.", f"Write {AUTO}, {NONE} or a duration such as 5s.") from None
+
+
+def _describe(options: LoadOptions, engine: Plan, users: int | None, arrivals: str | None) -> LoadDescription:
+    rows = row_count(options.payloads[0]) if options.payloads else 0
+    return LoadDescription(
+        url=engine.base_url + engine.path,
+        scenario=options.scenario.name,
+        payloads=len(options.payloads),
+        rows=rows * (engine.batch_size or 1),
+        payload_digest=payload_digest(options.payloads) if options.payloads else None,
+        users=users,
+        rate_rps=options.rate_rps,
+        arrivals=arrivals,
+        shape=options.shape,
+        duration_s=engine.duration_s,
+        requests=engine.requests,
+        seed=engine.seed,
+    )

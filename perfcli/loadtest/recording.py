@@ -1,0 +1,188 @@
+"""What the engine says, added up second by second into the result of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from perfcli.loadtest.advice import Ending, advise
+from perfcli.loadtest.calibration import Calibration
+from perfcli.loadtest.diagnosis import diagnose
+from perfcli.loadtest.generator import judge_generator
+from perfcli.loadtest.planning import LoadPlan
+from perfcli.loadtest.server_processes import ServerSample
+from perfcli.loadtest.tally import Durations, EndpointTally, merged
+from perfcli.loadtest.timeline import EndpointKey, Timeline, totals
+from perfcli.loadtest.window import choose_window
+from perfcli.loadtest.wire import Hello, Second
+from perfcli.records.environment import Environment
+from perfcli.records.load import (
+    Arrivals,
+    CountCheck,
+    EndpointResult,
+    ErrorCount,
+    LoadedServer,
+    LoadResult,
+    LoadSecond,
+    Window,
+)
+
+UNANSWERED = frozenset({"dns", "refused", "reset", "connect_timeout", "read_timeout", "tls", "incomplete"})
+"""Failures without an answer of the server: it may not have counted them."""
+UNREACHED = frozenset({"dns", "refused", "connect_timeout", "tls"})
+"""Failures in which no request reached the server."""
+
+
+class Recording:
+    """The seconds of a run, and all that is made of them."""
+
+    def __init__(self, plan: LoadPlan, environment: Environment, calibration: Calibration | None) -> None:
+        self._plan = plan
+        self._environment = environment
+        self._calibration = calibration
+        self._hello: Hello | None = None
+        self._timeline = Timeline()
+        self._seconds: list[LoadSecond] = []
+        self._samples: list[ServerSample | None] = []
+        self._lag = Durations()
+        self._sent = self._late = self._dropped = self._scheduled = self._resent = 0
+        self._errors: dict[str, tuple[int, str]] = {}
+        self.ending = Ending()
+
+    @property
+    def requests(self) -> int:
+        """Requests that ended so far, warm-up included."""
+        return sum(second.requests for second in self._seconds)
+
+    @property
+    def answered(self) -> int:
+        """Those of them that the server answered."""
+        return self.requests - sum(count for kind, (count, _) in self._errors.items() if kind in UNANSWERED)
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Names of the endpoints, and the path of the plan."""
+        return frozenset({self._plan.engine.path, *(name for _, name in totals(self._timeline.slots))})
+
+    def begin(self, hello: Hello) -> None:
+        """Note the start."""
+        self._hello = hello
+
+    def add(self, second: Second, sample: ServerSample | None) -> LoadSecond:
+        """Add a second, with what the server did in it; return its summary."""
+        start_s = self._timeline.elapsed_s
+        self._timeline.add(second)
+        self._samples.append(sample)
+        self._lag.add(second.lag)
+        self._scheduled += second.scheduled
+        self._sent += second.sent
+        self._late += second.late
+        self._dropped += second.dropped
+        self._resent += second.resent
+        for endpoint in second.endpoints:
+            for failures in endpoint.failures:
+                count, example = self._errors.get(failures.kind, (0, failures.example))
+                self._errors[failures.kind] = (count + failures.count, example)
+        summary = _summarise(second, start_s, sample, open_loop=self._plan.engine.open_loop)
+        self._seconds.append(summary)
+        return summary
+
+    def result(self, counted: CountCheck | None = None) -> LoadResult:
+        """Return the result as of now."""
+        ending, timeline = self.ending, self._timeline
+        loaded_s = ending.end.elapsed_s if ending.end is not None else timeline.elapsed_s
+        steadiness = choose_window(timeline.slots, self._plan.engine, self._plan.warm_up_s, loaded_s)
+        slots = timeline.slots[steadiness.first :]
+        start_s = slots[0].start_s if slots else timeline.elapsed_s
+        endpoints = totals(slots)
+        total = merged(endpoints.values())
+        elapsed_s = timeline.elapsed_s - start_s
+        seconds = tuple(replace(each, measured=bool(slots) and each.start_s >= start_s) for each in self._seconds)
+        started_at_s = self._hello.started_at_s if self._hello is not None else datetime.now(UTC).timestamp()
+        result = LoadResult(
+            description=self._plan.description,
+            environment=self._environment,
+            started_at=datetime.fromtimestamp(started_at_s, UTC).isoformat(timespec="seconds"),
+            loop="open" if self._plan.engine.open_loop else "closed",
+            window=Window(elapsed_s=elapsed_s, warm_up_s=start_s, stable=steadiness.stable),
+            total=total.result(elapsed_s),
+            endpoints=_named(endpoints, elapsed_s),
+            arrivals=self._arrivals(),
+            errors=self._error_counts(),
+            generator=judge_generator(
+                seconds,
+                total.response,
+                self._lag,
+                self._calibration,
+                processes=self._hello.processes if self._hello is not None else self._plan.engine.processes,
+            ),
+            server=self._server(seconds, counted),
+            diagnosis=None,
+            seconds=seconds,
+            warnings=(),
+            partial=ending.interrupted,
+        )
+        result = replace(result, warnings=advise(result, ending, resent=self._resent))
+        return replace(result, diagnosis=diagnose(result))
+
+    def _arrivals(self) -> Arrivals | None:
+        if not self._plan.engine.open_loop:
+            return None
+        return Arrivals(self._scheduled, self._sent, self._late, self._dropped, self._lag.quantiles())
+
+    def _error_counts(self) -> tuple[ErrorCount, ...]:
+        errors = (ErrorCount(kind, count, example) for kind, (count, example) in self._errors.items())
+        return tuple(sorted(errors, key=lambda error: -error.count))
+
+    def _server(self, seconds: Sequence[LoadSecond], counted: CountCheck | None) -> LoadedServer | None:
+        pairs = zip(seconds, self._samples, strict=True)
+        samples = [sample for second, sample in pairs if second.measured and sample is not None]
+        if not samples and counted is None:
+            return None
+        return LoadedServer(
+            processes=max((sample.processes for sample in samples), default=None),
+            cpu_ratio=_mean([sample.cpu_ratio for sample in samples]),
+            busiest_cpu_ratio=_mean([sample.busiest_cpu_ratio for sample in samples]),
+            rss_bytes=max((sample.rss_bytes for sample in samples), default=None),
+            threads=max((sample.threads for sample in samples), default=None),
+            timings={},
+            counted=counted,
+        )
+
+
+def _summarise(second: Second, start_s: float, sample: ServerSample | None, *, open_loop: bool) -> LoadSecond:
+    total = EndpointTally()
+    for endpoint in second.endpoints:
+        total.add(endpoint)
+    lag = Durations()
+    lag.add(second.lag)
+    return LoadSecond(
+        start_s=start_s,
+        measured=False,
+        requests=total.requests,
+        failures=total.failures,
+        latency=total.response.quantiles(),
+        in_flight=second.in_flight,
+        users=second.users,
+        scheduled=second.scheduled if open_loop else None,
+        lag_p99_s=lag.quantiles().p99_s if open_loop else None,
+        generator_cpu_ratio=second.cpu_ratio,
+        generator_rss_bytes=second.rss_bytes,
+        server_cpu_ratio=None if sample is None else sample.cpu_ratio,
+        server_rss_bytes=None if sample is None else sample.rss_bytes,
+        server_threads=None if sample is None else sample.threads,
+    )
+
+
+def _named(endpoints: Mapping[EndpointKey, EndpointTally], elapsed_s: float) -> dict[str, EndpointResult]:
+    """Name endpoints as the scenario does; the method comes first where two would share a name."""
+    names = [name for _, name in endpoints]
+    return {
+        name if names.count(name) == 1 else f"{method} {name}": tally.result(elapsed_s)
+        for (method, name), tally in endpoints.items()
+    }
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None

@@ -1,0 +1,169 @@
+"""Run a load plan: start the engine, listen to it, watch the server, and make the result, whatever happens."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import orjson
+
+from perfcli.bundled import bundled_path
+from perfcli.errors import ExitCode, MeasurementError, PerfcliError, TargetUnreachableError, UsageError
+from perfcli.loadtest.advice import ENGINE_CRASHED
+from perfcli.loadtest.calibration import Calibration, cache_folder, calibrate
+from perfcli.loadtest.child import Engine, running_engine, stopped_by_signals
+from perfcli.loadtest.plan import Plan
+from perfcli.loadtest.planning import LoadPlan, is_loopback
+from perfcli.loadtest.recording import UNREACHED, Recording
+from perfcli.loadtest.server_metrics import MetricSample, check_count, read_metrics
+from perfcli.loadtest.server_processes import DEFAULT_PORTS, ServerWatch, watch_server
+from perfcli.loadtest.wire import Crash, End, Hello, Message, Second, WorkerLost
+from perfcli.records.environment import Environment
+from perfcli.records.load import CountCheck, LoadResult, LoadSecond
+
+CALIBRATION_SCENARIO = "loadtests/predict.py"
+
+_CONNECT_S = 5.0
+
+
+def run_load(
+    plan: LoadPlan,
+    environment: Environment,
+    *,
+    calibration: Calibration | None = None,
+    on_second: Callable[[LoadSecond], None] | None = None,
+    should_stop: Callable[[LoadResult], bool] | None = None,
+) -> LoadResult:
+    """Run a plan to its end, to the first signal, or until it is clear what was to be found out.
+
+    Ctrl-C and SIGTERM end the run, not this function: the result then is partial. The same holds for an engine that
+    dies; `ensure_measured` turns that into an error once the record is safe.
+
+    Args:
+        plan: What to do.
+        environment: Of this machine, for the record.
+        calibration: What the engine costs here.
+        on_second: Called with every second as it is recorded.
+        should_stop: Asked once a second with the result so far; true ends the run.
+
+    Raises:
+        TargetUnreachableError: Nothing accepts connections at the URL.
+        PerfcliError: The engine refused the plan or the scenario, before the first second.
+    """
+    if not plan.engine.expect_workers:
+        check_reachable(plan.engine.base_url)
+    watch = watch_server(plan.engine.base_url) if is_loopback(plan.engine.base_url) else None
+    before = read_metrics(plan.metrics_url) if plan.metrics_url is not None else None
+    recording = Recording(plan, environment, calibration)
+    with _with_payloads(plan) as engine_plan, running_engine(engine_plan) as engine, stopped_by_signals(engine.stop):
+        _listen(engine, recording, watch, on_second, should_stop)
+    if recording.ending.crash is not None and not recording.requests:
+        raise _as_error(recording.ending.crash)
+    return recording.result(_count_check(plan, recording, before))
+
+
+def ensure_measured(result: LoadResult) -> None:
+    """Refuse a run that measured nothing; call it when the record is written.
+
+    Raises:
+        TargetUnreachableError: No request reached the server.
+        MeasurementError: The engine crashed, or no request ended in the measured window.
+    """
+    for warning in result.warnings:
+        if warning.code == ENGINE_CRASHED:
+            raise MeasurementError(warning.message, warning.hint)
+    if result.partial and not result.total.requests:
+        return  # Interrupted before the first answer: that is no fault of anybody's.
+    requests = sum(second.requests for second in result.seconds)
+    if not requests:
+        raise MeasurementError("No request ended.", "Let it run longer, or look at what the scenario does.")
+    if requests == sum(error.count for error in result.errors if error.kind in UNREACHED):
+        worst = result.errors[0]
+        raise TargetUnreachableError(f"No request reached {result.description.url}: {worst.example}")
+    if not result.total.requests:
+        raise MeasurementError("No request ended after the warm-up.", "Let it run longer, or use --warm-up none.")
+
+
+def calibrate_engine() -> Calibration | None:
+    """Measure what the engine costs on this machine, or return what was measured before."""
+    return calibrate(_run_to_its_end, bundled_path(CALIBRATION_SCENARIO), cache_folder())
+
+
+def check_reachable(base_url: str) -> None:
+    """Connect once, so that a dead port is said at once rather than after thousands of refused requests.
+
+    Raises:
+        TargetUnreachableError: Nothing accepts a connection.
+    """
+    parts = urlsplit(base_url)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme]), _CONNECT_S).close()
+    except OSError as error:
+        raise TargetUnreachableError(
+            f"Cannot reach {base_url}: {error.strerror or error}.",
+            "Start the API with `perfcli serve`, or leave --host out to load the embedded one.",
+        ) from error
+
+
+def _listen(
+    engine: Engine,
+    recording: Recording,
+    watch: ServerWatch | None,
+    on_second: Callable[[LoadSecond], None] | None,
+    should_stop: Callable[[LoadResult], bool] | None,
+) -> None:
+    """Record all the engine says, until it falls silent."""
+    ending = recording.ending
+    for message in engine.messages():
+        match message:
+            case Hello():
+                recording.begin(message)
+            case WorkerLost():
+                ending.lost.append(message)
+            case End():
+                ending.end = message
+            case Crash():
+                ending.crash = message
+            case Second():
+                second = recording.add(message, watch.sample() if watch is not None else None)
+                if on_second is not None:
+                    on_second(second)
+                if should_stop is not None and not ending.stopped_early and should_stop(recording.result()):
+                    ending.stopped_early = True
+                    engine.stop()
+    if ending.end is None and ending.crash is None:
+        ending.last_words = engine.last_words()
+
+
+def _run_to_its_end(plan: Plan) -> list[Message]:
+    with running_engine(plan) as engine, stopped_by_signals(engine.stop):
+        return list(engine.messages())
+
+
+@contextmanager
+def _with_payloads(plan: LoadPlan) -> Iterator[Plan]:
+    """Write the payloads where the engine reads them: one JSON body a line, serialised this once."""
+    if not plan.payloads:
+        yield plan.engine
+        return
+    with tempfile.NamedTemporaryFile(prefix="perfcli-", suffix=".jsonl") as file:
+        for payload in plan.payloads:
+            file.write(orjson.dumps(payload, option=orjson.OPT_APPEND_NEWLINE))
+        file.flush()
+        yield replace(plan.engine, payload_file=file.name)
+
+
+def _as_error(crash: Crash) -> PerfcliError:
+    kind = UsageError if crash.exit_code == ExitCode.USAGE else MeasurementError
+    return kind(crash.message, crash.hint)
+
+
+def _count_check(plan: LoadPlan, recording: Recording, before: Collection[MetricSample] | None) -> CountCheck | None:
+    if plan.metrics_url is None or before is None:
+        return None
+    after = read_metrics(plan.metrics_url)
+    return None if after is None else check_count(before, after, recording.paths, recording.answered)

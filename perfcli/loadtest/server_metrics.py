@@ -1,0 +1,94 @@
+"""What a server counts itself: Prometheus metrics read before and after a run, and the difference between the two."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from perfcli.records.load import CountCheck
+
+REQUEST_COUNTERS = (
+    "perfcli_http_requests_total",
+    "rest_server_requests_total",
+    "http_requests_total",
+    "http_server_requests_total",
+    "http_request_duration_seconds_count",
+    "http_server_request_duration_seconds_count",
+    "nv_inference_request_success",
+)
+"""Counters of answered requests, the first that is offered counts: ours, MLServer's, the usual ones, Triton's."""
+PATH_LABELS = ("path", "route", "handler", "endpoint", "uri", "http_route")
+
+_SAMPLE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)")
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+_ANSWER_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSample:
+    """One line of an exposition.
+
+    Attributes:
+        name: Name of the metric.
+        labels: Value by name.
+        value: As exposed.
+    """
+
+    name: str
+    labels: Mapping[str, str]
+    value: float
+
+
+def read_metrics(url: str) -> tuple[MetricSample, ...] | None:
+    """Fetch the metrics of a server; None when it does not offer them."""
+    import httpx
+
+    try:
+        answer = httpx.get(url, timeout=_ANSWER_TIMEOUT_S)
+        answer.raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return None
+    return parse_metrics(answer.text)
+
+
+def parse_metrics(text: str) -> tuple[MetricSample, ...]:
+    """Read the text format of Prometheus; a line that is no sample is skipped."""
+    samples = []
+    for line in text.splitlines():
+        match = _SAMPLE.match(line)
+        if match is None:
+            continue
+        try:
+            samples.append(MetricSample(match[1], dict(_LABEL.findall(match[2] or "")), float(match[3])))
+        except ValueError:
+            continue
+    return tuple(samples)
+
+
+def check_count(
+    before: Collection[MetricSample], after: Collection[MetricSample], paths: Collection[str], client_requests: int
+) -> CountCheck | None:
+    """Set the growth of the server's request counter beside the client's count; None when it has no counter we know.
+
+    Args:
+        before: Metrics at the start of the run.
+        after: Metrics at its end.
+        paths: Paths of the run; counters of other paths are left out, so that a health probe is not counted.
+        client_requests: Answers the client received.
+    """
+    for name in REQUEST_COUNTERS:
+        grown = _total(after, name, paths)
+        if grown is not None:
+            return CountCheck(name, round(grown - (_total(before, name, paths) or 0.0)), client_requests)
+    return None
+
+
+def _total(samples: Collection[MetricSample], name: str, paths: Collection[str]) -> float | None:
+    values = [sample.value for sample in samples if sample.name == name and _is_ours(sample, paths)]
+    return sum(values) if values else None
+
+
+def _is_ours(sample: MetricSample, paths: Collection[str]) -> bool:
+    labels = [sample.labels[label] for label in PATH_LABELS if label in sample.labels]
+    return not labels or any(label in paths for label in labels)

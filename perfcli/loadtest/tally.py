@@ -1,0 +1,116 @@
+"""Counts and durations added up over seconds, and the statistics made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from perfcli.loadtest.buckets import HISTOGRAM_DIGITS, HISTOGRAM_MAX_NS, highest_in_bucket
+from perfcli.loadtest.wire import Endpoint, Latencies
+from perfcli.records.load import EndpointResult, Quantiles
+from perfcli.statistics import samples_needed
+from perfcli.statistics.percentiles import nearest_rank
+
+PERCENTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
+
+
+@dataclass(slots=True)
+class Durations:
+    """A histogram that others are added to; exact, because equal buckets are added."""
+
+    counts: dict[int, int] = field(default_factory=dict)
+    sum_ns: int = 0
+    max_ns: int = 0
+
+    def add(self, other: Latencies | Durations) -> None:
+        """Add all durations of another histogram."""
+        for bucket, count in other.counts.items():
+            self.counts[bucket] = self.counts.get(bucket, 0) + count
+        self.sum_ns += other.sum_ns
+        self.max_ns = max(self.max_ns, other.max_ns)
+
+    @property
+    def total(self) -> int:
+        """Number of durations."""
+        return sum(self.counts.values())
+
+    def percentile_s(self, q: float) -> float:
+        """Return the nearest-rank percentile: the longest duration its bucket stands for, at most the true maximum.
+
+        Raises:
+            ValueError: There are no durations.
+        """
+        rank = nearest_rank(self.total, q)
+        seen = 0
+        for bucket in sorted(self.counts):
+            seen += self.counts[bucket]
+            if seen >= rank:
+                return min(highest_in_bucket(bucket), self.max_ns) / 1e9
+        raise AssertionError("a rank is at most the total")
+
+    def quantiles(self) -> Quantiles:
+        """Return the percentiles that there are enough durations for."""
+        total = self.total
+        p50, p90, p95, p99, p99_9 = (self.percentile_s(q) if total >= samples_needed(q) else None for q in PERCENTILES)
+        longest = self.max_ns / 1e9 if total else None
+        mean = self.sum_ns / total / 1e9 if total else None
+        return Quantiles(p50, p90, p95, p99, p99_9, longest, mean)
+
+    def encoded(self) -> str:
+        """Return the histogram in HdrHistogram's own base64 encoding."""
+        from hdrh.histogram import HdrHistogram
+
+        histogram = HdrHistogram(1, HISTOGRAM_MAX_NS, HISTOGRAM_DIGITS)
+        for bucket, count in self.counts.items():
+            histogram.counts[bucket] = count
+        if self.counts:
+            # The encoder writes as many counts as the longest duration needs, so it must be told.
+            histogram.set_internal_tacking_values(min(self.counts), max(self.counts), self.total)
+        return str(histogram.encode().decode())
+
+
+@dataclass(slots=True)
+class EndpointTally:
+    """What one endpoint did over any number of seconds."""
+
+    requests: int = 0
+    failures: int = 0
+    response: Durations = field(default_factory=Durations)
+    service: Durations = field(default_factory=Durations)
+    failed: Durations = field(default_factory=Durations)
+
+    def add(self, endpoint: Endpoint) -> None:
+        """Add one second; in a closed loop the service time is the response time."""
+        self.requests += endpoint.succeeded.count + endpoint.failed.count
+        self.failures += endpoint.failed.count
+        self.response.add(endpoint.succeeded.response)
+        self.service.add(endpoint.succeeded.service or endpoint.succeeded.response)
+        self.failed.add(endpoint.failed.response)
+
+    def merge(self, other: EndpointTally) -> None:
+        """Add another tally."""
+        self.requests += other.requests
+        self.failures += other.failures
+        self.response.add(other.response)
+        self.service.add(other.service)
+        self.failed.add(other.failed)
+
+    def result(self, elapsed_s: float) -> EndpointResult:
+        """Return the statistics over a window of this length."""
+        return EndpointResult(
+            requests=self.requests,
+            failures=self.failures,
+            elapsed_s=elapsed_s,
+            latency=self.response.quantiles(),
+            service=self.service.quantiles(),
+            failure_latency=self.failed.quantiles(),
+            histogram=self.response.encoded(),
+        )
+
+
+def merged(tallies: Iterable[EndpointTally]) -> EndpointTally:
+    """Return the sum of tallies."""
+    total = EndpointTally()
+    for tally in tallies:
+        total.merge(tally)
+    return total
