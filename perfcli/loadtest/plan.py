@@ -62,7 +62,7 @@ class Plan:
     """
 
     base_url: str = ""
-    path: str = "/"
+    path: str = "/predict"
     method: str = "POST"
     headers: Mapping[str, str] | None = None
     timeout_s: float = 10.0

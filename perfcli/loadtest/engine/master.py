@@ -1,0 +1,205 @@
+"""The master: starts workers on this machine or waits for others, and makes one run of what they report."""
+
+# Locust is typed in parts.
+# mypy: disallow-untyped-calls=False
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import gevent
+import locust
+from gevent.event import Event
+from locust.rpc import Message
+from locust.runners import STATE_MISSING, MasterRunner
+
+from perfcli.errors import ExitCode, MeasurementError, PerfcliError
+from perfcli.loadtest.engine.channel import Channel
+from perfcli.loadtest.engine.merge import Merger, merge_ends
+from perfcli.loadtest.engine.scenario import load, make_environment
+from perfcli.loadtest.engine.worker import BEGIN, CRASHED, ENDED, HELLO, PLAN, READY, SECOND, STOP, pack
+from perfcli.loadtest.plan import Plan, plan_to_json
+from perfcli.loadtest.wire import Crash, End, Hello, Second, WorkerLost, from_line
+
+_POLL_S = 0.05
+_GRACE_S = 5.0
+
+
+class Master:
+    """One run over several processes.
+
+    The users of the closed loop are spread by Locust's own dispatcher. What Locust has no word for (the plan, a second
+    of counts, the end) goes as messages of ours over its connections.
+    """
+
+    def __init__(self, plan: Plan, channel: Channel) -> None:
+        self._plan, self._channel = plan, channel
+        self._expected = plan.expect_workers + (plan.processes if plan.processes > 1 else 0)
+        self._environment = make_environment(plan)
+        self._runner: MasterRunner = self._environment.create_master_runner(plan.master_host, plan.master_port)
+        load(self._environment, plan)
+        self._pids: dict[str, int] = {}
+        self._ready: set[str] = set()
+        self._ended: dict[str, End] = {}
+        self._lost: set[str] = set()
+        self._crash: Crash | None = None
+        self._merger = Merger(())
+        self._changed = Event()
+        self._stops = 0
+        self._started = 0.0
+        for name, listener in (
+            (HELLO, self._on_hello),
+            (READY, self._on_ready),
+            (SECOND, self._on_second),
+            (ENDED, self._on_ended),
+            (CRASHED, self._on_crashed),
+        ):
+            self._runner.register_message(name, listener)
+        self._children = [self._spawn() for _ in range(self._expected - plan.expect_workers)]
+
+    def run(self) -> None:
+        """Run to the end.
+
+        Raises:
+            MeasurementError: The workers do not come, or all of them are lost.
+            PerfcliError: A worker cannot do the plan.
+        """
+        try:
+            self._gather()
+            self._begin()
+            self._wait()
+            if not self._ended:
+                raise MeasurementError("All workers were lost.", "What they measured until then is kept.")
+            self._channel.send(merge_ends(list(self._ended.values())))
+        finally:
+            self._dismiss()
+
+    def ask_to_stop(self, reason: str) -> None:
+        """End early; asked a second time, do not wait for answers."""
+        self._stops += 1
+        for client in self._runner.clients:
+            self._runner.send_message(STOP, {"reason": reason}, client)
+        if not self._started:
+            raise MeasurementError("Stopped before all workers had come.")
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        plan = Plan(
+            worker=True,
+            master_host=self._plan.master_host,
+            master_port=self._runner.server.port,
+            connect_s=self._plan.connect_s,
+        )
+        child = subprocess.Popen(
+            [sys.executable, "-m", "perfcli.loadtest.engine", "1"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+        )
+        assert child.stdin is not None
+        child.stdin.write(plan_to_json(plan).encode())
+        child.stdin.close()
+        return child
+
+    def _gather(self) -> None:
+        deadline = time.monotonic() + self._plan.connect_s
+        while len(self._ready) < self._expected:
+            self._fail_if_crashed()
+            if time.monotonic() > deadline or any(child.poll() is not None for child in self._children):
+                raise MeasurementError(
+                    f"Only {len(self._ready)} of {self._expected} workers came within {self._plan.connect_s:g} s.",
+                    f"Start them with `perfcli worker --master-host HOST --master-port {self._runner.server.port}`.",
+                )
+            self._changed.wait(_POLL_S)
+            self._changed.clear()
+
+    def _begin(self) -> None:
+        self._merger = Merger(self._ready)
+        names = tuple(user_class.__name__ for user_class in self._environment.user_classes)
+        pids = tuple(child.pid for child in self._children)
+        self._started = time.monotonic()
+        self._channel.send(Hello(os.getpid(), pids, self._expected, names, time.time(), locust.__version__))
+        for client in self._ready:
+            self._runner.send_message(BEGIN, {}, client)
+        if self._plan.open_loop:
+            return
+        if self._environment.shape_class is not None:
+            self._runner.start_shape()
+        else:
+            rate = self._plan.spawn_rate or self._plan.users
+            self._runner.greenlet.spawn(self._runner.start, self._plan.users, rate)
+
+    def _wait(self) -> None:
+        while self._ready - self._ended.keys() - self._lost:
+            self._changed.wait(_POLL_S)
+            self._changed.clear()
+            self._fail_if_crashed()
+            self._look_for_lost()
+
+    def _look_for_lost(self) -> None:
+        dead = {child.pid for child in self._children if child.poll() is not None}
+        for client in self._ready - self._ended.keys() - self._lost:
+            node = self._runner.clients.get(client)
+            if self._pids[client] in dead or node is None or node.state == STATE_MISSING:
+                self._lost.add(client)
+                self._channel.send(WorkerLost(f"{client} (pid {self._pids[client]})", time.monotonic() - self._started))
+                self._send(self._merger.leave(client))
+
+    def _dismiss(self) -> None:
+        for client in self._ready:
+            self._runner.server.send_to_client(Message("quit", None, client))
+        for child in self._children:
+            try:
+                child.wait(_GRACE_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+
+    def _fail_if_crashed(self) -> None:
+        if self._crash is not None:
+            error = PerfcliError(self._crash.message, self._crash.hint)
+            error.exit_code = ExitCode(self._crash.exit_code)
+            raise error
+
+    def _send(self, seconds: list[Second]) -> None:
+        for second in seconds:
+            self._channel.send(second)
+
+    def _on_hello(self, msg: Message, **_: object) -> None:
+        client = msg.node_id
+        self._pids[client] = msg.data["pid"]
+        index = len(self._pids) - 1
+        if index < self._expected:
+            plan = replace(self._plan, worker=False)
+            self._runner.send_message(PLAN, pack(plan, index, self._expected), client)
+
+    def _on_ready(self, msg: Message, **_: object) -> None:
+        self._ready.add(msg.node_id)
+        self._changed.set()
+
+    def _on_second(self, msg: Message, **_: object) -> None:
+        second = from_line(msg.data["line"])
+        assert isinstance(second, Second)
+        self._send(self._merger.add(msg.node_id, second))
+
+    def _on_ended(self, msg: Message, **_: object) -> None:
+        end = from_line(msg.data["line"])
+        assert isinstance(end, End)
+        self._ended[msg.node_id] = end
+        self._send(self._merger.leave(msg.node_id))
+        self._changed.set()
+
+    def _on_crashed(self, msg: Message, **_: object) -> None:
+        crash = from_line(msg.data["line"])
+        assert isinstance(crash, Crash)
+        self._crash = crash
+        self._changed.set()
+
+
+def direct(plan: Plan, channel: Channel, on_signals: Callable[[Callable[[str], None]], None]) -> None:
+    """Direct one run over several processes."""
+    master = Master(plan, channel)
+    on_signals(master.ask_to_stop)
+    master.run()
+    gevent.sleep(0)

@@ -1,0 +1,114 @@
+"""Several processes' seconds become one; counts are added, so nothing is lost or rounded."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from perfcli.loadtest.wire import End, Endpoint, Failures, Latencies, Outcome, ScenarioError, Second
+
+
+def merge_seconds(seconds: Sequence[Second]) -> Second:
+    """Add up the same second of several processes."""
+    endpoints: dict[tuple[str, str], list[Endpoint]] = defaultdict(list)
+    for second in seconds:
+        for endpoint in second.endpoints:
+            endpoints[endpoint.method, endpoint.name].append(endpoint)
+    return Second(
+        index=seconds[0].index,
+        elapsed_s=max(second.elapsed_s for second in seconds),
+        users=sum(second.users for second in seconds),
+        in_flight=sum(second.in_flight for second in seconds),
+        scheduled=sum(second.scheduled for second in seconds),
+        sent=sum(second.sent for second in seconds),
+        late=sum(second.late for second in seconds),
+        dropped=sum(second.dropped for second in seconds),
+        resent=sum(second.resent for second in seconds),
+        lag=merge_latencies(second.lag for second in seconds),
+        cpu_ratio=max(second.cpu_ratio for second in seconds),
+        rss_bytes=sum(second.rss_bytes for second in seconds),
+        endpoints=tuple(_merge_endpoints(same) for same in endpoints.values()),
+    )
+
+
+def merge_latencies(parts: Iterable[Latencies]) -> Latencies:
+    """Add histograms up, bucket by bucket."""
+    counts: defaultdict[int, int] = defaultdict(int)
+    sum_ns = max_ns = 0
+    for part in parts:
+        for bucket, count in part.counts.items():
+            counts[bucket] += count
+        sum_ns += part.sum_ns
+        max_ns = max(max_ns, part.max_ns)
+    return Latencies(dict(counts), sum_ns, max_ns)
+
+
+def merge_ends(ends: Sequence[End]) -> End:
+    """Add the ends of several processes up; the reason is the one most of them give."""
+    reasons = [end.reason for end in ends]
+    errors: dict[str, ScenarioError] = {}
+    for error in (error for end in ends for error in end.scenario_errors):
+        seen = errors.get(error.message)
+        count = error.count + (seen.count if seen else 0)
+        errors[error.message] = ScenarioError(error.message, count, (seen or error).traceback)
+    return End(
+        reason=max(reasons, key=reasons.count),
+        elapsed_s=max(end.elapsed_s for end in ends),
+        drained_s=max(end.drained_s for end in ends),
+        scheduled=sum(end.scheduled for end in ends),
+        sent=sum(end.sent for end in ends),
+        late=sum(end.late for end in ends),
+        dropped=sum(end.dropped for end in ends),
+        incomplete=sum(end.incomplete for end in ends),
+        scenario_errors=tuple(errors.values()),
+    )
+
+
+class Merger:
+    """Holds the seconds of the workers back until each of them has reported."""
+
+    def __init__(self, workers: Iterable[str]) -> None:
+        self._live = set(workers)
+        self._pending: defaultdict[int, dict[str, Second]] = defaultdict(dict)
+
+    def add(self, worker: str, second: Second) -> list[Second]:
+        """Take a worker's second; return those now complete, in order."""
+        self._pending[second.index][worker] = second
+        return self._complete()
+
+    def leave(self, worker: str) -> list[Second]:
+        """Wait no longer for a worker that has ended or is lost; return the seconds now complete, in order."""
+        self._live.discard(worker)
+        return self._complete()
+
+    def _complete(self) -> list[Second]:
+        complete = []
+        for index in sorted(self._pending):
+            if not self._live <= self._pending[index].keys():
+                break
+            complete.append(merge_seconds(list(self._pending.pop(index).values())))
+        return complete
+
+
+def _merge_endpoints(same: Sequence[Endpoint]) -> Endpoint:
+    failures: dict[str, Failures] = {}
+    for part in (part for endpoint in same for part in endpoint.failures):
+        seen = failures.get(part.kind)
+        failures[part.kind] = Failures(part.kind, part.count + seen.count, seen.example) if seen else part
+    return Endpoint(
+        method=same[0].method,
+        name=same[0].name,
+        succeeded=_merge_outcomes([endpoint.succeeded for endpoint in same]),
+        failed=_merge_outcomes([endpoint.failed for endpoint in same]),
+        failures=tuple(failures.values()),
+    )
+
+
+def _merge_outcomes(outcomes: Sequence[Outcome]) -> Outcome:
+    services = [outcome.service for outcome in outcomes if outcome.service is not None]
+    return Outcome(
+        count=sum(outcome.count for outcome in outcomes),
+        response=merge_latencies(outcome.response for outcome in outcomes),
+        service=merge_latencies(services) if services else None,
+        received_bytes=sum(outcome.received_bytes for outcome in outcomes),
+    )

@@ -1,0 +1,83 @@
+"""The child process: read the plan, run it, tell the parent, and have the last words when it fails."""
+
+# Locust is typed in parts.
+# mypy: disallow-untyped-calls=False
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+
+import gevent
+import locust
+
+from perfcli.errors import ExitCode, PerfcliError
+from perfcli.loadtest.engine.channel import Channel
+from perfcli.loadtest.engine.master import direct
+from perfcli.loadtest.engine.scenario import make_environment
+from perfcli.loadtest.engine.session import Session
+from perfcli.loadtest.engine.worker import serve
+from perfcli.loadtest.plan import Plan, plan_from_json
+from perfcli.loadtest.wire import Crash, Hello
+
+
+def main(arguments: list[str]) -> int:
+    """Run the plan on stdin and write messages to the file descriptor given; return the exit code."""
+    channel = Channel(int(arguments[0]))
+    # What a scenario raises is counted and reported; a traceback for each request would only fill the parent's pipe.
+    logging.getLogger("locust").setLevel(logging.CRITICAL)
+    try:
+        _run(plan_from_json(sys.stdin.read()), channel)
+    except BrokenPipeError:
+        return int(ExitCode.UNMEASURABLE)  # The parent is gone: nobody wants to know more.
+    except PerfcliError as error:
+        return _crash(channel, Crash(error.message, error.hint, int(error.exit_code), ""))
+    except Exception as error:  # noqa: BLE001 - the last words of the process
+        text = f"The load engine failed: {type(error).__name__}: {error}."
+        return _crash(channel, Crash(text, "", int(ExitCode.UNMEASURABLE), traceback.format_exc()))
+    return 0
+
+
+def on_signals(ask_to_stop: Callable[[str], None]) -> None:
+    """Take Ctrl-C and SIGTERM as a request to stop."""
+    gevent.signal_handler(signal.SIGINT, ask_to_stop, "interrupted")
+    gevent.signal_handler(signal.SIGTERM, ask_to_stop, "terminated")
+
+
+def _run(plan: Plan, channel: Channel) -> None:
+    if plan.worker:
+        serve(plan)
+    elif plan.processes > 1 or plan.expect_workers:
+        direct(plan, channel, on_signals)
+    else:
+        _run_alone(plan, channel)
+
+
+def _run_alone(plan: Plan, channel: Channel) -> None:
+    environment = make_environment(plan)
+    session = Session(environment, environment.create_local_runner(), plan)
+    on_signals(session.ask_to_stop)
+    names = tuple(user_class.__name__ for user_class in environment.user_classes)
+    channel.send(Hello(os.getpid(), (), 1, names, time.time(), locust.__version__))
+    session.start(direct=True)
+    reporting = gevent.spawn(_report, session, channel)
+    end = session.finish(session.wait())
+    reporting.kill()
+    channel.send(session.second())
+    channel.send(end)
+    environment.events.quitting.fire(environment=environment, reverse=True)
+
+
+def _report(session: Session, channel: Channel) -> None:
+    while True:
+        session.sleep_to_next_second()
+        channel.send(session.second())
+
+
+def _crash(channel: Channel, crash: Crash) -> int:
+    channel.send(crash)
+    return crash.exit_code

@@ -1,0 +1,186 @@
+"""Counts what happens in one second, in memory that does not grow with the number of requests."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from perfcli.loadtest.engine.faults import Kind
+from perfcli.loadtest.wire import LATE_NS, Endpoint, Failures, Latencies, Outcome
+
+_EXAMPLE_LENGTH = 300
+_MAX_ENDPOINTS = 1000
+
+
+class Histogram:
+    """Durations by bucket; the index is computed in place, because a call would cost as much as the counting."""
+
+    __slots__ = ("counts", "max_ns", "sum_ns")
+
+    def __init__(self) -> None:
+        self.counts: defaultdict[int, int] = defaultdict(int)
+        self.sum_ns = 0
+        self.max_ns = 0
+
+    def add(self, value_ns: int) -> None:
+        """Count one duration."""
+        shift = (value_ns | 2047).bit_length() - 11
+        self.counts[(shift << 10) + (value_ns >> shift)] += 1
+        self.sum_ns += value_ns
+        if value_ns > self.max_ns:
+            self.max_ns = value_ns
+
+    def frozen(self) -> Latencies:
+        """Return what was counted."""
+        return Latencies(self.counts, self.sum_ns, self.max_ns)
+
+
+@dataclass(slots=True)
+class _Side:
+    """Requests of one outcome."""
+
+    count: int = 0
+    response: Histogram = field(default_factory=Histogram)
+    service: Histogram = field(default_factory=Histogram)
+    received_bytes: int = 0
+
+    def frozen(self, open_loop: bool) -> Outcome:
+        service = self.service.frozen() if open_loop else None
+        return Outcome(self.count, self.response.frozen(), service, self.received_bytes)
+
+
+@dataclass(slots=True)
+class _EndpointSecond:
+    succeeded: _Side = field(default_factory=_Side)
+    failed: _Side = field(default_factory=_Side)
+    failures: dict[Kind, tuple[int, str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Totals:
+    """What was counted; of one second, or of the whole run.
+
+    Attributes:
+        scheduled: Arrivals that fell due; in the closed loop the requests sent.
+        sent: Requests started.
+        late: Of these, started more than LATE_NS after their intended start.
+        dropped: Arrivals never sent.
+        resent: Requests sent a second time.
+        incomplete: Requests given up without an answer.
+    """
+
+    scheduled: int = 0
+    sent: int = 0
+    late: int = 0
+    dropped: int = 0
+    resent: int = 0
+    incomplete: int = 0
+
+    def add(self, other: Totals) -> None:
+        """Count the other's too."""
+        for name in Totals.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+class Recorder:
+    """Everything one process counts.
+
+    Attributes:
+        now: Counts of the current second.
+        total: Counts of the seconds before it.
+        in_flight: Requests without an answer.
+    """
+
+    def __init__(self, open_loop: bool) -> None:
+        self._open_loop = open_loop
+        self._endpoints: dict[tuple[str, str], _EndpointSecond] = {}
+        self._names: set[tuple[str, str]] = set()
+        self._lag = Histogram()
+        self.now = Totals()
+        self.total = Totals()
+        self.in_flight = 0
+
+    def sent(self, intended_ns: int | None, sent_ns: int) -> None:
+        """Count a request that starts; without an intended start it starts when it is sent."""
+        self.in_flight += 1
+        now = self.now
+        now.sent += 1
+        if intended_ns is None:
+            now.scheduled += 1
+            return
+        lag_ns = sent_ns - intended_ns
+        if lag_ns > LATE_NS:
+            now.late += 1
+        self._lag.add(lag_ns)
+
+    def resent(self) -> None:
+        """Count a request that had to be sent a second time."""
+        self.now.resent += 1
+
+    def succeeded(self, key: tuple[str, str], intended_ns: int, sent_ns: int, ended_ns: int, received: int) -> None:
+        """Count a request that passed every check."""
+        self.in_flight -= 1
+        endpoint = self._endpoints.get(key) or self._endpoint(key)
+        side = endpoint.succeeded
+        side.count += 1
+        side.received_bytes += received
+        side.response.add(ended_ns - intended_ns)
+        if self._open_loop:
+            side.service.add(ended_ns - sent_ns)
+
+    def failed(
+        self,
+        key: tuple[str, str],
+        intended_ns: int,
+        sent_ns: int,
+        ended_ns: int,
+        received: int,
+        kind: Kind,
+        example: str,
+    ) -> None:
+        """Count any other that ended; of an incomplete one the time is its age."""
+        self.in_flight -= 1
+        endpoint = self._endpoints.get(key) or self._endpoint(key)
+        side = endpoint.failed
+        side.count += 1
+        side.received_bytes += received
+        side.response.add(ended_ns - intended_ns)
+        if self._open_loop:
+            side.service.add(ended_ns - sent_ns)
+        count, first = endpoint.failures.get(kind, (0, example[:_EXAMPLE_LENGTH]))
+        endpoint.failures[kind] = (count + 1, first)
+        if kind is Kind.INCOMPLETE:
+            self.now.incomplete += 1
+
+    def take(self) -> tuple[Totals, Latencies, tuple[Endpoint, ...]]:
+        """Return the second that ends now, and begin the next."""
+        totals, lag, endpoints = self.now, self._lag, self._endpoints
+        self.total.add(totals)
+        self.now, self._lag, self._endpoints = Totals(), Histogram(), {}
+        return totals, lag.frozen(), tuple(self._frozen(*item) for item in endpoints.items())
+
+    def sum(self) -> Totals:
+        """Return the counts of the whole run so far."""
+        result = Totals()
+        result.add(self.total)
+        result.add(self.now)
+        return result
+
+    def _endpoint(self, key: tuple[str, str]) -> _EndpointSecond:
+        # A scenario that puts an identifier into every name would grow without bound, here and in the result.
+        if key not in self._names:
+            if len(self._names) >= _MAX_ENDPOINTS:
+                key = (key[0], "(other)")
+            self._names.add(key)
+        return self._endpoints.setdefault(key, _EndpointSecond())
+
+    def _frozen(self, key: tuple[str, str], endpoint: _EndpointSecond) -> Endpoint:
+        return Endpoint(
+            method=key[0],
+            name=key[1],
+            succeeded=endpoint.succeeded.frozen(self._open_loop),
+            failed=endpoint.failed.frozen(self._open_loop),
+            failures=tuple(
+                Failures(kind.value, count, example) for kind, (count, example) in endpoint.failures.items()
+            ),
+        )

@@ -1,0 +1,149 @@
+"""A locustfile becomes a Locust environment that nothing but the plan has an influence on."""
+
+# Locust is typed in parts.
+# mypy: disallow-untyped-calls=False
+from __future__ import annotations
+
+import argparse
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import locust
+from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
+from locust.env import Environment
+from locust.event import EventHook
+from locust.shape import LoadTestShape
+from locust.util.load_locustfile import load_locustfile
+
+from perfcli.bundled import bundled_path
+from perfcli.errors import UsageError
+from perfcli.loadtest.engine.arrivals import users_at
+from perfcli.loadtest.engine.faults import Kind, classify
+from perfcli.loadtest.engine.workload import Workload
+from perfcli.loadtest.plan import Plan, Segment
+
+_ALL_AT_ONCE = 1e6
+
+
+class RequestEvents(EventHook):
+    """Locust's `request` event, by which clients other than ours are recorded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._workload: Workload | None = None
+        self._observed = False
+
+    def record(self, workload: Workload) -> None:
+        """Record from now on what foreign clients fire."""
+        self._workload = workload
+        workload.observed = self._observed
+
+    def add_listener(self, handler: object) -> object:
+        """Add a listener; our own client fires the event only if somebody besides Locust's own statistics listens."""
+        if getattr(handler, "__module__", "") != "locust.runners":
+            self._observed = True
+            if self._workload is not None:
+                self._workload.observed = True
+        return super().add_listener(handler)
+
+    def fire(self, *, reverse: bool = False, **event: object) -> None:
+        """Tell the listeners, and record the request unless our own client already has."""
+        if self._workload is not None and not event.pop("recorded", False):
+            _record(self._workload, event)
+        super().fire(reverse=reverse, **event)
+
+
+class PlannedShape(LoadTestShape):
+    """The shape of the plan, for Locust."""
+
+    def __init__(self, segments: Sequence[Segment]) -> None:
+        super().__init__()
+        self._segments = segments
+
+    def tick(self) -> tuple[int, float]:
+        """Return users and spawn rate; the end of the shape is the end of the run, which is not decided here."""
+        return users_at(self._segments, self.get_run_time()), _ALL_AT_ONCE
+
+
+def make_environment(plan: Plan) -> Environment:
+    """Make an environment without users; options of Locust stand at their defaults, whatever files of the user say."""
+    locust.events.request = RequestEvents()
+    parser = get_empty_argument_parser(add_help=False, default_config_files=[])
+    setup_parser_arguments(parser)
+    return Environment(events=locust.events, stop_timeout=plan.drain_s, parsed_options=_options(parser))
+
+
+def load(environment: Environment, plan: Plan) -> None:
+    """Load the scenario of the plan into an environment that has its runner.
+
+    Raises:
+        UsageError: The file is missing, raises, or holds no users.
+    """
+    path = Path(plan.scenario) if plan.scenario else bundled_path("loadtests/predict.py")
+    if not path.is_file():
+        raise UsageError(f"There is no scenario {path}.", "Name a locustfile with --scenario.")
+    try:
+        classes, shapes = load_locustfile(str(path.resolve()))
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        raise UsageError(
+            f"The scenario {path} cannot be loaded: {type(error).__name__}: {error} ({where.filename}:{where.lineno})."
+        ) from error
+    unknown = set(plan.user_classes) - set(classes)
+    if unknown or not classes:
+        known = ", ".join(sorted(classes)) or "none"
+        raise UsageError(f"The scenario {path} has no user class {', '.join(sorted(unknown))}.", f"It has: {known}.")
+    environment.user_classes = [
+        user_class
+        for name, user_class in classes.items()
+        if (not plan.user_classes or name in plan.user_classes)
+        and (user_class.weight > 0 or user_class.fixed_count > 0)
+    ]
+    environment.host = plan.base_url
+    environment.stop_timeout = plan.drain_s
+    for user_class in environment.user_classes:
+        user_class.host = plan.base_url
+    environment.shape_class = _shape(plan, shapes)
+    if environment.shape_class is not None:
+        environment.shape_class.runner = environment.runner
+    environment.events.init.fire(environment=environment, runner=environment.runner, web_ui=None)
+
+
+def _shape(plan: Plan, shapes: Sequence[LoadTestShape]) -> LoadTestShape | None:
+    if plan.open_loop:
+        return None
+    if plan.shape:
+        return PlannedShape(plan.shape)
+    return shapes[0] if shapes else None
+
+
+def _options(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    options, _ = parser.parse_known_args([])
+    return options
+
+
+def _record(workload: Workload, event: dict[str, object]) -> None:
+    """Record a request from what its client says after the fact."""
+    workload.may_start()
+    ended_ns = time.perf_counter_ns()
+    response_time = event["response_time"]
+    sent_ns = (
+        ended_ns - max(0, round(float(response_time) * 1e6)) if isinstance(response_time, (int, float)) else ended_ns
+    )
+    due_ns = None if workload.pool is None else workload.pool.claim()
+    recorder = workload.recorder
+    recorder.sent(due_ns, sent_ns)
+    key = (str(event["request_type"]), str(event["name"]))
+    length = event.get("response_length")
+    received = length if isinstance(length, int) else 0
+    intended_ns = sent_ns if due_ns is None else due_ns
+    exception = event.get("exception")
+    if isinstance(exception, BaseException):
+        status = getattr(event.get("response"), "status_code", 0)
+        fault = classify(exception)
+        kind = {4: Kind.HTTP_4XX, 5: Kind.HTTP_5XX}.get(int(status or 0) // 100, fault.kind)
+        recorder.failed(key, intended_ns, sent_ns, ended_ns, received, kind, str(exception))
+    else:
+        recorder.succeeded(key, intended_ns, sent_ns, ended_ns, received)

@@ -1,0 +1,186 @@
+"""One process's part of a run: start, a report every second, the end at which nothing is lost."""
+
+# Locust is typed in parts.
+# mypy: disallow-untyped-calls=False
+from __future__ import annotations
+
+import time
+import traceback
+from pathlib import Path
+from types import TracebackType
+
+import gevent
+import psutil
+from gevent.event import Event
+from locust.env import Environment
+from locust.runners import STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING, Runner
+
+from perfcli.loadtest.engine.arrivals import length_s, schedule
+from perfcli.loadtest.engine.faults import Kind
+from perfcli.loadtest.engine.pool import Pool
+from perfcli.loadtest.engine.scenario import RequestEvents, load
+from perfcli.loadtest.engine.workload import Workload, attach, bundled_payloads, read_lines, share
+from perfcli.loadtest.plan import Plan
+from perfcli.loadtest.wire import End, ScenarioError, Second
+
+_POLL_S = 0.02
+_MAX_ERRORS = 100
+_PASSES_TO_SEND = 5
+
+
+class Session:
+    """What one process does of the plan.
+
+    Attributes:
+        environment: Locust's.
+        start_ns: Start of the run on the clock of `perf_counter_ns`.
+    """
+
+    def __init__(
+        self, environment: Environment, runner: Runner, plan: Plan, *, index: int = 0, processes: int = 1
+    ) -> None:
+        self.environment = environment
+        self._runner = runner
+        self._plan, self._index, self._processes = plan, index, processes
+        payloads = read_lines(Path(plan.payload_file)) if plan.payload_file else bundled_payloads()
+        self._workload = Workload(plan, payloads, index=index, processes=processes)
+        attach(environment, self._workload)
+        assert isinstance(environment.events.request, RequestEvents)
+        environment.events.request.record(self._workload)
+        self._recorder = self._workload.recorder
+        if plan.open_loop:
+            users = max(1, share(plan.max_in_flight, index, processes))
+            self._workload.pool = Pool(environment, self._recorder, users, plan.seed + index)
+        load(environment, plan)
+        self._errors: dict[str, tuple[int, str]] = {}
+        environment.events.user_error.add_listener(self._user_error)
+        self._process = psutil.Process()
+        self._stop_reason = ""
+        self._stop_asked = Event()
+        self._had_users = False
+        self.start_ns = 0
+        self._second_index = 0
+        self._second_ns = 0
+        self._cpu_ns = 0
+
+    def start(self, *, direct: bool) -> None:
+        """Begin.
+
+        Args:
+            direct: Start the users of the closed loop, too; on a worker, the master does that.
+        """
+        self.start_ns = self._second_ns = time.perf_counter_ns()
+        self._cpu_ns = time.process_time_ns()
+        plan, runner = self._plan, self._runner
+        if self._workload.pool is not None:
+            self.environment.events.test_start.fire(environment=self.environment)
+            self._workload.pool.start(schedule(plan, self._index, self._processes), self.start_ns)
+        elif direct and self.environment.shape_class is not None:
+            runner.start_shape()
+        elif direct:
+            runner.start(plan.users, plan.spawn_rate or plan.users)
+
+    def ask_to_stop(self, reason: str) -> None:
+        """End early; asked a second time, do not wait for answers."""
+        if self._stop_asked.is_set():
+            self._stop_reason = "aborted"
+            self._runner.user_greenlets.kill(block=False)
+        else:
+            self._stop_reason = reason
+            self._stop_asked.set()
+
+    def wait(self) -> str:
+        """Wait for the end of the run and return its reason, one of those of `End`."""
+        length, pool = length_s(self._plan), self._workload.pool
+        while not self._stop_asked.is_set():
+            elapsed_s = (time.perf_counter_ns() - self.start_ns) / 1e9
+            if length is not None and elapsed_s >= length and (pool is None or pool.exhausted):
+                return "duration"
+            reason = self._own_end()
+            if reason is not None:
+                return reason
+            self._stop_asked.wait(_POLL_S if length is None else min(_POLL_S, max(0.0, length - elapsed_s)))
+        return self._stop_reason
+
+    def finish(self, reason: str) -> End:
+        """Let no request start, wait for the answers still due, and sum up."""
+        ended_ns = time.perf_counter_ns()
+        pool = self._workload.pool
+        if pool is not None:
+            pool.stop()
+            # Who was just given an arrival still has to wake up and send; a user waiting when Locust stops is killed.
+            for _ in range(_PASSES_TO_SEND):
+                gevent.sleep(0)
+        self._workload.stop()
+        self._runner.stop()
+        now_ns = time.perf_counter_ns()
+        for due_ns in () if pool is None else pool.unclaimed():
+            # A client other than ours was cut off; it does not say when it sent.
+            self._recorder.sent(due_ns, due_ns)
+            self._recorder.failed(("", "(unknown)"), due_ns, due_ns, now_ns, 0, Kind.INCOMPLETE, "no answer at the end")
+        return self._end(self._stop_reason or reason, ended_ns, now_ns)
+
+    def second(self) -> Second:
+        """Return what happened since the last call."""
+        now_ns, cpu_ns = time.perf_counter_ns(), time.process_time_ns()
+        elapsed_ns = max(1, now_ns - self._second_ns)
+        totals, lag, endpoints = self._recorder.take()
+        second = Second(
+            index=self._second_index,
+            elapsed_s=elapsed_ns / 1e9,
+            users=self._runner.user_count,
+            in_flight=self._recorder.in_flight,
+            scheduled=totals.scheduled,
+            sent=totals.sent,
+            late=totals.late,
+            dropped=totals.dropped,
+            resent=totals.resent,
+            lag=lag,
+            cpu_ratio=(cpu_ns - self._cpu_ns) / elapsed_ns,
+            rss_bytes=self._process.memory_info().rss,
+            endpoints=endpoints,
+        )
+        self._second_index += 1
+        self._second_ns, self._cpu_ns = now_ns, cpu_ns
+        return second
+
+    def sleep_to_next_second(self) -> None:
+        """Sleep until the current second of the run is over."""
+        due_ns = self.start_ns + (self._second_index + 1) * 1_000_000_000
+        gevent.sleep(max(0.0, (due_ns - time.perf_counter_ns()) / 1e9))
+
+    def _own_end(self) -> str | None:
+        runner, pool = self._runner, self._workload.pool
+        if runner.state in (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED):
+            return "scenario"
+        if pool is not None:
+            return "requests" if pool.exhausted and self._plan.requests is not None else None
+        if self._workload.spent.is_set():
+            return "requests"
+        self._had_users = self._had_users or runner.user_count > 0
+        if self._had_users and runner.user_count == 0 and not self._plan.shape:
+            return "scenario"
+        return None
+
+    def _end(self, reason: str, ended_ns: int, drained_ns: int) -> End:
+        totals = self._recorder.sum()
+        return End(
+            reason=reason,
+            elapsed_s=(ended_ns - self.start_ns) / 1e9,
+            drained_s=(drained_ns - ended_ns) / 1e9,
+            scheduled=totals.scheduled,
+            sent=totals.sent,
+            late=totals.late,
+            dropped=totals.dropped,
+            incomplete=totals.incomplete,
+            scenario_errors=tuple(
+                ScenarioError(message, count, first) for message, (count, first) in self._errors.items()
+            ),
+        )
+
+    def _user_error(self, exception: Exception, tb: TracebackType | None, **_: object) -> None:
+        message = f"{type(exception).__name__}: {exception}"
+        if message not in self._errors and len(self._errors) >= _MAX_ERRORS:
+            message = "(other)"
+        count, first = self._errors.get(message, (0, ""))
+        self._errors[message] = (count + 1, first or "".join(traceback.format_tb(tb)))

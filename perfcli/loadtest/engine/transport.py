@@ -1,0 +1,202 @@
+"""HTTP/1.1 over one keep-alive connection: one request, one answer, every fault classed."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+
+import httptools
+
+from perfcli.loadtest.engine.faults import FaultError, Kind, classify
+from perfcli.loadtest.engine.streams import Address, Stream, open_stream
+
+_DECODERS = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
+
+
+class Answer:
+    """The answer to one request.
+
+    Attributes:
+        status: HTTP status.
+        headers: As sent, in order.
+        body: Decompressed.
+    """
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+
+class Connection:
+    """A connection that is opened when needed and kept while the server keeps it."""
+
+    def __init__(
+        self, address: Address, timeout_s: float, max_answer_bytes: int, on_resend: Callable[[], None]
+    ) -> None:
+        self._address = address
+        self._timeout_ns = round(timeout_s * 1e9)
+        self._max_answer_bytes = max_answer_bytes
+        self._stream: Stream | None = None
+        self._reply = _Reply()
+        self._on_resend = on_resend
+
+    def exchange(self, request: bytes, started_ns: int, *, bodiless: bool = False) -> Answer:
+        """Send a request, head and body in one piece, and wait for its answer.
+
+        Args:
+            request: As it goes over the wire.
+            started_ns: Now, on the clock of `perf_counter_ns`; time-outs count from here.
+            bodiless: The answer has no body whatever its headers say: the method is HEAD.
+
+        Raises:
+            FaultError: There is no whole answer.
+        """
+        deadline_ns = started_ns + self._timeout_ns
+        stream, kept = self._stream, self._stream is not None
+        try:
+            if stream is None:
+                stream = self._open(deadline_ns)
+            stream.deadline_ns = deadline_ns
+            answer = self._exchange(stream, request, bodiless)
+            if answer is None and kept:
+                # RFC 9112, 9.3.1: a close between two requests is not the fault of either. Who runs a worker that
+                # dies on a request sees it in the count of those sent again.
+                self.close()
+                self._on_resend()
+                stream = self._open(deadline_ns)
+                answer = self._exchange(stream, request, bodiless)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, (OSError, httptools.HttpParserError)):
+                raise self._fault(error) from error
+            raise
+        if answer is None:
+            self.close()
+            raise FaultError(Kind.RESET, "connection closed before the answer")
+        if not self._reply.reusable:
+            self.close()
+        return answer
+
+    def close(self) -> None:
+        """Close the connection; the next request opens a new one."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+        self._reply = _Reply()
+
+    def _open(self, deadline_ns: int) -> Stream:
+        self._stream = open_stream(self._address, deadline_ns)
+        return self._stream
+
+    def _exchange(self, stream: Stream, request: bytes, bodiless: bool) -> Answer | None:
+        """Return None when the connection ended before the first byte."""
+        reply = self._reply
+        reply.begin(bodiless)
+        received = 0
+        try:
+            stream.send(request)
+        except (BrokenPipeError, ConnectionResetError):  # noqa: SIM105 - for every request, `suppress` costs 0.4 us
+            pass  # The server may have answered before it closed: 413 to a long body, for instance.
+        while not reply.done:
+            try:
+                data = stream.receive()
+            except ConnectionResetError:
+                if received:
+                    raise
+                return None
+            if not data:
+                if received == 0:
+                    return None
+                reply.end_of_stream()
+                break
+            received += len(data)
+            if received > self._max_answer_bytes:
+                raise FaultError(Kind.PROTOCOL, f"answer longer than {self._max_answer_bytes} bytes")
+            reply.parser.feed_data(data)
+        return Answer(reply.status, reply.headers, reply.decoded(self._max_answer_bytes))
+
+    def _fault(self, error: Exception) -> FaultError:
+        if isinstance(error, httptools.HttpParserError):
+            return FaultError(Kind.PROTOCOL, str(error))
+        return classify(error)
+
+
+class _Reply:
+    """What the parser says of one answer after the other."""
+
+    def __init__(self) -> None:
+        self.parser = httptools.HttpResponseParser(self)
+        self.begin(False)
+
+    def begin(self, bodiless: bool) -> None:
+        self.done = False
+        self.reusable = False
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self._headers_complete = False
+        self._parts: list[bytes] = []
+        self._encoding = b""
+        self._bodiless = bodiless
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.done:
+            return
+        self.headers.append((name, value))
+        if len(name) == 16 and name.lower() == b"content-encoding":
+            self._encoding = value.strip().lower()
+
+    def on_headers_complete(self) -> None:
+        self._headers_complete = True
+        if self._bodiless and not self.done:
+            self.status = self.parser.get_status_code()
+            self.done = self.status >= 200
+
+    def on_body(self, data: bytes) -> None:
+        if not self.done:
+            self._parts.append(data)
+
+    def on_message_begin(self) -> None:
+        if self.done:
+            # More than was asked for: whatever it is, the next answer could be taken for it.
+            self.reusable = False
+
+    def on_message_complete(self) -> None:
+        if self.done:
+            return
+        self.status = self.parser.get_status_code()
+        if self.status < 200:
+            self.begin(self._bodiless)
+            return
+        self.reusable = self.parser.should_keep_alive()
+        self.done = True
+
+    def end_of_stream(self) -> None:
+        """Take what came as the answer if neither length nor chunks promised more."""
+        promised = {name.lower() for name, _ in self.headers} & {b"content-length", b"transfer-encoding"}
+        self.status = self.parser.get_status_code()
+        if promised or not self._headers_complete:
+            raise FaultError(Kind.RESET, "connection closed in the middle of the answer")
+        self.done = True
+
+    def decoded(self, max_bytes: int) -> bytes:
+        """Undo gzip and deflate.
+
+        Raises:
+            FaultError: The body is not what its encoding says, or is too long.
+        """
+        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        if not self._encoding or not body:
+            return body
+        if self._encoding not in _DECODERS:
+            raise FaultError(Kind.PROTOCOL, f"content encoding {self._encoding.decode('latin-1')} was not asked for")
+        decoder = zlib.decompressobj(_DECODERS[self._encoding])
+        try:
+            body = decoder.decompress(body, max_bytes)
+        except zlib.error as error:
+            raise FaultError(Kind.PROTOCOL, f"body is not {self._encoding.decode()}: {error}") from error
+        if decoder.unconsumed_tail or not decoder.eof:
+            raise FaultError(Kind.PROTOCOL, f"{self._encoding.decode()} body is cut off or too long")
+        return body

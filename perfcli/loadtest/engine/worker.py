@@ -1,0 +1,113 @@
+"""A worker: connects to a Locust master, gets the plan from it, runs its share and reports every second."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent.event import AsyncResult
+from locust.env import Environment
+from locust.runners import WorkerRunner
+
+from perfcli.errors import MeasurementError, PerfcliError
+from perfcli.loadtest.engine.scenario import make_environment
+from perfcli.loadtest.engine.session import Session
+from perfcli.loadtest.plan import Plan, plan_from_json, plan_to_json
+from perfcli.loadtest.wire import Crash, to_line
+
+HELLO, PLAN, READY, BEGIN, STOP, SECOND, ENDED, CRASHED = (
+    f"perfcli_{name}" for name in ("hello", "plan", "ready", "begin", "stop", "second", "ended", "crashed")
+)
+"""Our messages on Locust's own connection. The worker asks for the plan, so that none is sent before it listens."""
+
+
+def serve(plan: Plan) -> None:
+    """Serve one run of the master that the plan names.
+
+    Raises:
+        MeasurementError: There is no master.
+    """
+    # Ctrl-C goes to every process of the terminal; when to stop is the master's business.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gevent.spawn(_die_with_parent, os.getppid())
+    environment = make_environment(plan)
+    try:
+        with gevent.Timeout(plan.connect_s):
+            runner = environment.create_worker_runner(plan.master_host, plan.master_port)
+    except (gevent.Timeout, ConnectionError) as error:
+        raise MeasurementError(
+            f"No master answers at {plan.master_host}:{plan.master_port}.",
+            "Start it with `perfcli load --master --expect-workers N`.",
+        ) from error
+    try:
+        _serve(environment, runner)
+    except PerfcliError as error:
+        crash = Crash(error.message, error.hint, int(error.exit_code), "")
+        runner.send_message(CRASHED, {"pid": os.getpid(), "line": to_line(crash)})
+        raise
+
+
+def _serve(environment: Environment, runner: WorkerRunner) -> None:
+    plan_arrived: AsyncResult[dict[str, object]] = AsyncResult()
+    begun: AsyncResult[dict[str, int]] = AsyncResult()
+    runner.register_message(PLAN, lambda msg, **_: plan_arrived.set(msg.data))
+    runner.register_message(BEGIN, lambda msg, **_: begun.set(msg.data))
+    runner.send_message(HELLO, {"pid": os.getpid()})
+    with tempfile.TemporaryDirectory(prefix="perfcli-worker-") as folder:
+        data = plan_arrived.get()
+        plan = unpack(data, Path(folder))
+        session = Session(environment, runner, plan, index=int(data["index"]), processes=int(data["processes"]))
+        runner.register_message(STOP, lambda msg, **_: session.ask_to_stop(msg.data["reason"]), concurrent=True)
+        runner.send_message(READY, {"pid": os.getpid()})
+        begun.get()
+        session.start(direct=False)
+        reporting = gevent.spawn(_report, session, runner)
+        end = session.finish(session.wait())
+        reporting.kill()
+        runner.send_message(SECOND, {"line": to_line(session.second())})
+        runner.send_message(ENDED, {"line": to_line(end)})
+        # The master says `quit` when it has everything; the connection must live until then.
+        runner.greenlet.join()
+
+
+def pack(plan: Plan, index: int, processes: int) -> dict[str, object]:
+    """Put a plan and the files it names into a message: the worker may be on another machine."""
+    files = {field: (Path(path).name, Path(path).read_bytes()) for field, path in _files(plan).items()}
+    return {"plan": plan_to_json(plan), "files": files, "index": index, "processes": processes}
+
+
+def unpack(message: Mapping[str, Any], folder: Path) -> Plan:
+    """Undo `pack`; the files are written into the folder."""
+    plan = plan_from_json(message["plan"])
+    paths: dict[str, Any] = {}
+    for field, (name, content) in message["files"].items():
+        # Two files of the same name may come, and a name from the network must not leave the folder.
+        path = folder / field / Path(name).name
+        path.parent.mkdir()
+        path.write_bytes(content)
+        paths[field] = str(path)
+    return replace(plan, **paths)
+
+
+def _files(plan: Plan) -> dict[str, str]:
+    named = {"scenario": plan.scenario, "payload_file": plan.payload_file}
+    return {field: path for field, path in named.items() if path is not None}
+
+
+def _report(session: Session, runner: WorkerRunner) -> None:
+    while True:
+        session.sleep_to_next_second()
+        runner.send_message(SECOND, {"line": to_line(session.second())})
+
+
+def _die_with_parent(parent: int) -> None:
+    """A worker whose engine was killed must not go on making load."""
+    while os.getppid() == parent:
+        gevent.sleep(1.0)
+    os._exit(1)
