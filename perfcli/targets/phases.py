@@ -85,7 +85,7 @@ class TimedBackend(httpcore.NetworkBackend):
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         # UnicodeError: the name cannot even be written as a question to a name server.
         except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(str(error)) from error
+            raise httpcore.ConnectError(error) from error
         finally:
             self._clock.add("dns", self._clock.now() - started)
         return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))

@@ -45,7 +45,7 @@ def explain_failure(error: Exception, url: httpx.URL, timeout_s: float) -> Perfc
             return _explain_connection(error, url, shown)
         case httpcore.NetworkError():
             return TargetAnswerError(f"{shown} broke the connection off: {_reason(error)}.", _READ_THE_LOG)
-        case httpcore.RemoteProtocolError() if "disconnected" in str(error) or "incomplete" in str(error):
+        case httpcore.RemoteProtocolError() if "closed" in str(error) or "disconnected" in str(error):
             return TargetAnswerError(f"{shown} closed the connection before its answer was complete.", _READ_THE_LOG)
         case httpcore.ProtocolError():
             message = f"{shown} does not answer in HTTP: {one_line(str(error))}."
@@ -82,7 +82,7 @@ def not_json(response: httpx.Response, url: httpx.URL) -> TargetAnswerError:
 
 
 def _explain_connection(error: Exception, url: httpx.URL, shown: str) -> TargetUnreachableError:
-    cause = error.__cause__
+    cause = _cause(error)
     if isinstance(cause, ConnectionRefusedError):
         hint = "Start the API with `perfcli serve`." if _is_loopback(url.host) else "Check host and port."
         return TargetUnreachableError(f"Cannot reach {shown}: connection refused.", hint)
@@ -99,8 +99,13 @@ def _explain_connection(error: Exception, url: httpx.URL, shown: str) -> TargetU
     return TargetUnreachableError(f"Cannot reach {shown}: {_reason(error)}.", "Check host and port.")
 
 
+def _cause(error: Exception) -> object:
+    """Return what httpcore translated: it cuts `__cause__` off, and keeps the original as the only argument."""
+    return error.args[0] if error.args else None
+
+
 def _reason(error: Exception) -> str:
-    cause = error.__cause__
+    cause = _cause(error)
     if isinstance(cause, ssl.SSLError):
         return one_line(str(cause.reason or cause)).lower().replace("_", " ")
     if isinstance(cause, OSError) and cause.strerror:
