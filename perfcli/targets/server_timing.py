@@ -18,9 +18,6 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _MILLISECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
 _VALUE = re.compile(rf"{_TOKEN.pattern}|{_QUOTED}", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-# Separators inside quotes separate nothing; a quote that never closes takes the rest with it.
-_METRICS = re.compile(rf'(?:[^,"]|{_QUOTED}|"(?:[^"\\]|\\.)*\\?$)+', re.DOTALL)
-_PARAMETERS = re.compile(rf'(?:[^;"]|{_QUOTED}|"(?:[^"\\]|\\.)*\\?$)+', re.DOTALL)
 _SPACE = " \t"
 
 
@@ -41,7 +38,7 @@ class ServerTiming:
 
 def parse_server_timing(header: str) -> list[ServerTiming]:
     """Read one header line; a metric or parameter that breaks the grammar is left out, the rest is kept."""
-    metrics = (_parse_metric(text) for text in _METRICS.findall(header))
+    metrics = (_parse_metric(text) for text in _split(header, ","))
     return [metric for metric in metrics if metric is not None]
 
 
@@ -69,7 +66,7 @@ def _sums(lines: Iterable[str]) -> dict[str, float]:
 
 
 def _parse_metric(text: str) -> ServerTiming | None:
-    name, *parameters = (part.strip(_SPACE) for part in _PARAMETERS.findall(text))
+    name, *parameters = (part.strip(_SPACE) for part in _split(text, ";"))
     if not _TOKEN.fullmatch(name):
         return None
     values: dict[str, str] = {}
@@ -80,6 +77,24 @@ def _parse_metric(text: str) -> ServerTiming | None:
             # The standard lets the first of two parameters of a name win.
             values.setdefault(key, _ESCAPED.sub(r"\1", value[1:-1]) if value[0] == '"' else value)
     return ServerTiming(name, _milliseconds(values.get("dur", "")), values.get("desc", ""))
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """Split where the separator is outside quotes; a quote that never closes takes the rest with it."""
+    parts: list[str] = []
+    start = 0
+    is_quoted = is_escaped = False
+    for index, sign in enumerate(text):
+        if is_escaped:
+            is_escaped = False
+        elif sign == "\\" and is_quoted:
+            is_escaped = True
+        elif sign == '"':
+            is_quoted = not is_quoted
+        elif sign == separator and not is_quoted:
+            parts.append(text[start:index])
+            start = index + 1
+    return [*parts, text[start:]]
 
 
 def _milliseconds(text: str) -> float | None:

@@ -7,7 +7,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import BinaryIO
@@ -69,10 +69,8 @@ class ScriptedServer:
     def close(self) -> None:
         self._stop.set()
         for connection in (self._listener, *self._sockets):
-            try:
+            with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             connection.close()
         for thread in self._threads:
             thread.join(5)
@@ -101,7 +99,8 @@ class ScriptedServer:
                     answer = self.answer(request)
                     if not all(self._send(connection, piece) for piece in ([answer], answer)[isinstance(answer, list)]):
                         return
-        except OSError:
+        # ValueError: what came in is no HTTP, such as the first bytes of a TLS handshake.
+        except (OSError, ValueError):
             connection.close()
 
     def _send(self, connection: socket.socket, piece: Piece) -> bool:

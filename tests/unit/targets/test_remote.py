@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import orjson
 import pytest
 import trustme
+
 from perfcli.errors import PayloadError, PerfcliError, TargetAnswerError, TargetUnreachableError, UsageError
 from perfcli.targets.protocol import Target
 from perfcli.targets.remote import open_remote

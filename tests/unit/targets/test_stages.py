@@ -257,8 +257,9 @@ def test_a_wrapper_keeps_the_name_of_the_method() -> None:
 
 
 def test_a_container_that_runs_its_parts_in_parallel_is_one_stage() -> None:
-    union = FeatureUnion([("a", Work(1)), ("b", Work(2))], n_jobs=2)
+    union = FeatureUnion([("a", Work(1)), ("b", Work(2))])
     model = Pipeline([("union", union), ("judge", Judge())]).fit(MATRIX, LABELS)
+    union.n_jobs = 2
     assert [step.name for step in find_steps(model)] == ["Pipeline", "union", "judge"]
 
 
