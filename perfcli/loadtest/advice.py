@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from perfcli.loadtest.generator import weighted_mean
 from perfcli.loadtest.wire import Crash, End, WorkerLost
 from perfcli.records.load import EndpointResult, LoadResult
 from perfcli.records.profile import Advice
 from perfcli.statistics import samples_needed
-from perfcli.units import format_duration
+from perfcli.units import format_duration, format_ratio
 
 ENGINE_CRASHED = "engine_crashed"
 LONG_DRAIN = 0.05
 NEAR_FLOOR = 2.0
+BUSY_MACHINE = 0.9
 
 
 @dataclass(slots=True)
@@ -57,6 +59,7 @@ def advise(result: LoadResult, ending: Ending, *, resent: int) -> tuple[Advice, 
         *_about_the_window(result, ending),
         *_about_samples(result.total),
         *_about_the_generator(result),
+        *_about_the_machine(result),
         *_about_counts(result, resent),
     )
 
@@ -116,6 +119,20 @@ def _about_the_generator(result: LoadResult) -> Iterator[Advice]:
             f"{result.arrivals.dropped} of {result.arrivals.scheduled} arrivals were dropped: too many were unanswered."
         )
         yield Advice("dropped", message, "Their latency is unknown and would have been high. Lower --rate.")
+
+
+def _about_the_machine(result: LoadResult) -> Iterator[Advice]:
+    busy = weighted_mean(
+        (second.machine_cpu_ratio, second.elapsed_s)
+        for second in result.seconds
+        if second.measured and second.machine_cpu_ratio is not None
+    )
+    if busy is not None and busy >= BUSY_MACHINE:
+        yield Advice(
+            "busy_machine",
+            f"The processors of this machine were {format_ratio(busy)} busy: all that runs on it had to wait.",
+            "Run generator and server on two machines, or end other work.",
+        )
 
 
 def _about_counts(result: LoadResult, resent: int) -> Iterator[Advice]:

@@ -14,6 +14,7 @@ MOSTLY_FAILED = 0.5
 SATURATED_CORE = 0.9
 IDLE_CORE = 0.5
 WAITING_SHARE = 0.5
+BUSY_MACHINE = 0.9
 FEWEST_IN_HAND = 2
 GROWTH_RATIO = 1.2
 GROWTH_BYTES = 50 * 2**20
@@ -77,11 +78,16 @@ def _waiting_elsewhere(result: LoadResult) -> str | None:
     if server is None or server.cpu_ratio is None or p50_s is None or not throughput:
         return None
     in_hand, cpu_s = throughput * p50_s, server.cpu_ratio / throughput
-    if server.cpu_ratio > IDLE_CORE or in_hand < FEWEST_IN_HAND or cpu_s > WAITING_SHARE * p50_s:
+    if (
+        _machine_is_busy(result)
+        or server.cpu_ratio > IDLE_CORE
+        or in_hand < FEWEST_IN_HAND
+        or cpu_s > WAITING_SHARE * p50_s
+    ):
         return None
     return (
         f"The server uses {_percent(server.cpu_ratio)} of a core while {in_hand:.0f} requests are in its hands: each"
-        f" takes {format_duration(p50_s)} with {format_duration(cpu_s)} of CPU, so it waits for something itself: a lock,"
+        f" takes {format_duration(p50_s)} with {format_duration(cpu_s)} of CPU, so it waits itself: for a lock,"
         " a pool of threads, a disk, another service."
     )
 
@@ -113,6 +119,12 @@ _RULES: tuple[Callable[[LoadResult], str | None], ...] = (
     _overload,
     _kept_up,
 )
+
+
+def _machine_is_busy(result: LoadResult) -> bool:
+    """Then a server with little CPU time may just not have been given more."""
+    shares = [second.machine_cpu_ratio for second in result.seconds if second.measured]
+    return any(share is not None and share >= BUSY_MACHINE for share in shares)
 
 
 def _percent(ratio: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from perfcli.loadtest.calibration import Calibration
 from perfcli.loadtest.tally import Durations
@@ -34,8 +34,11 @@ def judge_generator(
         calibration: What the engine costs; None when not measured.
         processes: Number of generator processes.
     """
-    shares = [each.generator_cpu_ratio for each in seconds if each.measured and each.generator_cpu_ratio is not None]
-    cpu_ratio = sum(shares) / len(shares) if shares else None
+    cpu_ratio = weighted_mean(
+        (each.generator_cpu_ratio, each.elapsed_s)
+        for each in seconds
+        if each.measured and each.generator_cpu_ratio is not None
+    )
     reasons = []
     if cpu_ratio is not None and cpu_ratio >= BUSY_CORE:
         reasons.append(f"a process of it used {format_ratio(cpu_ratio)} of its core")
@@ -54,3 +57,10 @@ def judge_generator(
         ceiling_rps=None if calibration is None else calibration.ceiling_rps,
         processes=processes,
     )
+
+
+def weighted_mean(values: Iterable[tuple[float, float]]) -> float | None:
+    """Return the mean of values with weights, such as ratios over unequal times; None without any weight."""
+    pairs = list(values)
+    weight = sum(each for _, each in pairs)
+    return sum(value * each for value, each in pairs) / weight if weight else None

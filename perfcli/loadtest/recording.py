@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from perfcli.loadtest.advice import Ending, advise
 from perfcli.loadtest.calibration import Calibration
 from perfcli.loadtest.diagnosis import diagnose
-from perfcli.loadtest.generator import judge_generator
+from perfcli.loadtest.generator import judge_generator, weighted_mean
 from perfcli.loadtest.planning import LoadPlan
-from perfcli.loadtest.server_processes import ServerSample
 from perfcli.loadtest.tally import Durations, EndpointTally, merged
 from perfcli.loadtest.timeline import EndpointKey, Timeline, totals
+from perfcli.loadtest.watch import Sample
 from perfcli.loadtest.window import choose_window
 from perfcli.loadtest.wire import Hello, Second
 from perfcli.records.environment import Environment
@@ -44,7 +44,7 @@ class Recording:
         self._hello: Hello | None = None
         self._timeline = Timeline()
         self._seconds: list[LoadSecond] = []
-        self._samples: list[ServerSample | None] = []
+        self._samples: list[Sample] = []
         self._lag = Durations()
         self._sent = self._late = self._dropped = self._scheduled = self._resent = 0
         self._errors: dict[str, tuple[int, str]] = {}
@@ -69,8 +69,8 @@ class Recording:
         """Note the start."""
         self._hello = hello
 
-    def add(self, second: Second, sample: ServerSample | None) -> LoadSecond:
-        """Add a second, with what the server did in it; return its summary."""
+    def add(self, second: Second, sample: Sample) -> LoadSecond:
+        """Add a second, with what this machine did in it; return its summary."""
         start_s = self._timeline.elapsed_s
         self._timeline.add(second)
         self._samples.append(sample)
@@ -136,14 +136,14 @@ class Recording:
         return tuple(sorted(errors, key=lambda error: -error.count))
 
     def _server(self, seconds: Sequence[LoadSecond], counted: CountCheck | None) -> LoadedServer | None:
-        pairs = zip(seconds, self._samples, strict=True)
-        samples = [sample for second, sample in pairs if second.measured and sample is not None]
+        measured = [sample.server for second, sample in zip(seconds, self._samples, strict=True) if second.measured]
+        samples = [sample for sample in measured if sample is not None]
         if not samples and counted is None:
             return None
         return LoadedServer(
             processes=max((sample.processes for sample in samples), default=None),
-            cpu_ratio=_mean([sample.cpu_ratio for sample in samples]),
-            busiest_cpu_ratio=_mean([sample.busiest_cpu_ratio for sample in samples]),
+            cpu_ratio=weighted_mean((sample.cpu_ratio, sample.elapsed_s) for sample in samples),
+            busiest_cpu_ratio=weighted_mean((sample.busiest_cpu_ratio, sample.elapsed_s) for sample in samples),
             rss_bytes=max((sample.rss_bytes for sample in samples), default=None),
             threads=max((sample.threads for sample in samples), default=None),
             timings={},
@@ -151,14 +151,16 @@ class Recording:
         )
 
 
-def _summarise(second: Second, start_s: float, sample: ServerSample | None, *, open_loop: bool) -> LoadSecond:
+def _summarise(second: Second, start_s: float, sample: Sample, *, open_loop: bool) -> LoadSecond:
     total = EndpointTally()
     for endpoint in second.endpoints:
         total.add(endpoint)
     lag = Durations()
     lag.add(second.lag)
+    server = sample.server
     return LoadSecond(
         start_s=start_s,
+        elapsed_s=second.elapsed_s,
         measured=False,
         requests=total.requests,
         failures=total.failures,
@@ -169,9 +171,10 @@ def _summarise(second: Second, start_s: float, sample: ServerSample | None, *, o
         lag_p99_s=lag.quantiles().p99_s if open_loop else None,
         generator_cpu_ratio=second.cpu_ratio,
         generator_rss_bytes=second.rss_bytes,
-        server_cpu_ratio=None if sample is None else sample.cpu_ratio,
-        server_rss_bytes=None if sample is None else sample.rss_bytes,
-        server_threads=None if sample is None else sample.threads,
+        machine_cpu_ratio=sample.machine_cpu_ratio,
+        server_cpu_ratio=None if server is None else server.cpu_ratio,
+        server_rss_bytes=None if server is None else server.rss_bytes,
+        server_threads=None if server is None else server.threads,
     )
 
 
@@ -182,7 +185,3 @@ def _named(endpoints: Mapping[EndpointKey, EndpointTally], elapsed_s: float) -> 
         name if names.count(name) == 1 else f"{method} {name}": tally.result(elapsed_s)
         for (method, name), tally in endpoints.items()
     }
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None

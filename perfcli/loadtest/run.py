@@ -20,7 +20,7 @@ from perfcli.loadtest.plan import Plan
 from perfcli.loadtest.planning import LoadPlan, is_loopback
 from perfcli.loadtest.recording import UNREACHED, Recording
 from perfcli.loadtest.server_metrics import MetricSample, check_count, read_metrics
-from perfcli.loadtest.server_processes import DEFAULT_PORTS, ServerWatch, watch_server
+from perfcli.loadtest.watch import DEFAULT_PORTS, Watch, watch_server
 from perfcli.loadtest.wire import Crash, End, Hello, Message, Second, WorkerLost
 from perfcli.records.environment import Environment
 from perfcli.records.load import CountCheck, LoadResult, LoadSecond
@@ -56,7 +56,7 @@ def run_load(
     """
     if not plan.engine.expect_workers:
         check_reachable(plan.engine.base_url)
-    watch = watch_server(plan.engine.base_url) if is_loopback(plan.engine.base_url) else None
+    watch = Watch(watch_server(plan.engine.base_url) if is_loopback(plan.engine.base_url) else None)
     before = read_metrics(plan.metrics_url) if plan.metrics_url is not None else None
     recording = Recording(plan, environment, calibration)
     with _with_payloads(plan) as engine_plan, running_engine(engine_plan) as engine, stopped_by_signals(engine.stop):
@@ -112,7 +112,7 @@ def check_reachable(base_url: str) -> None:
 def _listen(
     engine: Engine,
     recording: Recording,
-    watch: ServerWatch | None,
+    watch: Watch,
     on_second: Callable[[LoadSecond], None] | None,
     should_stop: Callable[[LoadResult], bool] | None,
 ) -> None:
@@ -129,7 +129,7 @@ def _listen(
             case Crash():
                 ending.crash = message
             case Second():
-                second = recording.add(message, watch.sample() if watch is not None else None)
+                second = recording.add(message, watch.sample())
                 if on_second is not None:
                     on_second(second)
                 if should_stop is not None and not ending.stopped_early and should_stop(recording.result()):

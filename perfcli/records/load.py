@@ -170,7 +170,8 @@ class GeneratorReport:
     Attributes:
         verdict: `generator-bound` when the numbers describe the generator rather than the service.
         reasons: What led to `generator-bound`; empty otherwise.
-        cpu_ratio: Highest share of one core that a generator process used over a second; None when unknown.
+        cpu_ratio: Mean CPU of the busiest generator process in the measured window, as a share of one core; None when
+            there was none.
         floor_s: Median latency the generator measures against a server that does nothing; None when not calibrated.
         ceiling_rps: Requests per second one process reaches against that server; None when not calibrated.
         processes: Number of generator processes.
@@ -228,6 +229,7 @@ class LoadSecond:
 
     Attributes:
         start_s: Begin of the second, from the start of the run.
+        elapsed_s: Its length; the last one is shorter.
         measured: Inside the measured window.
         requests: Requests that ended.
         failures: Those of them that failed.
@@ -238,12 +240,14 @@ class LoadSecond:
         lag_p99_s: 99th percentile of the lag of the arrivals sent; None in a closed loop.
         generator_cpu_ratio: CPU of the busiest generator process, as a share of one core.
         generator_rss_bytes: Resident memory of all generator processes.
+        machine_cpu_ratio: Busy share of all processors of this machine.
         server_cpu_ratio: CPU of the server's processes in cores; None when not sampled.
         server_rss_bytes: Resident memory of the server's processes; None when not sampled.
         server_threads: Threads of the server's processes; None when not sampled.
     """
 
     start_s: float
+    elapsed_s: float
     measured: bool
     requests: int
     failures: int
@@ -254,6 +258,7 @@ class LoadSecond:
     lag_p99_s: float | None
     generator_cpu_ratio: float | None
     generator_rss_bytes: int | None
+    machine_cpu_ratio: float | None
     server_cpu_ratio: float | None
     server_rss_bytes: int | None
     server_threads: int | None

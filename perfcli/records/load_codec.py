@@ -164,6 +164,7 @@ def _decode_server(document: Mapping[str, Any]) -> LoadedServer:
 def _encode_second(second: LoadSecond) -> dict[str, object]:
     return {
         "start_s": second.start_s,
+        "elapsed_s": second.elapsed_s,
         "measured": second.measured,
         "requests": second.requests,
         "failures": second.failures,
@@ -174,6 +175,7 @@ def _encode_second(second: LoadSecond) -> dict[str, object]:
         "lag_p99_ms": _ms(second.lag_p99_s),
         "generator_cpu_ratio": second.generator_cpu_ratio,
         "generator_rss_bytes": second.generator_rss_bytes,
+        "machine_cpu_ratio": second.machine_cpu_ratio,
         "server_cpu_ratio": second.server_cpu_ratio,
         "server_rss_bytes": second.server_rss_bytes,
         "server_threads": second.server_threads,
@@ -183,6 +185,7 @@ def _encode_second(second: LoadSecond) -> dict[str, object]:
 def _decode_second(document: Mapping[str, Any]) -> LoadSecond:
     return LoadSecond(
         start_s=document["start_s"],
+        elapsed_s=document["elapsed_s"],
         measured=document["measured"],
         requests=document["requests"],
         failures=document["failures"],
@@ -193,6 +196,7 @@ def _decode_second(document: Mapping[str, Any]) -> LoadSecond:
         lag_p99_s=_s(document["lag_p99_ms"]),
         generator_cpu_ratio=document["generator_cpu_ratio"],
         generator_rss_bytes=document["generator_rss_bytes"],
+        machine_cpu_ratio=document["machine_cpu_ratio"],
         server_cpu_ratio=document["server_cpu_ratio"],
         server_rss_bytes=document["server_rss_bytes"],
         server_threads=document["server_threads"],

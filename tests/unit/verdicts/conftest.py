@@ -51,6 +51,7 @@ def endpoint(samples: Sequence[float], failures: int = 0, elapsed_s: float = 10.
 def second(start_s: float, samples: Sequence[float], **fields: Any) -> LoadSecond:
     plain: dict[str, Any] = {
         "start_s": start_s,
+        "elapsed_s": 1.0,
         "measured": True,
         "requests": len(samples) + fields.get("failures", 0),
         "failures": 0,
@@ -61,6 +62,7 @@ def second(start_s: float, samples: Sequence[float], **fields: Any) -> LoadSecon
         "lag_p99_s": 0.0,
         "generator_cpu_ratio": 0.2,
         "generator_rss_bytes": 50 * 2**20,
+        "machine_cpu_ratio": 0.3,
         "server_cpu_ratio": None,
         "server_rss_bytes": None,
         "server_threads": None,

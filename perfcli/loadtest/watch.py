@@ -1,4 +1,4 @@
-"""Watch the processes behind a port of this machine while they are under load."""
+"""Watch this machine and the processes behind one of its ports while they are under load."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class ServerSample:
     """What the server's processes did since the sample before.
 
     Attributes:
+        elapsed_s: Time since then.
         processes: How many there are.
         cpu_ratio: CPU time of all of them over elapsed time; 2 is two whole cores.
         busiest_cpu_ratio: The same of the busiest of them.
@@ -24,11 +25,41 @@ class ServerSample:
         threads: Of all of them.
     """
 
+    elapsed_s: float
     processes: int
     cpu_ratio: float
     busiest_cpu_ratio: float
     rss_bytes: int
     threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What happened since the sample before.
+
+    Attributes:
+        machine_cpu_ratio: Busy share of all processors; None when no time has passed.
+        server: What the server did; None when it cannot be seen.
+    """
+
+    machine_cpu_ratio: float | None
+    server: ServerSample | None
+
+
+class Watch:
+    """This machine, and the server on it if there is one."""
+
+    def __init__(self, server: ServerWatch | None) -> None:
+        self._server = server
+        self._busy_s, self._all_s = _processor_time()
+
+    def sample(self) -> Sample:
+        """Return what happened since the last sample."""
+        busy_before_s, all_before_s = self._busy_s, self._all_s
+        self._busy_s, self._all_s = _processor_time()
+        all_s = self._all_s - all_before_s
+        ratio = (self._busy_s - busy_before_s) / all_s if all_s > 0 else None
+        return Sample(ratio, self._server.sample() if self._server is not None else None)
 
 
 class ServerWatch:
@@ -58,7 +89,7 @@ class ServerWatch:
                     threads += process.num_threads()
             except psutil.Error:
                 continue
-        return ServerSample(len(self._cpu_s), sum(shares), max(shares), rss_bytes, threads)
+        return ServerSample(elapsed_s, len(self._cpu_s), sum(shares), max(shares), rss_bytes, threads)
 
     def _read_cpu(self) -> dict[psutil.Process, float]:
         cpu_s: dict[psutil.Process, float] = {}
@@ -77,6 +108,13 @@ def watch_server(url: str) -> ServerWatch | None:
     port = parts.port or DEFAULT_PORTS.get(parts.scheme)
     roots = [_topmost_listener(process, port) for process in _listeners(port)]
     return ServerWatch(list(dict.fromkeys(roots))) if roots else None
+
+
+def _processor_time() -> tuple[float, float]:
+    times = psutil.cpu_times()
+    # Guest time is part of user time already.
+    all_s = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+    return all_s - times.idle - getattr(times, "iowait", 0.0), all_s
 
 
 def _listeners(port: int | None) -> list[psutil.Process]:
