@@ -98,7 +98,8 @@ class Writer:
             lane.forked()
 
     def _run(self) -> None:
-        has_more = False
+        # What an earlier process left on disk does not wait for the first entry.
+        has_more = True
         while not self._closing.is_set():
             self._put(self._take(0.0 if has_more else self._wait_s()))
             # Every lane has its turn, whatever the others say.

@@ -1,0 +1,109 @@
+"""Servers that speak Elasticsearch: two independent ones, and the official client of each kind to read back."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import elasticsearch
+import httpx
+import opensearchpy
+import pytest
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def binary(package: str, path: str) -> str:
+    spec = find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    return str(Path(spec.origin).parent / path)
+
+
+def start(name: str, port: int, folder: Path) -> subprocess.Popen[bytes]:
+    commands = {
+        "osmem": [binary("osmem_server", "bin/osmem-server"), "-addr", f"127.0.0.1:{port}", "-no-stdin-watch"],
+        "noida": [
+            binary("noida_db", "noida-db"),
+            "start",
+            "--only",
+            "elasticsearch",
+            "--elasticsearch-port",
+            str(port),
+        ],
+    }
+    arguments = [*commands[name], *(["--data-dir", str(folder)] if name == "noida" else [])]
+    return subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 20.0
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"the server ended with {process.returncode}"
+        try:
+            if httpx.get(url, timeout=1.0).status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            time.sleep(0.02)
+    pytest.fail(f"no answer from {url}")
+
+
+@pytest.fixture(params=["osmem", "noida"], scope="module")
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Run a server; its kind and its address."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    process = start(request.param, port, tmp_path_factory.mktemp("store"))
+    try:
+        wait_for(url, process)
+        yield request.param, url
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def client(server: tuple[str, str]) -> Iterator[Any]:
+    """The official client that this server accepts."""
+    kind, url = server
+    made = opensearchpy.OpenSearch(url) if kind == "osmem" else elasticsearch.Elasticsearch(url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def documents(client: Any) -> Callable[[str], dict[str, dict[str, Any]]]:
+    """Read all documents of the daily indices of a prefix, by id, past every page of the server."""
+
+    def read(index: str) -> dict[str, dict[str, Any]]:
+        client.indices.refresh(index=f"{index}-*")
+        found: dict[str, dict[str, Any]] = {}
+        after: list[Any] | None = None
+        while True:
+            body = {"size": 1000, "sort": [{"event.id": "asc"}], "query": {"match_all": {}}}
+            if after is not None:
+                body["search_after"] = after
+            hits = search(client, f"{index}-*", body)["hits"]["hits"]
+            if not hits:
+                return found
+            for hit in hits:
+                assert hit["_id"] not in found
+                found[hit["_id"]] = {"_index": hit["_index"], **hit["_source"]}
+            after = hits[-1]["sort"]
+
+    return read
+
+
+def search(client: Any, index: str, body: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(client, opensearchpy.OpenSearch):
+        return dict(client.search(index=index, body=body))
+    return dict(client.search(index=index, **body))
