@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from secrets import token_hex
 from urllib.parse import urljoin
@@ -22,7 +23,7 @@ from perfcli.targets.phases import PhaseClock, TimedBackend
 from perfcli.targets.protocol import StageClock, Target
 from perfcli.targets.remote_errors import check_status, explain_failure, not_json
 from perfcli.targets.request_headers import REQUEST_ID, RequestHeaders, mask_url, parse_headers
-from perfcli.targets.server_metrics import MAX_WAIT_S, RecordSearch, summarize_records
+from perfcli.targets.server_metrics import MAX_WAIT_S, Record, RecordSearch, summarize_records
 from perfcli.targets.server_timing import server_timings
 from perfcli.targets.transport import TimedTransport
 
@@ -142,7 +143,7 @@ class RemoteTarget:
         timings = server_timings(self._timings)
         first = max(1, self._requests - _MAX_ANSWERS_KEPT + 1)
         asked = frozenset(f"{self._request_prefix}-{number}" for number in range(first, self._requests + 1))
-        records = RecordSearch(self._log_page, time.monotonic, time.sleep).find(asked) if asked else []
+        records = self._find_records(asked) if asked else []
         metrics, functions = summarize_records(records)
         if not timings and not records:
             return None
@@ -177,12 +178,18 @@ class RemoteTarget:
     def _hide_secrets(self, error: PerfcliError) -> PerfcliError:
         return type(error)(self._headers.hide_secrets(error.message), self._headers.hide_secrets(error.hint))
 
-    def _log_page(self, limit: int, offset: int) -> Mapping[str, object] | None:
+    def _find_records(self, request_ids: frozenset[str]) -> list[Record]:
+        # The log lies beside the endpoint, or at the root of the server when the endpoint has a prefix of its own.
+        for path in ("logs", "/logs"):
+            url = urljoin(str(self._url), path)
+            if self._log_page(url, 1, 0) is not None:
+                return RecordSearch(partial(self._log_page, url), time.monotonic, time.sleep).find(request_ids)
+        return []
+
+    def _log_page(self, url: str, limit: int, offset: int) -> Mapping[str, object] | None:
         try:
             response = self._client.get(
-                urljoin(str(self._url), "logs"),
-                params={"limit": limit, "offset": offset},
-                timeout=min(self._timeout_s, MAX_WAIT_S),
+                url, params={"limit": limit, "offset": offset}, timeout=min(self._timeout_s, MAX_WAIT_S)
             )
             page = orjson.loads(response.content) if response.is_success else None
         except (*_CLIENT_ERRORS, orjson.JSONDecodeError):

@@ -30,7 +30,8 @@ def http_answer(document: object, status: str = "200 OK", *headers: str) -> byte
 class Api:
     """Answers predictions with Server-Timing, and keeps a log of them."""
 
-    def __init__(self, *, logs: bytes | None = None, timings: tuple[str, ...] = ()) -> None:
+    def __init__(self, *, logs: bytes | None = None, timings: tuple[str, ...] = (), log_path: str = "/v1/logs") -> None:
+        self.log_path = log_path
         self.logs = logs
         self.timings = timings
         self.entries: list[dict[str, object]] = [{"transaction_id": "somebody-else", "performance_metrics": METRICS}]
@@ -43,7 +44,7 @@ class Api:
             self.entries.insert(0, {"transaction_id": request.headers["x-request-id"], "performance_metrics": metrics})
             return http_answer([1], "200 OK", *self.timings)
         self.authorizations.append(request.headers.get("authorization"))
-        if url.path != "/v1/logs":
+        if url.path != self.log_path:
             return http_answer({}, "404 Not Found")
         if self.logs is not None:
             return self.logs
@@ -72,8 +73,9 @@ def measured(serve) -> Iterator[Callable[..., ServerView | None]]:
         target.close()
 
 
-def test_records_of_exactly_these_requests_are_summed_up(measured) -> None:
-    view = measured(Api())
+@pytest.mark.parametrize("log_path", ["/v1/logs", "/logs"])
+def test_records_of_exactly_these_requests_are_summed_up(measured, log_path: str) -> None:
+    view = measured(Api(log_path=log_path))
     assert view is not None
     assert view.records == 3
     assert view.metrics is not None
