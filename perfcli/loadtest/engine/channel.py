@@ -9,10 +9,14 @@ from perfcli.loadtest.wire import Message, to_line
 
 
 class Channel:
-    """Writes messages, in a thread: a parent slow to read must not stop the load."""
+    """Writes messages, in a thread: a parent slow to read must not stop the load.
+
+    Attributes:
+        fd: Where to.
+    """
 
     def __init__(self, fd: int) -> None:
-        self._fd = fd
+        self.fd = fd
         self._lock = RLock()
 
     def send(self, message: Message) -> None:
@@ -24,4 +28,4 @@ class Channel:
         line = memoryview(to_line(message))
         with self._lock:
             while line:
-                line = line[gevent.os.tp_write(self._fd, line) :]
+                line = line[gevent.os.tp_write(self.fd, line) :]

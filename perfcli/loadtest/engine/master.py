@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,10 +18,11 @@ from locust.runners import STATE_MISSING, MasterRunner
 
 from perfcli.errors import ExitCode, MeasurementError, PerfcliError
 from perfcli.loadtest.engine.channel import Channel
+from perfcli.loadtest.engine.forks import Forks
 from perfcli.loadtest.engine.merge import Merger, merge_ends
 from perfcli.loadtest.engine.scenario import load, make_environment
-from perfcli.loadtest.engine.worker import BEGIN, CRASHED, ENDED, HELLO, PLAN, READY, SECOND, STOP, pack
-from perfcli.loadtest.plan import Plan, plan_to_json
+from perfcli.loadtest.engine.worker import BEGIN, CRASHED, ENDED, HELLO, PLAN, READY, SECOND, STOP, pack, serve
+from perfcli.loadtest.plan import Plan
 from perfcli.loadtest.wire import Crash, End, Hello, Second, WorkerLost, from_line
 
 _POLL_S = 0.05
@@ -36,9 +36,10 @@ class Master:
     of counts, the end) goes as messages of ours over its connections.
     """
 
-    def __init__(self, plan: Plan, channel: Channel) -> None:
+    def __init__(self, plan: Plan, channel: Channel, forks: Forks) -> None:
         self._plan, self._channel = plan, channel
-        self._expected = plan.expect_workers + (plan.processes if plan.processes > 1 else 0)
+        self._forks = forks.workers
+        self._expected = plan.expect_workers + len(forks.workers)
         self._environment = make_environment(plan)
         self._runner: MasterRunner = self._environment.create_master_runner(plan.master_host, plan.master_port)
         load(self._environment, plan)
@@ -59,7 +60,7 @@ class Master:
             (CRASHED, self._on_crashed),
         ):
             self._runner.register_message(name, listener)
-        self._children = [self._spawn() for _ in range(self._expected - plan.expect_workers)]
+        forks.connect_to(self._runner.server.port)
 
     def run(self) -> None:
         """Run to the end.
@@ -86,28 +87,11 @@ class Master:
         if not self._started:
             raise MeasurementError("Stopped before all workers had come.")
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        plan = Plan(
-            worker=True,
-            master_host=self._plan.master_host,
-            master_port=self._runner.server.port,
-            connect_s=self._plan.connect_s,
-        )
-        child = subprocess.Popen(
-            [sys.executable, "-m", "perfcli.loadtest.engine", "1"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-        )
-        assert child.stdin is not None
-        child.stdin.write(plan_to_json(plan).encode())
-        child.stdin.close()
-        return child
-
     def _gather(self) -> None:
         deadline = time.monotonic() + self._plan.connect_s
         while len(self._ready) < self._expected:
             self._fail_if_crashed()
-            if time.monotonic() > deadline or any(child.poll() is not None for child in self._children):
+            if time.monotonic() > deadline or any(fork.is_dead() for fork in self._forks):
                 raise MeasurementError(
                     f"Only {len(self._ready)} of {self._expected} workers came within {self._plan.connect_s:g} s.",
                     f"Start them with `perfcli worker --master-host HOST --master-port {self._runner.server.port}`.",
@@ -118,7 +102,7 @@ class Master:
     def _begin(self) -> None:
         self._merger = Merger(self._ready)
         names = tuple(user_class.__name__ for user_class in self._environment.user_classes)
-        pids = tuple(child.pid for child in self._children)
+        pids = tuple(fork.pid for fork in self._forks)
         self._started = time.monotonic()
         self._channel.send(Hello(os.getpid(), pids, self._expected, names, time.time(), locust.__version__))
         for client in self._ready:
@@ -139,7 +123,7 @@ class Master:
             self._look_for_lost()
 
     def _look_for_lost(self) -> None:
-        dead = {child.pid for child in self._children if child.poll() is not None}
+        dead = {fork.pid for fork in self._forks if fork.is_dead()}
         for client in self._ready - self._ended.keys() - self._lost:
             node = self._runner.clients.get(client)
             if self._pids[client] in dead or node is None or node.state == STATE_MISSING:
@@ -150,11 +134,12 @@ class Master:
     def _dismiss(self) -> None:
         for client in self._ready:
             self._runner.server.send_to_client(Message("quit", None, client))
-        for child in self._children:
-            try:
-                child.wait(_GRACE_S)
-            except subprocess.TimeoutExpired:
-                child.kill()
+        with gevent.Timeout(_GRACE_S, False):
+            while not all(fork.is_dead() for fork in self._forks):
+                gevent.sleep(_POLL_S)
+        for fork in self._forks:
+            if not fork.is_dead():
+                os.kill(fork.pid, signal.SIGKILL)
 
     def _fail_if_crashed(self) -> None:
         if self._crash is not None:
@@ -199,7 +184,8 @@ class Master:
 
 def direct(plan: Plan, channel: Channel, on_signals: Callable[[Callable[[str], None]], None]) -> None:
     """Direct one run over several processes."""
-    master = Master(plan, channel)
+    number = plan.processes if plan.processes > 1 else 0
+    forks = Forks(number, lambda port: serve(replace(plan, master_port=port)), (channel.fd,))
+    master = Master(plan, channel, forks)
     on_signals(master.ask_to_stop)
     master.run()
-    gevent.sleep(0)

@@ -96,9 +96,9 @@ class Connection:
         reply = self._reply
         reply.begin(bodiless)
         received = 0
-        try:
+        try:  # noqa: SIM105 - `suppress` costs 0.4 us for every request
             stream.send(request)
-        except (BrokenPipeError, ConnectionResetError):  # noqa: SIM105 - for every request, `suppress` costs 0.4 us
+        except (BrokenPipeError, ConnectionResetError):
             pass  # The server may have answered before it closed: 413 to a long body, for instance.
         while not reply.done:
             try:

@@ -58,8 +58,8 @@ class Exchange:
         deadline = time.perf_counter() + seconds
         if seconds > 0.003:
             await asyncio.sleep(seconds - 0.002)
-        while time.perf_counter() < deadline:
-            await asyncio.sleep(0)  # noqa: ASYNC110 - no event tells that time has passed
+        while time.perf_counter() < deadline:  # noqa: ASYNC110 - no event tells that time has passed
+            await asyncio.sleep(0)
 
 
 @dataclass
@@ -71,21 +71,20 @@ class Server:
     served: Counter[str] = field(default_factory=Counter)
     times: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     arrivals: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    connections: int = 0
+    connections: set[asyncio.StreamWriter] = field(default_factory=set)
     first_ns: int = 0
     slots: asyncio.Semaphore | None = None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
         try:
-            while not writer.is_closing() and await self.exchange(reader, writer):
-                pass
+            while not writer.is_closing():
+                await self.exchange(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
             pass
         finally:
             writer.close()
 
-    async def exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
@@ -96,7 +95,8 @@ class Server:
             content = json.dumps(REPORTS[url.path](self)).encode()
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
             await writer.drain()
-            return True
+            return
+        self.connections.add(writer)
         self.first_ns = self.first_ns or now
         self.started[url.path] += 1
         self.arrivals[url.path].append(now)
@@ -105,7 +105,6 @@ class Server:
         await mode(Exchange(self, writer, url.path, query, headers, body, self.started[url.path], now))
         await writer.drain()
         self.served[url.path] += 1
-        return True
 
 
 async def fast(exchange: Exchange) -> None:
@@ -299,7 +298,7 @@ REPORTS: dict[str, Callable[[Server], object]] = {
     "/count": lambda server: {
         "started": dict(server.started),
         "served": dict(server.served),
-        "connections": server.connections,
+        "connections": len(server.connections),
     },
     "/times": lambda server: dict(server.times),
     "/arrivals": lambda server: dict(server.arrivals),

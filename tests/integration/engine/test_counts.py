@@ -1,0 +1,118 @@
+"""The engine's counts are the server's own, however the run ends."""
+
+import signal
+import time
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"duration_s": 1.2},
+        {"requests": 250},
+        {"open_loop": True, "rate": 200.0, "duration_s": 1.2},
+        {"open_loop": True, "rate": 200.0, "arrivals": "poisson", "requests": 150, "duration_s": 30.0},
+        {"duration_s": 1.2, "processes": 3},
+        {"requests": 250, "processes": 3},
+        {"open_loop": True, "rate": 200.0, "duration_s": 1.2, "processes": 3},
+    ],
+    ids=lambda options: " ".join(options),
+)
+def test_every_request_the_server_saw_is_counted_once(server, engine, options) -> None:
+    run = engine(server.plan(**options))
+    assert run.exit_code == 0, run.stderr
+    assert run.failed == 0
+    assert run.succeeded == run.end.sent == sum(second.sent for second in run.seconds) == server.started()
+    assert run.succeeded > 0
+    assert run.end.scheduled == run.end.sent + run.end.dropped
+
+
+def test_a_budget_of_requests_is_spent_exactly(server, engine) -> None:
+    run = engine(server.plan(requests=101, users=7))
+    assert (run.succeeded, run.end.reason, server.started()) == (101, "requests", 101)
+
+
+def test_a_budget_is_shared_exactly_between_processes(server, engine) -> None:
+    run = engine(server.plan(requests=101, users=7, processes=3))
+    assert (run.succeeded, run.hello.processes, server.started()) == (101, 3, 101)
+
+
+def test_answers_still_due_at_the_end_are_waited_for(server, engine) -> None:
+    run = engine(server.plan("/sleep?s=0.6", users=4, duration_s=1.0))
+    assert (run.succeeded, run.failed, server.started("/sleep")) == (8, 0, 8)
+    assert run.end.elapsed_s == pytest.approx(1.0, abs=0.2)
+    assert run.end.drained_s > 0.1
+
+
+def test_a_run_shorter_than_one_answer_still_counts_it(server, engine) -> None:
+    run = engine(server.plan("/sleep?s=1", users=5, duration_s=0.3))
+    assert (run.succeeded, server.started("/sleep")) == (5, 5)
+
+
+def test_what_is_unfinished_after_the_drain_is_incomplete_with_its_age(server, engine) -> None:
+    run = engine(server.plan("/silent", users=4, duration_s=0.3, drain_s=0.5, timeout_s=30.0))
+    assert (run.failures, run.succeeded) == ({"incomplete": 4}, 0)
+    assert run.end.incomplete == run.end.sent == server.started("/silent") == 4
+    ages = [endpoint.failed.response.max_ns / 1e9 for endpoint in run.endpoints]
+    assert 0.7 < max(ages) < 5.0
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize(("number", "reason"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+def test_a_signal_ends_the_run_as_its_time_would(server, engine, number, reason, processes) -> None:
+    def interrupt(message, child) -> None:
+        if type(message).__name__ == "Second" and message.index == 0:
+            child.send_signal(number)
+
+    run = engine(server.plan("/sleep?s=0.2", users=4, duration_s=60.0, processes=processes), interrupt)
+    assert (run.exit_code, run.end.reason, run.failed) == (0, reason, 0)
+    assert run.succeeded == run.end.sent == server.started("/sleep") > 0
+    assert run.end.elapsed_s < 30
+
+
+def test_a_second_signal_does_not_wait_for_answers(server, engine) -> None:
+    def interrupt(message, child) -> None:
+        if type(message).__name__ == "Second" and message.index < 2:
+            child.send_signal(signal.SIGINT)
+
+    started = time.monotonic()
+    run = engine(server.plan("/silent", duration_s=60.0, timeout_s=60.0, drain_s=60.0), interrupt)
+    assert time.monotonic() - started < 30
+    assert (run.end.reason, run.failures) == ("aborted", {"incomplete": 3})
+    assert run.end.sent == server.started("/silent") == 3
+
+
+def test_arrivals_beyond_the_limit_in_flight_are_dropped_and_counted(server, engine) -> None:
+    run = engine(
+        server.plan(
+            "/silent", open_loop=True, rate=100.0, duration_s=1.0, max_in_flight=10, drain_s=0.1, timeout_s=30.0
+        )
+    )
+    assert (run.end.scheduled, run.end.sent, run.end.dropped) == (100, 10, 90)
+    assert run.failures == {"incomplete": 10}
+    assert server.started("/silent") == 10
+
+
+def test_a_lost_worker_is_named_and_the_run_goes_on(server, engine) -> None:
+    import os
+
+    def kill_one(message, child) -> None:
+        if type(message).__name__ == "Hello":
+            kill_one.victim = message.worker_pids[0]
+        elif type(message).__name__ == "Second" and message.index == 0:
+            os.kill(kill_one.victim, signal.SIGKILL)
+
+    run = engine(server.plan(users=4, duration_s=3.0, processes=2), kill_one)
+    assert run.exit_code == 0
+    assert len(run.lost) == 1
+    assert f"pid {kill_one.victim}" in run.lost[0].worker
+    assert 1.0 <= run.lost[0].at_s < 3.0
+    assert run.seconds[-1].index >= 2
+    assert run.end.reason == "duration"
+
+
+def test_users_start_at_the_spawn_rate(server, engine) -> None:
+    run = engine(server.plan("/sleep?s=0.05", users=6, spawn_rate=2.0, duration_s=4.2))
+    assert [second.users for second in run.seconds[:4]] == [2, 4, 6, 6]
+    assert run.succeeded == server.started("/sleep")
