@@ -10,9 +10,11 @@ from typing import Annotated
 import typer
 
 from perfcli import __version__
+from perfcli.cli.load import load
 from perfcli.cli.profile import profile
 from perfcli.cli.report import report
 from perfcli.cli.signals import end_runs_on_sigterm
+from perfcli.cli.worker import worker
 from perfcli.errors import ExitCode, PerfcliError
 
 app = typer.Typer(
@@ -25,6 +27,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("profile")(profile)
+app.command("load")(load)
+app.command("worker")(worker)
 app.command("report")(report)
 
 

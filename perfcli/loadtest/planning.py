@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,11 +13,13 @@ from perfcli.loadtest.plan import Plan
 from perfcli.loadtest.shape import parse_shape
 from perfcli.payloads import Payload, payload_digest, row_count
 from perfcli.records.load import LoadDescription
+from perfcli.targets.request_headers import mask_url, parse_headers
 from perfcli.units import format_duration, parse_duration
 
 DEFAULT_USERS = 10
 DEFAULT_DURATION_S = 10.0
 ARRIVALS = ("constant", "poisson")
+CHECKS = ("status", "rows", "probabilities", "labels")
 AUTO = "auto"
 NONE = "none"
 
@@ -27,16 +29,18 @@ class LoadOptions:
     """What a person may ask of a load run; what is None was not asked for.
 
     Attributes:
-        host: Base URL of the API; a path in it is the path of the requests.
         scenario: Locustfile.
+        host: Base URL of the API; a path in it is the path of the requests. None leaves the target open, see `aim`.
         payloads: Input of the requests, taken in turn or at random; empty when the scenario brings its own.
         payload_order: `turn` or `random`.
         batch_size: Payloads joined into one request.
         path: Path of the requests.
         http_method: Of the requests.
-        headers: `Name: value`, sent with every request.
+        headers: `Name: value`, sent with every request; the value `env:NAME` is read from the environment.
         timeout_s: Limit for connecting, for sending and for each answer.
         insecure: Do not verify TLS certificates.
+        checks: What an answer must be, of `CHECKS`; all of it when empty.
+        classes: Labels that are right; empty allows any.
         users: Closed loop: users who wait for an answer.
         spawn_rate: Closed loop: users started per second.
         rate_rps: Open loop: arrivals per second.
@@ -54,8 +58,8 @@ class LoadOptions:
         metrics_url: Prometheus metrics of the server, read before and after the run.
     """
 
-    host: str
     scenario: Path
+    host: str | None = None
     payloads: Sequence[Payload] = ()
     payload_order: str = "turn"
     batch_size: int | None = None
@@ -64,6 +68,8 @@ class LoadOptions:
     headers: Sequence[str] = ()
     timeout_s: float = 10.0
     insecure: bool = False
+    checks: Sequence[str] = ()
+    classes: Sequence[object] = ()
     users: int | None = None
     spawn_rate: float | None = None
     rate_rps: float | None = None
@@ -91,6 +97,7 @@ class LoadPlan:
         payloads: Input of the requests; empty when the scenario brings its own.
         warm_up_s: Excluded from the statistics; None finds the end of warm-up by measurement.
         metrics_url: Prometheus metrics of the server.
+        hide_secrets: Masks the values of secret headers where the server repeats them.
     """
 
     engine: Plan
@@ -98,6 +105,7 @@ class LoadPlan:
     payloads: tuple[Payload, ...] = ()
     warm_up_s: float | None = None
     metrics_url: str | None = None
+    hide_secrets: Callable[[str], str] = str
 
 
 def plan_load(options: LoadOptions) -> LoadPlan:
@@ -108,7 +116,8 @@ def plan_load(options: LoadOptions) -> LoadPlan:
     """
     _check_loop(options)
     _check_ranges(options)
-    base_url, path = split_url(options.host)
+    base_url, path = ("", "/") if options.host is None else split_url(options.host)
+    headers = parse_headers(options.headers)
     segments = parse_shape(options.shape) if options.shape is not None else ()
     open_loop = options.rate_rps is not None or (options.shape is not None and options.arrivals is not None)
     users = options.users or (DEFAULT_USERS if not open_loop and not segments else None)
@@ -120,11 +129,13 @@ def plan_load(options: LoadOptions) -> LoadPlan:
         base_url=base_url,
         path=options.path or (path if path != "/" else "/predict"),
         method=options.http_method.upper(),
-        headers=_headers(options.headers),
+        headers=headers.values,
         timeout_s=options.timeout_s,
         insecure=options.insecure,
         scenario=str(options.scenario.resolve()),
         payload_order=options.payload_order,
+        checks=options.checks or CHECKS,
+        classes=options.classes,
         batch_size=options.batch_size,
         open_loop=open_loop,
         users=users or 1,
@@ -148,6 +159,23 @@ def plan_load(options: LoadOptions) -> LoadPlan:
         payloads=tuple(options.payloads),
         warm_up_s=_warm_up(options.warm_up),
         metrics_url=options.metrics_url,
+        hide_secrets=headers.hide_secrets,
+    )
+
+
+def aim(plan: LoadPlan, base_url: str, *, metrics_url: str | None = None) -> LoadPlan:
+    """Return a plan with another target.
+
+    Args:
+        plan: The plan.
+        base_url: Where to send the requests.
+        metrics_url: Prometheus metrics of that target; None keeps those of the plan.
+    """
+    return replace(
+        plan,
+        engine=replace(plan.engine, base_url=base_url),
+        description=replace(plan.description, url=mask_url(base_url + plan.engine.path)),
+        metrics_url=metrics_url or plan.metrics_url,
     )
 
 
@@ -233,16 +261,6 @@ def _check_ranges(options: LoadOptions) -> None:
         raise UsageError(f"There is no scenario '{options.scenario}'.", "Name a locustfile.")
 
 
-def _headers(lines: Sequence[str]) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if not colon or not name.strip() or any(sign in line for sign in "\r\n\0"):
-            raise UsageError(f"A header is 'Name: value', not '{name}'.", "Write --header 'Authorization: Bearer ...'.")
-        headers[name.strip()] = value.strip()
-    return headers
-
-
 def _warm_up(text: str) -> float | None:
     if text == AUTO:
         return None
@@ -257,7 +275,7 @@ def _warm_up(text: str) -> float | None:
 def _describe(options: LoadOptions, engine: Plan, users: int | None, arrivals: str | None) -> LoadDescription:
     rows = row_count(options.payloads[0]) if options.payloads else 0
     return LoadDescription(
-        url=engine.base_url + engine.path,
+        url=mask_url(engine.base_url + engine.path),
         scenario=options.scenario.name,
         payloads=len(options.payloads),
         rows=rows * (engine.batch_size or 1),

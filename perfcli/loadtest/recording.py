@@ -82,7 +82,7 @@ class Recording:
         self._resent += second.resent
         for endpoint in second.endpoints:
             for failures in endpoint.failures:
-                count, example = self._errors.get(failures.kind, (0, failures.example))
+                count, example = self._errors.get(failures.kind, (0, self._plan.hide_secrets(failures.example)))
                 self._errors[failures.kind] = (count + failures.count, example)
         summary = _summarise(second, start_s, sample, open_loop=self._plan.engine.open_loop)
         self._seconds.append(summary)

@@ -66,6 +66,21 @@ def run_load(
     return recording.result(_count_check(plan, recording, before))
 
 
+def run_worker(master_host: str, master_port: int, *, connect_s: float) -> None:
+    """Serve one run of a master on another machine; Ctrl-C ends it at once.
+
+    Raises:
+        PerfcliError: There is no master, or the engine could not go on.
+    """
+    plan = Plan(worker=True, master_host=master_host, master_port=master_port, connect_s=connect_s)
+    with running_engine(plan) as engine:
+        for message in engine.messages():
+            if isinstance(message, Crash):
+                raise _as_error(message)
+        if engine.wait() != 0:
+            raise MeasurementError(f"The load engine died: {engine.last_words()}.")
+
+
 def ensure_measured(result: LoadResult) -> None:
     """Refuse a run that measured nothing; call it when the record is written.
 

@@ -6,12 +6,14 @@ A new kind of result adds its encoder and decoder to `CODECS`; readers and repor
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
+from perfcli.records.load import LoadResult
+from perfcli.records.load_codec import decode_load, encode_load
 from perfcli.records.profile import ProfileResult
 from perfcli.records.profile_codec import decode_profile, encode_profile
 
-Result = ProfileResult
+Result: TypeAlias = ProfileResult | LoadResult
 """Any record of a run."""
 
 R = TypeVar("R")
@@ -25,8 +27,9 @@ class Codec(NamedTuple, Generic[R]):
     decode: Callable[[Mapping[str, object]], R]
 
 
-CODECS: Mapping[str, Codec[ProfileResult]] = {
+CODECS: Mapping[str, Codec[Any]] = {
     "perfcli/profile/1": Codec(ProfileResult, encode_profile, decode_profile),
+    "perfcli/load/1": Codec(LoadResult, encode_load, decode_load),
 }
 
 
@@ -48,6 +51,7 @@ def decode(document: Mapping[str, object]) -> Result:
     if not isinstance(schema, str) or schema not in CODECS:
         raise ValueError(f"unknown schema {schema!r}; known: {', '.join(CODECS)}")
     try:
-        return CODECS[schema].decode(document)
+        result: Result = CODECS[schema].decode(document)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a {schema} record: {type(error).__name__} {error}") from error
+    return result

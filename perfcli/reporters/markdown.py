@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TextIO
 
 from perfcli.records import ProfileResult
 from perfcli.records.codec import Result
+from perfcli.records.load import LoadResult
+from perfcli.reporters.load_markdown import load_document
+from perfcli.reporters.markup import escape, markdown_table
 from perfcli.units import format_duration, format_ratio, format_size
 
 TOP = 10
@@ -20,21 +23,6 @@ class MarkdownReporter:
     def write(self, result: Result, stream: TextIO) -> None:
         """Write the report."""
         stream.writelines(f"{line}\n" for line in DOCUMENTS[type(result)](result))
-
-
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Yield the lines of a table; text columns first, all but the first to the right."""
-    yield f"| {' | '.join(header)} |"
-    yield f"|---|{'---:|' * (len(header) - 1)}"
-    for row in rows:
-        yield f"| {' | '.join(escape(cell) for cell in row)} |"
-
-
-def escape(text: str) -> str:
-    """Keep text from becoming markup: a function may be called `<lambda>`, an error may hold a pipe."""
-    for sign in "\\`*_|<>[]":
-        text = text.replace(sign, f"\\{sign}")
-    return " ".join(text.split())
 
 
 def profile_document(result: ProfileResult) -> Iterator[str]:
@@ -84,5 +72,8 @@ def profile_document(result: ProfileResult) -> Iterator[str]:
         yield f"> {escape(warning.message)} {escape(warning.hint)}".rstrip()
 
 
-DOCUMENTS: Mapping[type, Callable[[Any], Iterator[str]]] = {ProfileResult: profile_document}
+DOCUMENTS: Mapping[type, Callable[[Any], Iterator[str]]] = {
+    ProfileResult: profile_document,
+    LoadResult: load_document,
+}
 """How each kind of result is written."""

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from perfcli.records import ProfileResult
 from perfcli.records.codec import Result
+from perfcli.records.load import LoadResult
+from perfcli.reporters.load_table import load_tables
 from perfcli.reporters.profile_table import profile_tables
 from perfcli.reporters.protocol import View
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-TABLES: Mapping[type, Callable[[Any, View], Iterable[RenderableType]]] = {ProfileResult: profile_tables}
+TABLES: Mapping[type, Callable[[Any, View], Iterable[RenderableType]]] = {
+    ProfileResult: profile_tables,
+    LoadResult: load_tables,
+}
 """How each kind of result is shown; text is written as it is, on one line whatever the width."""
 
 FILE_WIDTH = 100

@@ -1,0 +1,237 @@
+"""`perfcli load`: how much load does the service hold?"""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perfcli.cli.loading import aimed, confirm_target, default_scenario, load_payloads, read_label, split_address
+from perfcli.cli.options import AsJson, Outputs
+from perfcli.cli.output import check_outputs, deliver, exit_when_partial
+
+
+class Arrivals(StrEnum):
+    """How arrivals are spaced."""
+
+    CONSTANT = "constant"
+    POISSON = "poisson"
+
+
+class Check(StrEnum):
+    """What an answer must be."""
+
+    STATUS = "status"
+    ROWS = "rows"
+    PROBABILITIES = "probabilities"
+    LABELS = "labels"
+
+
+class Order(StrEnum):
+    """In which order payloads are sent."""
+
+    TURN = "turn"
+    RANDOM = "random"
+
+
+_TARGET = "What is loaded"
+_CLOSED = "Closed loop: users who wait for their answer"
+_OPEN = "Open loop: arrivals that wait for nothing"
+_LENGTH = "Course and length"
+_MACHINES = "Several processes and machines"
+
+
+def load(
+    host: Annotated[
+        str | None,
+        typer.Option(
+            help="URL of an API that runs. [dim]Default: the embedded API, started for this run.[/dim]",
+            show_default=False,
+            rich_help_panel=_TARGET,
+        ),
+    ] = None,
+    payloads: Annotated[
+        str | None,
+        typer.Option(
+            help="JSON, JSON Lines, CSV, or - for stdin. [dim]Default: patients that travel with perfcli.[/dim]",
+            metavar="FILE",
+            show_default=False,
+            rich_help_panel=_TARGET,
+        ),
+    ] = None,
+    payload_order: Annotated[Order, typer.Option(help="Of the payloads.", rich_help_panel=_TARGET)] = Order.TURN,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Rows joined into each request.", rich_help_panel=_TARGET)
+    ] = None,
+    scenario: Annotated[
+        Path | None,
+        typer.Option(
+            help="Any locustfile: who sends what. [dim]Default: loadtests/predict.py.[/dim]",
+            metavar="FILE",
+            show_default=False,
+            rich_help_panel=_TARGET,
+        ),
+    ] = None,
+    path: Annotated[
+        str | None, typer.Option(help="Of the requests.", show_default="/predict", rich_help_panel=_TARGET)
+    ] = None,
+    http_method: Annotated[str, typer.Option(help="Of the requests.", rich_help_panel=_TARGET)] = "POST",
+    header: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="'Name: value'; the value env:TOKEN is read from $TOKEN. Repeatable.", rich_help_panel=_TARGET
+        ),
+    ] = None,
+    timeout: Annotated[
+        str, typer.Option(help="For connecting, sending and each answer.", metavar="DURATION", rich_help_panel=_TARGET)
+    ] = "10s",
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Do not verify the certificate.", rich_help_panel=_TARGET)
+    ] = False,
+    check: Annotated[
+        list[Check] | None,
+        typer.Option(
+            help="Count only answers as successes whose status is 2xx, that have a prediction for each row, whose "
+            "probabilities sum to 1, whose labels are known. Repeatable. [dim]Default: all four.[/dim]",
+            show_default=False,
+            rich_help_panel=_TARGET,
+        ),
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(help="A label that is right, as JSON. Repeatable. Default: any.", rich_help_panel=_TARGET),
+    ] = None,
+    metrics_url: Annotated[
+        str | None,
+        typer.Option(help="Prometheus metrics of the server, to compare its count with ours.", rich_help_panel=_TARGET),
+    ] = None,
+    users: Annotated[
+        int | None,
+        typer.Option("--users", "-u", min=1, help="How many.", show_default="10", rich_help_panel=_CLOSED),
+    ] = None,
+    spawn_rate: Annotated[
+        float | None,
+        typer.Option(help="Users started per second.", show_default="all at once", rich_help_panel=_CLOSED),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            help="Requests started per second, whatever the answers do: what independent clients do to a service. "
+            "Latency counts from when a request was due.",
+            rich_help_panel=_OPEN,
+        ),
+    ] = None,
+    arrivals: Annotated[
+        Arrivals | None,
+        typer.Option(
+            help="Evenly spaced, or at random. With --shape: the shape is of arrivals, not of users.",
+            show_default="constant",
+            rich_help_panel=_OPEN,
+        ),
+    ] = None,
+    max_in_flight: Annotated[
+        int, typer.Option(min=1, help="An arrival that finds so many unanswered is dropped.", rich_help_panel=_OPEN)
+    ] = 1000,
+    duration: Annotated[
+        str | None, typer.Option("--duration", "-t", help="Length.", show_default="10s", rich_help_panel=_LENGTH)
+    ] = None,
+    requests: Annotated[
+        int | None, typer.Option(min=1, help="End after exactly so many requests.", rich_help_panel=_LENGTH)
+    ] = None,
+    shape: Annotated[
+        str | None,
+        typer.Option(help="Such as 'ramp 0-200/30s, hold 2m, spike 600/10s'.", rich_help_panel=_LENGTH),
+    ] = None,
+    warm_up: Annotated[
+        str,
+        typer.Option(
+            help="Left out of the statistics: auto (until three windows agree within 10 %), none, or a duration.",
+            metavar="auto|none|DURATION",
+            rich_help_panel=_LENGTH,
+        ),
+    ] = "auto",
+    seed: Annotated[int, typer.Option(help="Of random arrivals and payloads.", rich_help_panel=_LENGTH)] = 0,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Generator processes on this machine.", rich_help_panel=_MACHINES)
+    ] = 1,
+    master: Annotated[
+        bool,
+        typer.Option("--master", help="Direct `perfcli worker`s on other machines.", rich_help_panel=_MACHINES),
+    ] = False,
+    expect_workers: Annotated[
+        int, typer.Option(min=1, help="With --master: start when so many are there.", rich_help_panel=_MACHINES)
+    ] = 1,
+    master_bind: Annotated[
+        str,
+        typer.Option(
+            help="With --master: address to listen at. The protocol has no authentication: name a private one.",
+            metavar="HOST:PORT",
+            rich_help_panel=_MACHINES,
+        ),
+    ] = "127.0.0.1:5557",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Load another machine without asking.")] = False,
+    output: Outputs = None,
+    as_json: AsJson = False,
+) -> None:
+    """Load an API and report what it holds: throughput, exact latencies, failures, and what limits it.
+
+    Without a word about the load it is 10 users for 10 seconds against the embedded API. Durations are written 500ms,
+    10s, 2m.
+
+    Examples:
+
+      perfcli load --users 50
+
+      perfcli load --host http://localhost:8000 --rate 200 --arrivals poisson -t 1m -o run.json
+
+      perfcli load --scenario loadtests/mixed.py --shape 'ramp 0-50/20s, hold 1m'
+    """
+    from perfcli.loadtest.planning import LoadOptions, plan_load
+    from perfcli.loadtest.run import calibrate_engine, ensure_measured, run_load
+    from perfcli.profiling.environment import describe_environment
+    from perfcli.reporters.load_live import show_load_progress
+    from perfcli.units import parse_duration
+
+    outputs = output or ()
+    check_outputs(outputs)
+    master_host, master_port = split_address(master_bind)
+    plan = plan_load(
+        LoadOptions(
+            scenario=scenario or default_scenario(),
+            host=host,
+            payloads=load_payloads(payloads, scenario),
+            payload_order=payload_order.value,
+            batch_size=batch_size,
+            path=path,
+            http_method=http_method,
+            headers=header or (),
+            timeout_s=parse_duration(timeout),
+            insecure=insecure,
+            checks=[each.value for each in check or ()],
+            classes=[read_label(each) for each in label or ()],
+            users=users,
+            spawn_rate=spawn_rate,
+            rate_rps=rate,
+            arrivals=arrivals.value if arrivals else None,
+            max_in_flight=max_in_flight,
+            shape=shape,
+            duration_s=parse_duration(duration) if duration else None,
+            requests=requests,
+            warm_up=warm_up,
+            seed=seed,
+            processes=processes,
+            expect_workers=expect_workers if master else 0,
+            master_host=master_host,
+            master_port=master_port if master else 0,
+            metrics_url=metrics_url,
+        )
+    )
+    confirm_target(plan, yes=yes)
+    with aimed(plan) as target, show_load_progress(sys.stderr) as tell:
+        result = run_load(target, describe_environment(), calibration=calibrate_engine(), on_second=tell)
+    deliver(result, outputs, as_json=as_json)
+    ensure_measured(result)
+    exit_when_partial(result)

@@ -1,0 +1,90 @@
+"""What the commands that put load on an API share: which API, which payloads, and whether it may be loaded at all."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from perfcli.bundled import bundled_path
+from perfcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from perfcli.loadtest.planning import LoadPlan
+    from perfcli.payloads import Payload
+
+
+def default_scenario() -> Path:
+    """Return the scenario of one prediction after the other."""
+    return bundled_path("loadtests/predict.py")
+
+
+def load_payloads(source: str | None, scenario: Path | None) -> tuple[Payload, ...]:
+    """Read the payloads; patients for the default scenario, none for one of the user's that may have its own."""
+    from perfcli.payloads import read_payloads
+
+    if source is None and scenario is not None:
+        return ()
+    return read_payloads(source or str(bundled_path("sample_payloads/patients.jsonl")))
+
+
+@contextmanager
+def aimed(plan: LoadPlan) -> Iterator[LoadPlan]:
+    """Yield a plan that has a target: its own, or the embedded API, which runs while the block does."""
+    from perfcli.loadtest.planning import aim
+
+    if plan.engine.base_url:
+        yield plan
+        return
+    from perfcli.api.process import running_api
+
+    with running_api() as api:
+        yield aim(plan, api.base_url, metrics_url=f"{api.base_url}/metrics")
+
+
+def confirm_target(plan: LoadPlan, *, yes: bool) -> None:
+    """Name a target that is not this machine, and how much it is to be asked; go on only when somebody agrees.
+
+    Raises:
+        UsageError: Nobody can be asked, because there is no terminal.
+        typer.Abort: The person does not agree.
+    """
+    from perfcli.loadtest.planning import describe_bound, is_loopback
+
+    url = plan.description.url
+    if not plan.engine.base_url or is_loopback(url):
+        return
+    bound = f"{url} is not this machine. It would get {describe_bound(plan)}."
+    typer.echo(bound, err=True)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"Nobody is there to agree to loading {url}.", "Add --yes if it is yours to load.")
+    typer.confirm("Go on?", abort=True, err=True)
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Read `HOST:PORT`.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise UsageError(f"'{address}' is no address.", "Write it like 127.0.0.1:5557.")
+    return host.strip("[]"), int(port)
+
+
+def read_label(text: str) -> object:
+    """Read a label as JSON, such as 1 or "benign"; what is no JSON is text."""
+    import json
+
+    try:
+        label: object = json.loads(text)
+    except ValueError:
+        return text
+    return label

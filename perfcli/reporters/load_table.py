@@ -1,0 +1,196 @@
+"""A load run as tables: headline, endpoints, errors, arrivals, server, warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from rich.box import SIMPLE_HEAD
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from perfcli.records.load import (
+    Arrivals,
+    EndpointResult,
+    ErrorCount,
+    LoadDescription,
+    LoadedServer,
+    LoadResult,
+    Quantiles,
+)
+from perfcli.records.profile import Advice
+from perfcli.reporters.protocol import View
+from perfcli.reporters.sparkline import sparkline
+from perfcli.units import format_duration, format_rate, format_ratio, format_size
+
+NOT_MEASURED = "-"
+TOTAL = "all"
+EXAMPLE_LENGTH = 120
+
+
+def load_tables(result: LoadResult, view: View) -> Iterator[RenderableType]:
+    """Yield what a terminal shows of a load run, from top to bottom.
+
+    Args:
+        result: The run.
+        view: Its `top` bounds the rows of the table of endpoints.
+    """
+    yield _headline(result)
+    yield _endpoints(result, view.top)
+    if result.errors:
+        yield _errors(result.errors)
+    if result.arrivals is not None:
+        yield from _arrivals(result.arrivals, result.total)
+    yield _course(result)
+    for warning in result.warnings:
+        yield _warning(warning)
+    if result.diagnosis is not None:
+        yield Text(result.diagnosis, style="bold")
+
+
+def describe_load(description: LoadDescription) -> str:
+    """Say in a few words which load was asked for."""
+    if description.shape is not None:
+        load = f"shape {description.shape}"
+    elif description.rate_rps is not None:
+        load = f"{description.rate_rps:g} {description.arrivals} arrivals per second"
+    else:
+        load = f"{description.users} user{'s' * (description.users != 1)}"
+    length = "" if description.duration_s is None else f" for {format_duration(description.duration_s)}"
+    bound = "" if description.requests is None else f", {description.requests} requests"
+    return f"{load}{length}{bound}"
+
+
+def quantile_cells(quantiles: Quantiles) -> list[str]:
+    """Return p50 p90 p95 p99 p99.9 max as text."""
+    values = (quantiles.p50_s, quantiles.p90_s, quantiles.p95_s, quantiles.p99_s, quantiles.p99_9_s, quantiles.max_s)
+    return [NOT_MEASURED if value is None else format_duration(value) for value in values]
+
+
+def endpoint_rows(result: LoadResult, top: int) -> Iterator[list[str]]:
+    """Yield a row per endpoint, the busiest first, the sum of all of them last."""
+    endpoints = sorted(result.endpoints.items(), key=lambda item: -item[1].requests)
+    for name, endpoint in endpoints[:top]:
+        yield _endpoint_row(name, endpoint)
+    if len(endpoints) > top:
+        yield [f"({len(endpoints) - top} more)", *[""] * 9]
+    if len(endpoints) > 1:
+        yield _endpoint_row(TOTAL, result.total)
+
+
+def _headline(result: LoadResult) -> Text:
+    description, window, generator = result.description, result.window, result.generator
+    text = Text()
+    text.append(description.url, style="bold").append(f"  {describe_load(description)}, {description.scenario}")
+    if result.partial:
+        text.append("  interrupted: partial result", style="bold yellow")
+    text.append("\n\n")
+    facts: Mapping[str, str | None] = {
+        "window": f"{format_duration(window.elapsed_s)} after {format_duration(window.warm_up_s)} of warm-up, "
+        + {True: "steady", False: "not steady", None: "steadiness unknown"}[window.stable],
+        "generator": f"{generator.verdict}{_generator_details(result)}",
+        "server": None if result.server is None else _server(result.server),
+    }
+    for name, value in facts.items():
+        if value:
+            text.append(f"  {name:<10}", style="cyan").append(f"{value}\n")
+    return text
+
+
+def _generator_details(result: LoadResult) -> str:
+    generator = result.generator
+    parts = [
+        "" if generator.cpu_ratio is None else f"{format_ratio(generator.cpu_ratio)} of a core",
+        "" if generator.floor_s is None else f"its own share of a latency {format_duration(generator.floor_s)}",
+        f"{generator.processes} processes" if generator.processes > 1 else "",
+    ]
+    return "".join(f", {part}" for part in parts if part)
+
+
+def _server(server: LoadedServer) -> str:
+    parts = []
+    if server.processes is not None and server.cpu_ratio is not None:
+        plural = "es" * (server.processes != 1)
+        parts.append(f"{server.processes} process{plural}, {server.cpu_ratio:.2f} cores")
+    if server.rss_bytes is not None:
+        parts.append(f"RSS {format_size(server.rss_bytes)}")
+    if server.threads is not None:
+        parts.append(f"{server.threads} threads")
+    parts.extend(f"{name} {format_duration(seconds)}" for name, seconds in server.timings.items())
+    if server.counted is not None:
+        parts.append(f"counted {server.counted.server_requests} requests, the client {server.counted.client_requests}")
+    return ", ".join(parts)
+
+
+def _endpoints(result: LoadResult, top: int) -> Table:
+    table = _table("Latency of the successes by endpoint")
+    table.add_column("endpoint", overflow="fold")
+    for name in ("requests", "failed", "per second", "p50", "p90", "p95", "p99", "p99.9", "max"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in endpoint_rows(result, top):
+        table.add_row(*row)
+    if result.total.failures:
+        failed = quantile_cells(result.total.failure_latency)
+        table.add_row("failures", "", "", "", *failed, style="red")
+    return table
+
+
+def _endpoint_row(name: str, endpoint: EndpointResult) -> list[str]:
+    rate = NOT_MEASURED if endpoint.throughput_rps is None else format_rate(endpoint.throughput_rps)
+    return [name, str(endpoint.requests), str(endpoint.failures), rate, *quantile_cells(endpoint.latency)]
+
+
+def _errors(errors: Iterable[ErrorCount]) -> Table:
+    table = _table("Failures of the whole run")
+    table.add_column("kind", no_wrap=True)
+    table.add_column("count", justify="right", no_wrap=True)
+    table.add_column("for example", overflow="fold")
+    for error in errors:
+        table.add_row(error.kind, str(error.count), error.example[:EXAMPLE_LENGTH])
+    return table
+
+
+def _arrivals(arrivals: Arrivals, total: EndpointResult) -> Iterator[RenderableType]:
+    table = _table("Response time counts from when a request was due, service time from when it was sent")
+    table.add_column("")
+    for name in ("p50", "p90", "p95", "p99", "p99.9", "max"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_row("response", *quantile_cells(total.latency))
+    table.add_row("service", *quantile_cells(total.service))
+    table.add_row("sent late by", *quantile_cells(arrivals.lag))
+    yield table
+    yield Text(
+        f"{arrivals.scheduled} arrivals: {arrivals.sent} sent, {arrivals.late} of them more than 1 ms late,"
+        f" {arrivals.dropped} dropped\n"
+    )
+
+
+def _course(result: LoadResult) -> Text:
+    """One line per figure over the whole run; what was not measured leaves a gap."""
+    seconds = result.seconds
+    p99s = [second.latency.p99_s or second.latency.max_s for second in seconds]
+    text = Text()
+    if len(seconds) < 2:
+        return text
+    lines: dict[str, list[float | None]] = {
+        "requests": [second.requests / second.elapsed_s for second in seconds],
+        "slowest 1 %": p99s,
+        "in flight": [float(second.in_flight) for second in seconds],
+        "server CPU": [second.server_cpu_ratio for second in seconds],
+    }
+    for name, values in lines.items():
+        if any(value is not None for value in values):
+            text.append(f"  {name:<12}", style="cyan").append(f"{sparkline(values)}\n")
+    return text
+
+
+def _warning(warning: Advice) -> Text:
+    text = Text()
+    text.append("! ", style="bold yellow").append(warning.message)
+    if warning.hint:
+        text.append(f"\n  {warning.hint}", style="dim")
+    return text
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, expand=False)
