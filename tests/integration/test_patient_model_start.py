@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from perfcli.bundled import bundled_path
 
 FIRST_USE = """
@@ -115,10 +113,3 @@ def test_without_scikit_learn_the_extra_to_install_is_named(tmp_path):
 
 def test_importing_the_package_and_the_payloads_imports_nothing_heavy(tmp_path):
     assert outcome(start(LIGHT, cache=tmp_path)) == "[]\n"
-
-
-def test_the_package_has_no_other_lazy_attributes():
-    import perfcli.patient_model
-
-    with pytest.raises(AttributeError, match=r"module 'perfcli\.patient_model' has no attribute 'other_model'"):
-        _ = perfcli.patient_model.other_model

@@ -57,6 +57,7 @@ def test_json_lines_is_one_payload_a_line_whatever_the_suffix(write, name):
 
 def test_a_pretty_printed_matrix_is_not_taken_for_json_lines(write):
     assert read_payloads(write("matrix.json", "[\n[1, 2],\n[3, 4]\n]\n")) == ([[1, 2], [3, 4]],)
+    assert read_payloads(write("matrix.json", "[[1, 2]\n,[3, 4]]\n")) == ([[1, 2], [3, 4]],)
 
 
 def test_a_csv_file_is_one_payload_a_row(write):

@@ -7,6 +7,7 @@ import math
 import pytest
 from sklearn.pipeline import Pipeline
 
+from perfcli import patient_model as package
 from perfcli.errors import PayloadError
 from perfcli.patient_model.features import FEATURE_NAMES, engineer_features
 from perfcli.patient_model.predictor import PatientModel
@@ -71,3 +72,25 @@ def test_the_model_describes_itself(model):
 def test_a_bad_payload_is_refused_before_the_pipeline_runs(model, patient, method):
     with pytest.raises(PayloadError, match=r"^mean_area is nan\. A measurement is a number from 0 to 1000000\.$"):
         getattr(model, method)({**patient, "mean_area": math.nan})
+
+
+@pytest.fixture
+def unused_package(monkeypatch, tmp_path):
+    """The package before anybody asked for the model, with a cache of its own."""
+    monkeypatch.setenv("PERFCLI_CACHE_DIR", str(tmp_path))
+    used = vars(package).pop("patient_model", None)
+    yield package
+    vars(package).pop("patient_model", None)
+    if used is not None:
+        package.patient_model = used
+
+
+def test_the_package_makes_its_model_once_at_the_first_use(unused_package, model, patient):
+    made = unused_package.patient_model
+    assert made is unused_package.patient_model
+    assert made.predict_proba(patient) == model.predict_proba(patient)
+
+
+def test_the_package_has_no_other_lazy_attribute():
+    with pytest.raises(AttributeError, match=r"module 'perfcli\.patient_model' has no attribute 'other_model'"):
+        _ = package.other_model
