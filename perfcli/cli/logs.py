@@ -1,0 +1,154 @@
+"""`perfcli logs`: read the records of a service back, from wherever they went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from perfcli.logs.query import LogQuery
+    from perfcli.logs.sources.protocol import LogSource
+
+logs_app = typer.Typer(help="Read the logs of a service.", no_args_is_help=True)
+
+_FOLLOW_EVERY_S = 1.0
+
+
+class Level(StrEnum):
+    """The levels of a record."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+    CRITICAL = "CRITICAL"
+
+
+_From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="PLACE",
+        help="http://... (an API), redis://..., es+http://..., redis or elasticsearch (as the settings say), "
+        "a file, or - for stdin. [dim]Default: the API of the settings.[/dim]",
+    ),
+]
+_Since = Annotated[
+    str | None, typer.Option(metavar="WHEN", help="Only records since then: an age (5m, 1h) or a moment (ISO 8601).")
+]
+_Lowest = Annotated[Level | None, typer.Option(case_sensitive=False, help="Only records of this level and above.")]
+_Request = Annotated[str | None, typer.Option(metavar="ID", help="Only records of the request with this X-Request-ID.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
+
+
+@logs_app.command()
+def show(
+    place: _From = None,
+    since: _Since = None,
+    level: _Lowest = None,
+    request_id: _Request = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Most records.")] = 20,
+    slowest: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="The N slowest predictions instead, the slowest first.")
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Show the newest records, the last one last.
+
+    Examples:
+      perfcli logs show --since 5m
+      perfcli logs show --from redis --slowest 10
+    """
+    from perfcli.logs.summary import slowest as slowest_of
+    from perfcli.logs.text import as_document, describe
+
+    with _opened(place) as source:
+        if slowest is not None:
+            records = slowest_of(source.read(_query(since, level, request_id)), slowest)
+        else:
+            records = list(reversed(source.read(_query(since, level, request_id, limit))))
+    for line in [as_document(records)] if as_json else map(describe, records):
+        typer.echo(line)
+
+
+@logs_app.command()
+def tail(
+    place: _From = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as records come, until Ctrl-C.")] = False,
+    since: _Since = None,
+    level: _Lowest = None,
+    request_id: _Request = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Records to begin with.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each record as the JSON line it is.")] = False,
+) -> None:
+    """Show the last records, and with -f each new one.
+
+    Examples:
+      perfcli logs tail -f
+      perfcli logs tail -f --from es+http://localhost:9200 --level WARNING
+    """
+    from functools import partial
+    from time import sleep
+
+    from perfcli.logs.text import as_line, describe
+
+    query = _query(since, level, request_id, limit)
+    write = as_line if as_json else describe
+    with _opened(place) as source:
+        records = source.follow(query, partial(sleep, _FOLLOW_EVERY_S)) if follow else reversed(source.read(query))
+        for record in records:
+            typer.echo(write(record))
+
+
+@logs_app.command()
+def summary(
+    place: _From = None,
+    since: _Since = None,
+    level: _Lowest = None,
+    request_id: _Request = None,
+    as_json: _Json = False,
+) -> None:
+    """Summarize all predictions: throughput, percentiles, CPU, memory, and the functions that cost most.
+
+    Examples:
+      perfcli logs summary --since 1h
+      perfcli logs summary --from api.log --json
+    """
+    import sys
+
+    import orjson
+
+    from perfcli.logs.summary import summarize
+    from perfcli.logs.text import write_summary
+
+    with _opened(place) as source:
+        found = summarize(source.read(_query(since, level, request_id)))
+    if as_json:
+        typer.echo(orjson.dumps(found.document()))
+    else:
+        write_summary(found, sys.stdout)
+
+
+@contextmanager
+def _opened(place: str | None) -> Iterator[LogSource]:
+    from perfcli.logs.sources import open_source
+    from perfcli.settings import load_settings
+
+    settings = load_settings()
+    with closing(open_source(place or f"http://{settings.api_host}:{settings.api_port}", settings)) as source:
+        yield source
+
+
+def _query(since: str | None, level: Level | None, request_id: str | None, limit: int | None = None) -> LogQuery:
+    from datetime import UTC, datetime
+
+    from perfcli.logs.query import LogQuery, oldest_timestamp
+
+    oldest = None if since is None else oldest_timestamp(since, datetime.now(UTC))
+    query = LogQuery(oldest, level, request_id)
+    return query if limit is None else replace(query, limit=limit)

@@ -1,0 +1,67 @@
+"""Which records somebody wants to see, in terms that every store understands."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import orjson
+
+from perfcli.errors import UsageError
+from perfcli.logs.entry import Record
+from perfcli.units import parse_duration
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """The newest records that fulfil all conditions.
+
+    Attributes:
+        since: Oldest timestamp, in the form records carry; None: no bound.
+        level: Name of the lowest level; None: all.
+        transaction_id: Id of one request; None: all.
+        limit: Most records.
+    """
+
+    since: str | None = None
+    level: str | None = None
+    transaction_id: str | None = None
+    limit: int = 100_000
+
+    def accepted_levels(self) -> list[str]:
+        """Return the names of the levels that are not below `level`."""
+        numbers = logging.getLevelNamesMapping()
+        lowest = numbers[self.level] if self.level else 0
+        return [name for name, number in numbers.items() if number >= lowest]
+
+    def select(self, records: Iterable[Record]) -> list[Record]:
+        """Return those of the records that fulfil the conditions, the newest first."""
+        recent = [record for record in records if self.since is None or record.timestamp >= self.since]
+        if self.level or self.transaction_id:
+            levels = set(self.accepted_levels())
+            recent = [record for record in recent if self._accepts(orjson.loads(record.line), levels)]
+        return sorted(recent, key=lambda record: record.timestamp, reverse=True)[: self.limit]
+
+    def _accepts(self, document: Mapping[str, object], levels: set[str]) -> bool:
+        return document.get("level") in levels and self.transaction_id in {None, document.get("transaction_id")}
+
+
+def oldest_timestamp(since: str, now: datetime) -> str:
+    """Turn an age (`5m`) or a moment (ISO 8601, UTC without an offset) into the form records carry.
+
+    Raises:
+        UsageError: It is neither, or lies before the calendar.
+    """
+    try:
+        moment = datetime.fromisoformat(since)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except ValueError:
+        try:
+            moment = now - timedelta(seconds=parse_duration(since))
+        except (UsageError, OverflowError):
+            raise UsageError(
+                f"'{since}' is neither an age nor a moment.", "Write it like 5m, 1h or 2026-01-31T12:00:00."
+            ) from None
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

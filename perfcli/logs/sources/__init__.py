@@ -1,0 +1,84 @@
+"""Where records are read back from: the API, Redis, Elasticsearch, a file or stdin."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from perfcli.errors import MissingExtraError, UsageError
+from perfcli.logs.sinks import redis_url
+from perfcli.logs.urls import masked_url
+
+if TYPE_CHECKING:
+    from perfcli.logs.sources.protocol import LogSource
+    from perfcli.settings import Settings
+
+
+def open_source(address: str, settings: Settings) -> LogSource:
+    """Open what an address names.
+
+    Args:
+        address: A URL whose scheme is a key of `SOURCES`, `redis` or `elasticsearch` for the store the settings name,
+            a file, or `-` for stdin.
+        settings: Where the address leaves something open: keys, index, token.
+
+    Raises:
+        UsageError: The address names nothing that could be read.
+        MissingExtraError: The packages of the store are not installed.
+    """
+    from perfcli.logs.sources.file import FileSource
+
+    if address == "-":
+        return FileSource(sys.stdin.buffer, "stdin")
+    if address == "redis":
+        address = redis_url(settings)
+    elif address == "elasticsearch":
+        address = f"es+{settings.elasticsearch_url}"
+    scheme = urlsplit(address).scheme
+    if scheme in SOURCES:
+        return SOURCES[scheme](address, settings)
+    path = Path(address)
+    if "://" in address or not path.exists():
+        known = ", ".join(f"{name}://" for name in SOURCES)
+        raise UsageError(
+            f"There is no log at {masked_url(address)}.", f"Name a file, - for stdin, redis, elasticsearch, or {known}"
+        )
+    try:
+        return FileSource(path.open("rb"), str(path))
+    except OSError as error:
+        raise UsageError(f"Cannot read {path}: {error.strerror}.", "Name a file that you can read.") from error
+
+
+def _api(address: str, settings: Settings) -> LogSource:
+    from perfcli.logs.sources.api import ApiSource
+
+    token = settings.api_token.get_secret_value() if settings.api_token else None
+    return ApiSource(address, token)
+
+
+def _redis(address: str, settings: Settings) -> LogSource:
+    try:
+        from perfcli.logs.sources.redis import RedisSource
+    except ImportError:
+        raise MissingExtraError("Reading logs from Redis", "redis") from None
+    return RedisSource(address, settings.redis_logs_key)
+
+
+def _elasticsearch(address: str, settings: Settings) -> LogSource:
+    from perfcli.logs.sources.elasticsearch import ElasticsearchSource
+
+    return ElasticsearchSource(address.removeprefix("es+"), settings.elasticsearch_index)
+
+
+SOURCES: Mapping[str, Callable[[str, Settings], LogSource]] = {
+    "http": _api,
+    "https": _api,
+    "redis": _redis,
+    "rediss": _redis,
+    "unix": _redis,
+    "es+http": _elasticsearch,
+    "es+https": _elasticsearch,
+}

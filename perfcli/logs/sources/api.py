@@ -1,0 +1,60 @@
+"""`GET /logs` of the inference API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import httpx
+import orjson
+
+from perfcli.errors import TargetAnswerError
+from perfcli.logs.entry import Record
+from perfcli.logs.query import LogQuery
+from perfcli.logs.sources.http import get_json
+from perfcli.logs.sources.protocol import poll
+from perfcli.logs.urls import masked_url
+
+_PAGE = 1000
+
+
+class ApiSource:
+    """Reads page by page."""
+
+    def __init__(self, url: str, token: str | None = None, timeout_s: float = 10.0) -> None:
+        self.address = masked_url(url)
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        self._client = httpx.Client(base_url=url, headers=headers, timeout=timeout_s)
+
+    def read(self, query: LogQuery) -> list[Record]:
+        """Return the records asked for, the newest first."""
+        # A record that comes in between moves the others one place on, so that some are seen twice.
+        found: dict[str, Record] = {}
+        offset = 0
+        while len(found) < query.limit:
+            page = self._page(query, offset)
+            found.update((record.id, record) for record in page)
+            offset += len(page)
+            if len(page) < _PAGE:
+                break
+        return query.select(found.values())
+
+    def follow(self, query: LogQuery, wait: Callable[[], object]) -> Iterator[Record]:
+        """Ask for new records."""
+        return poll(self.read, query, wait)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _page(self, query: LogQuery, offset: int) -> list[Record]:
+        asked = {"since": query.since, "level": query.level, "request_id": query.transaction_id}
+        parameters = {name: value for name, value in asked.items() if value is not None}
+        parameters |= {"limit": str(_PAGE), "offset": str(offset)}
+        answer = get_json(self._client, self._client.build_request("GET", "/logs", params=parameters), self.address)
+        try:
+            return [Record.from_line(orjson.dumps(log) + b"\n") for log in cast(list[object], answer["logs"])]
+        except (KeyError, TypeError, ValueError) as error:
+            raise TargetAnswerError(
+                f"{self.address} answers with something that is no log.", "Is this the right address?"
+            ) from error

@@ -1,0 +1,65 @@
+"""What can be read from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from perfcli.logs.entry import Record
+from perfcli.logs.query import LogQuery
+
+# Records of several workers arrive out of order, by a batch or by the time a store was away.
+_WINDOW = timedelta(seconds=10)
+_WINDOW_RECORDS = 10_000
+
+
+class LogSource(Protocol):
+    """A place with log records.
+
+    Attributes:
+        address: What a person knows it by, secrets masked.
+    """
+
+    address: str
+
+    def read(self, query: LogQuery) -> list[Record]:
+        """Return the records asked for, the newest first.
+
+        Raises:
+            TargetUnreachableError: Nobody answers.
+            TargetAnswerError: The answer is an error, or no log.
+        """
+        ...
+
+    def follow(self, query: LogQuery, wait: Callable[[], object]) -> Iterator[Record]:
+        """Yield the records asked for, the oldest first, and then each new one; call `wait` when there is none.
+
+        Raises:
+            TargetUnreachableError: Nobody answers.
+            TargetAnswerError: The answer is an error, or no log.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back the connection or the file."""
+        ...
+
+
+def poll(read: Callable[[LogQuery], list[Record]], query: LogQuery, wait: Callable[[], object]) -> Iterator[Record]:
+    """Follow a store that can only be asked: show the newest, then whatever was not there before."""
+    found = read(replace(query, limit=_WINDOW_RECORDS))
+    yield from reversed(found[: query.limit])
+    while True:
+        if found:
+            query = replace(query, since=max(query.since or "", _window_start(found[0].timestamp)))
+        wait()
+        seen = {record.id for record in found}
+        found = read(replace(query, limit=_WINDOW_RECORDS)) or found
+        yield from (record for record in reversed(found) if record.id not in seen)
+
+
+def _window_start(newest: str) -> str:
+    moment = datetime.fromisoformat(newest) - _WINDOW
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

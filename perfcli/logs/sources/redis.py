@@ -1,0 +1,68 @@
+"""The list in Redis that the sink of the same name fills."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import redis
+
+from perfcli.errors import TargetAnswerError, TargetUnreachableError, UsageError
+from perfcli.logs.entry import Record
+from perfcli.logs.query import LogQuery
+from perfcli.logs.sources.protocol import poll
+from perfcli.logs.urls import masked_url
+
+
+class RedisSource:
+    """Reads the whole list: it is bounded."""
+
+    def __init__(self, url: str, key: str, timeout_s: float = 5.0) -> None:
+        """Connect nothing yet.
+
+        Raises:
+            UsageError: The URL is none of Redis.
+        """
+        self.address = masked_url(url)
+        self._key = key
+        try:
+            self._client = redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+        except ValueError as error:
+            raise UsageError(f"{self.address} is no address of Redis: {error}.", "redis://localhost:6379/0") from error
+
+    def newest_first(self) -> list[Record]:
+        """Return all records of the list in its own order; lines of other programs are left out.
+
+        Raises:
+            TargetUnreachableError: Nobody answers.
+            TargetAnswerError: The key holds something else, or the server refuses us.
+        """
+        try:
+            lines = cast(list[bytes], self._client.lrange(self._key, 0, -1))
+        except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+            raise TargetUnreachableError(
+                f"Cannot read {self.address}: {error}", "Start Redis, or name another place with --from."
+            ) from error
+        except redis.RedisError as error:
+            raise TargetAnswerError(f"Cannot read the list {self._key} of {self.address}: {error}") from error
+        return list(_records(lines))
+
+    def read(self, query: LogQuery) -> list[Record]:
+        """Return the records asked for, the newest first."""
+        return query.select(self.newest_first())
+
+    def follow(self, query: LogQuery, wait: Callable[[], object]) -> Iterator[Record]:
+        """Ask for new records."""
+        return poll(self.read, query, wait)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+
+def _records(lines: list[bytes]) -> Iterator[Record]:
+    for line in lines:
+        try:
+            yield Record.from_line(line + b"\n")
+        except ValueError:
+            continue

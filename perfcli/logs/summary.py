@@ -1,0 +1,217 @@
+"""What a log says about all its predictions together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
+
+import orjson
+
+from perfcli.errors import MeasurementError, MissingExtraError
+from perfcli.logs.entry import Record
+from perfcli.statistics import percentile_or_none
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """One quantity over the predictions that have it.
+
+    Attributes:
+        samples: Predictions that have it.
+        mean: None without samples.
+        p50: Nearest rank; as all percentiles None with fewer samples than it needs.
+        p90: Likewise.
+        p95: Likewise.
+        p99: Likewise.
+        max: None without samples.
+    """
+
+    samples: int
+    mean: float | None
+    p50: float | None
+    p90: float | None
+    p95: float | None
+    p99: float | None
+    max: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionTotal:
+    """One function, added up over the profiled predictions that had it among their top five.
+
+    Attributes:
+        function: Its name.
+        file: Its file.
+        line: Its first line.
+        predictions: How many predictions had it there.
+        calls: Calls in them.
+        total_time_ms: Time in the function itself, as cProfile saw it.
+        cumulative_time_ms: Time in it and in all it calls, as cProfile saw it.
+    """
+
+    function: str
+    file: str
+    line: int
+    predictions: int
+    calls: int
+    total_time_ms: float
+    cumulative_time_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class LogSummary:
+    """All predictions of a log.
+
+    Attributes:
+        predictions: Records with metrics.
+        first: Timestamp of the first.
+        last: Timestamp of the last.
+        elapsed_s: From the start of the first prediction to the end of the last.
+        throughput_rps: Predictions per second of that time; None when it has no length.
+        errors: Predictions that raised.
+        profiled: Predictions with a deep profile.
+        inference_time_ms: With the estimated cost of the profiler taken out; without the predictions for which nobody
+            knows it.
+        logged_time_ms: As logged, under the profiler where there was one.
+        latency_ms: End to end in the server, with the cost of the profiler taken out likewise.
+        cpu_time_ms: CPU time of the predicting thread, under the profiler where there was one.
+        memory_mb: Resident set after the prediction, MiB.
+        top_functions: Most expensive first.
+    """
+
+    predictions: int
+    first: str
+    last: str
+    elapsed_s: float
+    throughput_rps: float | None
+    errors: int
+    profiled: int
+    inference_time_ms: Spread
+    logged_time_ms: Spread
+    latency_ms: Spread
+    cpu_time_ms: Spread
+    memory_mb: Spread
+    top_functions: tuple[FunctionTotal, ...]
+
+    def document(self) -> dict[str, object]:
+        """Return the summary as JSON shows it."""
+        return {"schema": "perfcli/log-summary/1", **asdict(self)}
+
+
+def summarize(records: Iterable[Record], top: int = 10) -> LogSummary:
+    """Summarize the performance metrics of a log, in whatever order its records come.
+
+    Args:
+        records: Those without metrics are passed over.
+        top: Most functions.
+
+    Raises:
+        MeasurementError: None of the records has metrics.
+        MissingExtraError: pandas is not installed.
+    """
+    pd = _pandas()
+    metrics = [found for record in records if (found := metrics_of(record)) is not None]
+    if not metrics:
+        raise MeasurementError(
+            "The log has no performance metrics.", "Switch them on: ENABLE_PERFORMANCE_MONITORING=true"
+        )
+    frame = pd.DataFrame(metrics).reindex(columns=_COLUMNS)
+    ended = pd.to_datetime(frame["timestamp"], format="ISO8601", utc=True)
+    began = ended - pd.to_timedelta(frame["latency_ms"].astype(float), unit="ms")
+    elapsed_s = (ended.max() - began.min()).total_seconds()
+    is_profiled = frame["function_calls"].notna()
+    overhead_ms = frame["profiler_overhead_ms"].astype(float).where(is_profiled, 0.0)
+    return LogSummary(
+        predictions=len(frame),
+        first=frame["timestamp"].min(),
+        last=frame["timestamp"].max(),
+        elapsed_s=round(elapsed_s, 6),
+        throughput_rps=len(frame) / elapsed_s if elapsed_s > 0 else None,
+        errors=int(frame["error"].notna().sum()),
+        profiled=int(is_profiled.sum()),
+        inference_time_ms=_spread(frame["inference_time_ms"].astype(float) - overhead_ms),
+        logged_time_ms=_spread(frame["inference_time_ms"]),
+        latency_ms=_spread(frame["latency_ms"].astype(float) - overhead_ms),
+        cpu_time_ms=_spread(frame["cpu_time_ms"]),
+        memory_mb=_spread(frame["memory_mb"]),
+        top_functions=_top_functions(frame["top_functions"].dropna(), top),
+    )
+
+
+def slowest(records: Iterable[Record], count: int) -> list[Record]:
+    """Return the records with the longest predictions, the slowest first.
+
+    A profiled prediction counts with its corrected time where the record has one.
+    """
+
+    def duration_ms(record: Record) -> float:
+        metrics = metrics_of(record)
+        assert metrics is not None
+        corrected = metrics.get("corrected_time_ms")
+        return cast(float, metrics["inference_time_ms"] if corrected is None else corrected)
+
+    measured = [record for record in records if metrics_of(record) is not None]
+    return sorted(measured, key=duration_ms, reverse=True)[:count]
+
+
+def metrics_of(record: Record) -> Mapping[str, object] | None:
+    """Return the metrics of a record and when it was logged; None when it is no prediction's."""
+    metrics = orjson.loads(record.line).get("performance_metrics")
+    if not isinstance(metrics, dict) or "inference_time_ms" not in metrics:
+        return None
+    return {**metrics, "timestamp": record.timestamp}
+
+
+_COLUMNS = [
+    "timestamp",
+    "inference_time_ms",
+    "cpu_time_ms",
+    "memory_mb",
+    "function_calls",
+    "latency_ms",
+    "top_functions",
+    "profiler_overhead_ms",
+    "error",
+]
+
+
+def _pandas() -> ModuleType:
+    try:
+        import pandas as pd
+    except ImportError:
+        raise MissingExtraError("Summarizing a log", "model") from None
+    return pd
+
+
+def _spread(column: pd.Series[float]) -> Spread:
+    # To the nanosecond; below 0 is an overhead that was estimated too high.
+    samples: list[float] = column.dropna().astype(float).clip(lower=0.0).round(6).tolist()
+    shown = {name: percentile_or_none(samples, q) if samples else None for name, q in _PERCENTILES.items()}
+    mean = round(sum(samples) / len(samples), 6) if samples else None
+    return Spread(samples=len(samples), mean=mean, max=max(samples, default=None), **shown)
+
+
+def _top_functions(lists: Iterable[Sequence[Mapping[str, object]]], top: int) -> tuple[FunctionTotal, ...]:
+    frame = _pandas().DataFrame([function for functions in lists for function in functions])
+    if frame.empty:
+        return ()
+    totals = (
+        frame.groupby(["function", "file", "line"], sort=False)
+        .agg(
+            predictions=("calls", "size"),
+            calls=("calls", "sum"),
+            total_time_ms=("total_time_ms", "sum"),
+            cumulative_time_ms=("cumulative_time_ms", "sum"),
+        )
+        .sort_values("total_time_ms", ascending=False, kind="stable")
+        .head(top)
+        .reset_index()
+    )
+    return tuple(FunctionTotal(**row) for row in totals.to_dict("records"))

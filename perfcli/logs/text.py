@@ -1,0 +1,123 @@
+"""Log records and their summary for a person at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TextIO, cast
+
+import orjson
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+from perfcli.logs.entry import Record
+from perfcli.logs.summary import LogSummary, Spread, metrics_of
+from perfcli.units import format_duration, format_rate, format_size, from_mebibytes, from_milliseconds
+
+_NOT_MEASURED = "-"
+_FILE_WIDTH = 120
+
+
+def describe(record: Record) -> str:
+    """Write one record in one line: when, level, request, and the metrics or else the message."""
+    document = orjson.loads(record.line)
+    moment = (
+        f"{record.timestamp[:23]}Z" if len(record.timestamp) > len("2026-01-31T12:00:00.000Z") else record.timestamp
+    )
+    request = document.get("transaction_id") or _NOT_MEASURED
+    metrics = metrics_of(record)
+    text = str(document.get("message", "")) if metrics is None else _metrics(metrics)
+    return f"{moment}  {document.get('level', _NOT_MEASURED):<7}  {request}  {text}"
+
+
+def as_line(record: Record) -> str:
+    """Return the JSON line a record is, without its end."""
+    return record.line.decode().rstrip()
+
+
+def as_document(records: Sequence[Record]) -> str:
+    """Write records as one JSON object."""
+    documents = [orjson.Fragment(record.line.rstrip()) for record in records]
+    return orjson.dumps({"schema": "perfcli/logs/1", "records": documents}).decode()
+
+
+def write_summary(summary: LogSummary, stream: TextIO) -> None:
+    """Write the headline, the spreads and the functions."""
+    console = Console(file=stream, markup=False, highlight=False, width=None if stream.isatty() else _FILE_WIDTH)
+    for part in _summary_parts(summary):
+        console.print(part)
+
+
+def _summary_parts(summary: LogSummary) -> Iterator[RenderableType]:
+    rate = _NOT_MEASURED if summary.throughput_rps is None else format_rate(summary.throughput_rps)
+    yield (
+        f"{summary.predictions} predictions in {format_duration(summary.elapsed_s)}, {rate}, "
+        f"{summary.errors} with an error, {summary.profiled} profiled\n"
+        f"{summary.first} to {summary.last}"
+    )
+    yield _spreads(summary)
+    if summary.top_functions:
+        yield _functions(summary)
+
+
+def _metrics(metrics: object) -> str:
+    found = cast(dict[str, float | str | None], metrics)
+    parts = [
+        f"inference {_ms(found['inference_time_ms'])}",
+        f"CPU {_ms(found.get('cpu_time_ms'))}",
+        f"latency {_ms(found.get('latency_ms'))}",
+        f"RSS {_mb(found.get('memory_mb'))}",
+    ]
+    if found.get("function_calls") is not None:
+        parts.append(f"{found['function_calls']} calls")
+    if found.get("corrected_time_ms") is not None:
+        parts.append(f"{_ms(found['corrected_time_ms'])} without the profiler")
+    if found.get("error") is not None:
+        parts.append(f"error {found['error']}")
+    return ", ".join(parts)
+
+
+def _spreads(summary: LogSummary) -> Table:
+    table = Table(box=SIMPLE_HEAD, title="Per prediction", title_justify="left", title_style="bold")
+    table.add_column("")
+    for name in ("samples", "mean", "p50", "p90", "p95", "p99", "max"):
+        table.add_column(name, justify="right", no_wrap=True)
+    rows: list[tuple[str, Spread]] = [("inference", summary.inference_time_ms)]
+    if summary.profiled:
+        rows.append(("inference as logged, profiler included", summary.logged_time_ms))
+    rows += [("latency in the server", summary.latency_ms), ("CPU time as logged", summary.cpu_time_ms)]
+    for name, spread in rows:
+        numbers = (spread.mean, spread.p50, spread.p90, spread.p95, spread.p99, spread.max)
+        table.add_row(name, str(spread.samples), *map(_ms, numbers))
+    memory = summary.memory_mb
+    sizes = (memory.mean, memory.p50, memory.p90, memory.p95, memory.p99, memory.max)
+    table.add_row("RSS", str(memory.samples), *map(_mb, sizes))
+    return table
+
+
+def _functions(summary: LogSummary) -> Table:
+    title = f"Functions, over {summary.profiled} profiled predictions, as cProfile saw them"
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
+    table.add_column("function")
+    table.add_column("where")
+    for name in ("predictions", "calls", "self", "with callees"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for function in summary.top_functions:
+        where = f"{function.file}:{function.line}" if function.file else "builtin"
+        table.add_row(
+            function.function,
+            where,
+            str(function.predictions),
+            str(function.calls),
+            _ms(function.total_time_ms),
+            _ms(function.cumulative_time_ms),
+        )
+    return table
+
+
+def _ms(value: float | str | None) -> str:
+    return _NOT_MEASURED if value is None else format_duration(from_milliseconds(float(value)))
+
+
+def _mb(value: float | str | None) -> str:
+    return _NOT_MEASURED if value is None else format_size(from_mebibytes(float(value)))
