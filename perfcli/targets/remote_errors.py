@@ -106,8 +106,8 @@ def _cause(error: Exception) -> object:
 
 def _reason(error: Exception) -> str:
     cause = _cause(error)
-    if isinstance(cause, ssl.SSLError):
-        return one_line(str(cause.reason or cause)).lower().replace("_", " ")
+    if isinstance(cause, ssl.SSLError) and (reason := getattr(cause, "reason", None)):
+        return one_line(str(reason)).lower().replace("_", " ")
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror.lower()
     return one_line(str(error)) or type(error).__name__

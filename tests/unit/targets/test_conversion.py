@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import cast
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from perfcli.errors import PayloadError
+from perfcli.errors import MissingExtraError, PayloadError
 from perfcli.payloads import Payload
 from perfcli.targets.conversion import is_estimator, to_model_input, unusable_value
 
@@ -120,6 +121,13 @@ def test_what_does_not_fit_is_named(model: object, payload: Payload, message: st
     with pytest.raises(PayloadError) as caught:
         to_model_input(model, payload)
     assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+def test_names_without_pandas_are_answered_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingExtraError) as caught:
+        to_model_input(NAMED, [[1, 2, 3]])
+    assert caught.value.hint == "Install them with: pip install 'perfcli[model]'"
 
 
 @pytest.mark.parametrize(

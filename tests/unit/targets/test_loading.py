@@ -14,7 +14,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from perfcli.errors import ModelError, PerfcliError, UntrustedModelError, UsageError
+from perfcli.errors import MissingExtraError, ModelError, PerfcliError, UntrustedModelError, UsageError
 from perfcli.targets.loading import load_model
 from perfcli.targets.stage_functions import resolve_stage_functions
 
@@ -29,6 +29,14 @@ class Nested:
     scorer = Scorer()
 
 nested = Nested()
+
+class Fixed:
+    __slots__ = ()
+
+    def value(self):
+        return 1
+
+fixed = Fixed()
 
 def score(payload):
     return [2]
@@ -173,6 +181,17 @@ def test_a_file_of_garbage_is_one_line(project: Path, suffix: str, content: byte
     assert "\n" not in str(error)
 
 
+@pytest.mark.parametrize("library", ["joblib", "skops"])
+def test_a_missing_library_is_answered_with_its_extra(
+    project: Path, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / f"model.{library}").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, library, None)
+    error = failure(f"model.{library}", trust=True)
+    assert isinstance(error, MissingExtraError)
+    assert error.hint == "Install them with: pip install 'perfcli[model]'"
+
+
 def test_a_model_of_a_missing_module_names_the_module(project: Path) -> None:
     (project / "model.pkl").write_bytes(b"cno_such_library\nModel\n.")
     error = failure("model.pkl", trust=True)
@@ -192,6 +211,11 @@ def test_a_model_saved_by_a_script_says_so(project: Path) -> None:
         ("scoring:nested", "The stage 'scoring:nested' is a Nested, not a function.", "Name a function."),
         ("scoring:Scorer", "The stage 'scoring:Scorer' is a type, not a function.", "Name a function."),
         ("scoring:later", "The stage 'scoring:later' returns before its work is done.", "Name a plain function."),
+        (
+            "scoring:fixed.value",
+            "'scoring:fixed.value' cannot be replaced for timing.",
+            "Name the method of its class instead.",
+        ),
         ("scoring:rows", "The stage 'scoring:rows' returns before its work is done.", "Name a plain function."),
     ],
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from statistics import median
 from time import perf_counter
 from types import ModuleType
 
@@ -292,6 +293,15 @@ def test_a_pipeline_is_found_in_whatever_holds_it() -> None:
         assert [step.name for step in find_steps(holder)] == expected
 
 
+def test_a_function_whose_closure_is_not_filled_yet_holds_nothing() -> None:
+    def predict(payload: object) -> object:
+        return later.predict(payload)
+
+    assert find_steps(predict) == []
+    later = simple_pipeline()
+    assert [step.name for step in find_steps(predict)] == ["Pipeline", "clean", "scale", "judge"]
+
+
 def test_of_several_pipelines_the_fitted_ones_count_and_are_named_by_their_place() -> None:
     unfitted = Pipeline([("scale", StandardScaler()), ("tree", DecisionTreeClassifier())])
     both = Service({"small": simple_pipeline(), "large": simple_pipeline(), "new": unfitted})
@@ -321,15 +331,19 @@ def test_a_real_clock_gives_the_shares_of_real_work() -> None:
 
         return spin
 
-    works = {"parse": 0.002, "encode": 0.012, "scale": 0.006}
+    works = {"parse": 0.002, "encode": 0.006, "scale": 0.004}
     model = Pipeline([(name, FunctionTransformer(spinning(name, for_s))) for name, for_s in works.items()]).fit(MATRIX)
+    errors: dict[str, list[float]] = {name: [] for name in works}
     with timed_stages(model, "transform", ()) as clock:
-        model.transform(MATRIX)
-        times = clock.take()
-    whole_s = sum(time.self_s for time in times.values())
-    truth_s = sum(spent_s.values())
-    for name in works:
-        assert times[name].self_s / whole_s == pytest.approx(spent_s[name] / truth_s, abs=0.04)
+        for _ in range(15):
+            model.transform(MATRIX)
+            times = clock.take()
+            whole_s, truth_s = sum(time.self_s for time in times.values()), sum(spent_s.values())
+            for name, time in times.items():
+                if name in works:
+                    errors[name].append(time.self_s / whole_s - spent_s[name] / truth_s)
+    # Of the median run: on a busy machine some are interrupted between the two ways of looking at the clock.
+    assert {name: abs(median(found)) < 0.04 for name, found in errors.items()} == dict.fromkeys(works, True)
 
 
 def test_a_step_used_twice_is_wrapped_once() -> None:
