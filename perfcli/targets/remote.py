@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import count
 from secrets import token_hex
 from urllib.parse import urljoin
 
@@ -61,7 +61,7 @@ def open_remote(url: str, *, headers: Sequence[str], timeout_s: float, insecure:
         )
     parsed = _parse_url(url)
     user_headers = parse_headers(headers)
-    verification = httpx.create_ssl_context(verify=not insecure) if parsed.scheme == "https" else None
+    verification = _ssl_context(insecure) if parsed.scheme == "https" else None
     clock = PhaseClock()
     client = httpx.Client(
         transport=TimedTransport(TimedBackend(clock), verification),
@@ -101,7 +101,6 @@ class RemoteTarget:
         self._headers = headers
         self._timeout_s = timeout_s
         self._request_prefix = f"perfcli-{token_hex(4)}"
-        self._numbers = count(1)
         self._requests = 0
         self._timings: deque[tuple[str, ...]] = deque(maxlen=_MAX_ANSWERS_KEPT)
 
@@ -115,8 +114,8 @@ class RemoteTarget:
         client, url = self._client, self._url
 
         def call() -> object:
-            self._requests = number = next(self._numbers)
-            request.headers[REQUEST_ID] = f"{self._request_prefix}-{number}"
+            self._requests += 1
+            request.headers[REQUEST_ID] = f"{self._request_prefix}-{self._requests}"
             try:
                 response = client.send(request)
             except _CLIENT_ERRORS as error:
@@ -207,3 +206,14 @@ def _parse_url(url: str) -> httpx.URL:
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise UsageError(f"'{mask_url(url)}' is not an HTTP URL.", "Write it like http://host:8000/predict.")
     return parsed
+
+
+def _ssl_context(insecure: bool) -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context(verify=not insecure)
+    except OSError as error:
+        # Of a path we did not choose, only these variables can be the source.
+        variables = "SSL_CERT_FILE or SSL_CERT_DIR"
+        raise UsageError(
+            f"The certificates that {variables} names cannot be read: {error.strerror}.", "Correct or unset it."
+        ) from error

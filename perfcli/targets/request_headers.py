@@ -15,6 +15,7 @@ MASK = "***"
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e]*")
+_USERINFO = re.compile(r"//.*@")
 _FROM_ENVIRONMENT = "env:"
 _SECRET = re.compile(r"auth|cookie|token|secret|passw|signature|session|api[-_]?key|^key$|^sig$", re.IGNORECASE)
 _HINT = "Write it like 'X-Team: fraud', or 'Authorization: env:TOKEN' to read it from the environment."
@@ -70,7 +71,10 @@ def parse_headers(texts: Sequence[str]) -> RequestHeaders:
 
 def mask_url(url: str) -> str:
     """Return the URL with its password and the values of parameters such as `api_key` replaced."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return _USERINFO.sub(f"//{MASK}@", url)
     userinfo, at, host = parts.netloc.rpartition("@")
     user, colon, _ = userinfo.partition(":")
     netloc = f"{user}{colon and f':{MASK}'}{at}{host}"

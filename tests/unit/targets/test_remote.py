@@ -266,6 +266,19 @@ def test_a_certificate_of_a_trusted_authority_is_verified(
     assert [phase for phase in cold if phase != "receive"] == ["connect", "tls", "send", "wait"]
 
 
+def test_certificates_that_cannot_be_read_are_refused(connect, monkeypatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file.pem")
+    with pytest.raises(UsageError) as caught:
+        connect("https://127.0.0.1/predict")
+    assert "SSL_CERT_FILE" in caught.value.message
+    assert caught.value.message.endswith("cannot be read: No such file or directory.")
+
+
+def test_a_proxy_of_the_environment_is_passed_by(serve, connect, monkeypatch, free_port: int) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port}")
+    assert connect(serve(http_answer()).url).prepare({"a": 1})() == [1]
+
+
 def test_tls_with_a_port_that_has_none_is_named(serve, connect) -> None:
     server = serve(b"", greeting=b"HTTP/1.1 400 Bad Request\r\n\r\n")
     error = failure(connect(server.url.replace("http:", "https:"), timeout_s=2))

@@ -56,6 +56,7 @@ def test_what_is_no_header_is_refused_without_its_value(header: str, message: st
         ("http://me@host/predict", "http://me@host/predict"),
         ("http://host/p?version=2&token=abc#top", "http://host/p?version=2&token=***#top"),
         ("http://host/p?key=abc&empty=", "http://host/p?key=***&empty="),
+        ("http://me:secret@[host/p", "http://***@[host/p"),
         ("http://host/p?monkey=a%20b", "http://host/p?monkey=a%20b"),
     ],
 )
