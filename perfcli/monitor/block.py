@@ -1,0 +1,237 @@
+"""One measured block: `with performance_monitor.profile():`. It owns all it knows, and shares nothing with another."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from _thread import get_ident
+from time import perf_counter_ns
+from types import CodeType, FrameType, TracebackType
+
+from perfcli.monitor.clocks import Clocks, ResidentMemory, clocks_at_end, clocks_at_start
+from perfcli.monitor.context import CURRENT_BLOCK, CURRENT_REQUEST, open_blocks, running_task
+from perfcli.monitor.deep import (
+    SEES_BUILTINS,
+    DeepProfile,
+    NotProfiledError,
+    OtherProfilerError,
+    a_profile_is_running,
+)
+from perfcli.monitor.measurement import BlockMeasurement, Light
+from perfcli.monitor.own_cost import MonitorCost
+from perfcli.monitor.sampling import Sampler
+
+_LOG = logging.getLogger("perfcli.monitor")
+_resident_memory = ResidentMemory()
+_warned: set[str] = set()
+
+
+class Block:
+    """A measured block; entered once, left once.
+
+    Nothing that fails in here reaches the code in the block: it is logged once, and the block runs unmeasured.
+
+    Attributes:
+        parent: Block around it; None when it is the outermost, or has ended.
+        in_flight: Predictions under way when it began, its own included.
+        isolated: No other prediction has been under way together with it so far.
+        mixed: Another prediction has begun in its thread, as coroutines and greenlets do.
+        profile: Its cProfile while it runs; None when it has none.
+        is_open: It has begun and not ended.
+        thread: Thread it began in; after the end, the one it ended in.
+        task: asyncio task it ended in; None outside of a loop.
+        latest: What was last measured in it: nested blocks while it is open, itself at the end; None before.
+    """
+
+    __slots__ = (
+        "_begun",
+        "_code",
+        "_cost",
+        "_monitor_ns",
+        "_rate",
+        "_reason",
+        "_rss_bytes",
+        "_sampler",
+        "_undisturbed",
+        "in_flight",
+        "is_open",
+        "isolated",
+        "latest",
+        "mixed",
+        "parent",
+        "profile",
+        "task",
+        "thread",
+    )
+
+    def __init__(self, sampler: Sampler, cost: MonitorCost, code: CodeType | None = None) -> None:
+        """Prepare a block.
+
+        Args:
+            sampler: Decides whether it is profiled.
+            cost: Is told what that cost.
+            code: What the block stands for, when several share the code that enters them.
+        """
+        self._sampler = sampler
+        self._cost = cost
+        self._code = code
+        self.parent: Block | None = None
+        self.in_flight = 1
+        self.isolated = True
+        self.mixed = False
+        self.profile: DeepProfile | None = None
+        self._reason: str | None = None
+        self.is_open = False
+        self.latest: BlockMeasurement | None = None
+        self.task: object = None
+
+    def __enter__(self) -> Block:
+        try:
+            self._begin(sys._getframe(1))  # noqa: SLF001  # inspect has nothing cheaper
+        except Exception:  # noqa: BLE001  # a monitor must not break what it measures
+            warn_once("A prediction could not be measured", exc_info=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            self._end(kind)
+        except Exception:  # noqa: BLE001
+            open_blocks.discard(self)
+            warn_once("A prediction could not be measured", exc_info=True)
+
+    def _begin(self, frame: FrameType) -> None:
+        entered_ns = perf_counter_ns()
+        self.thread = get_ident()
+        self._code = self._code or frame.f_code
+        current = CURRENT_BLOCK.get()
+        self.parent = current if current is not None and current.is_open else None
+        self._meet_others()
+        CURRENT_BLOCK.set(self)
+        self._rss_bytes = _resident_memory.read_bytes()
+        self._undisturbed = not a_profile_is_running()
+        self._rate = self._sampler.rate
+        self.profile = self._choose_profile(frame)
+        # Python 3.11 would record the clocks as calls of the prediction; later it does not, but starting takes 15 us.
+        if self.profile is not None and not SEES_BUILTINS:
+            self.profile.start()
+        self._begun = clocks_at_start()
+        self._monitor_ns = self._begun[0] - entered_ns
+        self.is_open = True
+        if self.profile is not None and SEES_BUILTINS:
+            self.profile.start()
+
+    def _meet_others(self) -> None:
+        """Tell the predictions in flight of this one; a nested block is a part of its prediction, not another one."""
+        if self.parent is not None:
+            self.in_flight = self.parent.in_flight
+            return
+        open_blocks.add(self)
+        # The copy is atomic: of two that begin at once, at least one sees the other.
+        others = [block for block in tuple(open_blocks) if block is not self]
+        self.in_flight = len(others) + 1
+        self.isolated = not others
+        for other in others:
+            other.isolated = False
+            if other.thread == self.thread:
+                other.mixed = True
+
+    def _choose_profile(self, frame: FrameType) -> DeepProfile | None:
+        if not self._sampler.draw():
+            self._reason = self._sampler.reason
+        elif self._is_inside_a_profile():
+            self._reason = "an enclosing block is being profiled"
+        else:
+            try:
+                return DeepProfile.reserve(frame)
+            except NotProfiledError as error:
+                self._reason = str(error)
+                if isinstance(error, OtherProfilerError):
+                    warn_once("Predictions are measured without cProfile: %s", self._reason)
+        return None
+
+    def _end(self, kind: type[BaseException] | None) -> None:
+        profile = self.profile
+        # See _begin: the profile ends before the clocks are read, or after.
+        ended = None if SEES_BUILTINS and profile is not None else clocks_at_end()
+        if profile is not None:
+            self._end_profile(profile)
+        ended = ended or clocks_at_end()
+        open_blocks.discard(self)
+        if not self.is_open:
+            return
+        self.is_open = False
+        measurement = self._measure(ended, kind)
+        self._hand_on(measurement)
+        monitor_ns = self._monitor_ns + perf_counter_ns() - ended[0]
+        self._cost.add(measurement.light.wall_ns, monitor_ns, self._reason)
+
+    def _end_profile(self, profile: DeepProfile) -> None:
+        try:
+            profile.end()
+        except NotProfiledError as error:
+            self._reason = str(error)
+        if self.mixed:
+            self._reason = "another prediction ran in the same thread meanwhile"
+
+    def _measure(self, ended: Clocks, kind: type[BaseException] | None) -> BlockMeasurement:
+        wall_ns, cpu_ns, process_cpu_ns = (end - begin for begin, end in zip(self._begun, ended, strict=True))
+        root = self._root()
+        rss_bytes = _resident_memory.read_bytes()
+        was_profiled = self.profile is not None
+        light = Light(
+            wall_ns=wall_ns,
+            cpu_ns=cpu_ns if get_ident() == self.thread else None,
+            process_cpu_ns=process_cpu_ns,
+            rss_bytes=rss_bytes,
+            rss_delta_bytes=rss_bytes - self._rss_bytes,
+            in_flight=self.in_flight,
+            isolated=root.isolated,
+            nested=root is not self,
+            undisturbed=self._undisturbed and not was_profiled and not a_profile_is_running(),
+            sample_rate=self._rate,
+            error=None if kind is None else kind.__qualname__,
+        )
+        assert self._code is not None
+        if kind is None:
+            self._sampler.observe(light.wall_ns, was_profiled)
+            if light.undisturbed and light.cpu_ns is not None:
+                self._cost.per_call.observe_plain(self._code, light.cpu_ns)
+        return BlockMeasurement(light, self._code, self._cost, None if self._reason else self.profile, self._reason)
+
+    def _hand_on(self, measurement: BlockMeasurement) -> None:
+        self.profile = None
+        self.thread = get_ident()
+        self.task = running_task()
+        self.latest = measurement
+        if self.parent is not None and self.parent.is_open:
+            self.parent.latest = measurement
+            CURRENT_BLOCK.set(self.parent)
+        self.parent = None
+        request = CURRENT_REQUEST.get()
+        if request is not None:
+            measurement.transaction_id = request.transaction_id
+            measurement.trace_id = request.trace_id
+            request.measurements.append(measurement)
+
+    def _root(self) -> Block:
+        block = self
+        while block.parent is not None:
+            block = block.parent
+        return block
+
+    def _is_inside_a_profile(self) -> bool:
+        block = self.parent
+        while block is not None:
+            if block.profile is not None:
+                return True
+            block = block.parent
+        return False
+
+
+def warn_once(message: str, *arguments: object, exc_info: bool = False) -> None:
+    """Log a warning, and the same one never again."""
+    if message not in _warned:
+        _warned.add(message)
+        _LOG.warning(message, *arguments, exc_info=exc_info)

@@ -1,0 +1,65 @@
+"""The clocks of this thread and process, and its memory: cheap enough to be read around every prediction."""
+
+from __future__ import annotations
+
+import os
+from time import perf_counter_ns, process_time_ns, thread_time_ns
+from typing import TypeAlias
+
+_STATM = "/proc/self/statm"
+_LONGEST_STATM_BYTES = 256
+
+
+# Wall time, CPU time of the thread, CPU time of the process. A named tuple would be made by a function in Python, which
+# the profile of the prediction would show.
+Clocks: TypeAlias = tuple[int, int, int]
+
+
+def clocks_at_start() -> Clocks:
+    """Read wall, thread and process time in nanoseconds; the wall clock first, so that CPU time lies within it."""
+    wall_ns = perf_counter_ns()
+    return wall_ns, thread_time_ns(), process_time_ns()
+
+
+def clocks_at_end() -> Clocks:
+    """Read the same clocks, the wall clock last."""
+    process_cpu_ns = process_time_ns()
+    thread_cpu_ns = thread_time_ns()
+    return perf_counter_ns(), thread_cpu_ns, process_cpu_ns
+
+
+class ResidentMemory:
+    """The resident set of the process that asks, also after a fork.
+
+    On Linux one read of an open `/proc/self/statm` (0.8 us); elsewhere psutil (7 us).
+    """
+
+    def __init__(self) -> None:
+        self._page_bytes = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+        self._statm: int | None = None
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._reopen)
+
+    def read_bytes(self) -> int:
+        """Return the size of the resident set."""
+        try:
+            if self._statm is None:
+                self._statm = os.open(_STATM, os.O_RDONLY | os.O_CLOEXEC)
+            return int(os.pread(self._statm, _LONGEST_STATM_BYTES, 0).split()[1]) * self._page_bytes
+        except (OSError, ValueError, IndexError, AttributeError):
+            # No such file on this system; or a daemon closed all its files and ours is now somebody else's.
+            self._statm = None
+            return _resident_bytes_elsewhere()
+
+    def _reopen(self) -> None:
+        # An open /proc/self belongs to the process that opened it: in the child it would still tell of the parent.
+        if self._statm is not None:
+            os.close(self._statm)
+            self._statm = None
+
+
+def _resident_bytes_elsewhere() -> int:
+    import psutil
+
+    # A new object each time: a kept one would hold the number of the process before a fork.
+    return int(psutil.Process().memory_info().rss)

@@ -1,0 +1,222 @@
+"""cProfile around one prediction at a time, holding nothing but the calls of that prediction.
+
+Python 3.11 profiles one thread. From 3.12 on cProfile sees the calls of all threads, in one stack, so that functions
+of one request end up below those of another. There the callbacks it registered are put behind a gate that
+knows the profiled thread. A gate costs about 60 ns, so calls of C functions are left out: the time of a C
+function belongs to the Python function that called it, and a profile costs what it would have cost without gates.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from _thread import get_ident
+from cProfile import Profile
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_ITERABLE_COROUTINE
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING
+
+from perfcli.monitor.functions import prediction_entries
+
+if TYPE_CHECKING:
+    from _lsprof import profiler_entry
+    from collections.abc import Callable
+
+SEES_BUILTINS = sys.version_info < (3, 12)
+"""Whether calls of C functions are in the profile, and counted."""
+
+_SUSPENDABLE = CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE
+
+
+class NotProfiledError(Exception):
+    """A prediction cannot be profiled deeply; the text is the reason a record gives."""
+
+
+class OtherProfilerError(NotProfiledError):
+    """Somebody else's profiler is in the way."""
+
+
+class DeepProfile:
+    """One cProfile run. Made by `reserve`, then started and ended once, by the same thread."""
+
+    __slots__ = ("_coroutine", "_profiler", "thread")
+
+    def __init__(self, coroutine: CodeType | None) -> None:
+        self.thread = get_ident()
+        self._coroutine = coroutine
+        # Who called whom is not shown, and costs a quarter of the time.
+        self._profiler = Profile(subcalls=False, builtins=SEES_BUILTINS)
+
+    @classmethod
+    def reserve(cls, frame: FrameType | None) -> DeepProfile:
+        """Take the one slot of the process, to profile this thread; from now on `end` must be called.
+
+        Args:
+            frame: That of the block; the coroutine it belongs to must not be suspended before `end`.
+
+        Raises:
+            NotProfiledError: Not now, or not here.
+        """
+        if "gevent" in sys.modules:
+            raise NotProfiledError("gevent switches requests inside a thread")
+        coroutine = _coroutine_of(frame)
+        if coroutine in _suspended_before:
+            raise NotProfiledError("the block awaits, and other coroutines run in between")
+        profile = cls(coroutine)
+        if not _slot.lock.acquire(blocking=False):
+            raise NotProfiledError("another prediction was being profiled")
+        try:
+            _refuse_beside_other_profilers()
+        except BaseException:
+            _slot.release()
+            raise
+        _slot.profile = profile
+        return profile
+
+    def start(self) -> None:
+        """Begin to record the calls of this thread.
+
+        On Python 3.11 this is the last thing to do before the block: whatever is called after it is recorded.
+        """
+        self._profiler.enable()
+        if sys.version_info >= (3, 12):
+            _shut_out_other_threads(self.thread)
+            # Away with what other threads did before the gates were closed.
+            self._profiler.clear()
+
+    def end(self) -> None:
+        """Stop; what was recorded is kept for `read`.
+
+        Raises:
+            NotProfiledError: The record is incomplete.
+        """
+        try:
+            active: object = sys.getprofile()
+            if SEES_BUILTINS and active is not self._profiler:
+                # Disabling would switch off the profile function of this thread, which is somebody else's.
+                _disable_elsewhere(self._profiler)
+                raise NotProfiledError(self._lost())
+            self._profiler.disable()
+            if self.thread != get_ident():
+                raise NotProfiledError(self._lost())
+        finally:
+            _slot.release()
+
+    def read(self) -> list[profiler_entry]:
+        """Return what was called, without the calls of the monitor.
+
+        Raises:
+            NotProfiledError: The coroutine was suspended meanwhile: others ran in its thread and are in the record.
+        """
+        entries = prediction_entries(self._profiler.getstats())
+        # A coroutine that is resumed is a call of its code; the call that was under way at the start is none.
+        if self._coroutine is not None and any(entry.code is self._coroutine for entry in entries):
+            _suspended_before.add(self._coroutine)
+            raise NotProfiledError("the block awaits, and other coroutines run in between")
+        return entries
+
+    def abandon(self) -> None:
+        """Switch off what another thread has switched on, if that can be seen from here."""
+        if not SEES_BUILTINS:
+            self._profiler.disable()
+
+    def _lost(self) -> str:
+        if self.thread == get_ident():
+            return "another profiler took over"
+        if SEES_BUILTINS:
+            _left_behind.add(self._profiler)
+        return "the block ended in another thread than it began in"
+
+
+class _Slot:
+    """The one deep profile of this process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.profile: DeepProfile | None = None
+
+    def release(self) -> None:
+        self.profile = None
+        self.lock.release()
+
+    def renew_in_child(self) -> None:
+        """Free the slot of a thread that does not exist in the forked child."""
+        if self.profile is None or self.profile.thread == get_ident():
+            return
+        self.profile.abandon()
+        self.profile = None
+        self.lock = threading.Lock()
+
+
+_slot = _Slot()
+# Code of coroutines that were suspended inside a block: one wasted profile each.
+_suspended_before: set[CodeType] = set()
+# Profilers that are still set in a thread which no other thread can reach; it drops them with its next block.
+_left_behind: set[object] = set()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_slot.renew_in_child)
+
+
+def a_profile_is_running() -> bool:
+    """Tell whether any prediction of this process is being profiled deeply."""
+    return _slot.lock.locked()
+
+
+def _refuse_beside_other_profilers() -> None:
+    """Raise when somebody has a profiler on; to be asked with the slot taken, so that it cannot be one of ours."""
+    other = sys.getprofile()
+    if other in _left_behind:
+        _left_behind.discard(other)
+        sys.setprofile(None)
+    elif other is not None:
+        raise OtherProfilerError(f"another profiler is active: {type(other).__qualname__}")
+    if sys.version_info >= (3, 12):
+        name = sys.monitoring.get_tool(sys.monitoring.PROFILER_ID)
+        if name is not None:
+            raise OtherProfilerError(f"another profiler is active: {name}")
+
+
+def _coroutine_of(frame: FrameType | None) -> CodeType | None:
+    """Return the innermost code around the block that can be suspended with the block still open."""
+    while frame is not None:
+        if frame.f_code.co_flags & _SUSPENDABLE:
+            return frame.f_code
+        frame = frame.f_back
+    return None
+
+
+def _disable_elsewhere(profiler: Profile) -> None:
+    """Switch a profiler off in a thread that has no other; its deallocation would switch off that of any thread."""
+    thread = threading.Thread(target=profiler.disable, daemon=True)
+    thread.start()
+    thread.join()
+
+
+if sys.version_info >= (3, 12):
+
+    def _shut_out_other_threads(thread: int) -> None:
+        monitoring, events = sys.monitoring, sys.monitoring.events
+        of_two = (events.PY_START, events.PY_RESUME)
+        of_three = (events.PY_THROW, events.PY_RETURN, events.PY_YIELD, events.PY_UNWIND)
+        monitoring.set_events(monitoring.PROFILER_ID, sum((*of_two, *of_three)))
+        for event in (*of_two, *of_three):
+            callback = monitoring.register_callback(monitoring.PROFILER_ID, event, None)
+            if callback is not None:
+                gate = _gate_of_two if event in of_two else _gate_of_three
+                monitoring.register_callback(monitoring.PROFILER_ID, event, gate(callback, thread))
+
+    def _gate_of_two(callback: Callable[..., object], thread: int) -> Callable[[CodeType, int], None]:
+        def gate(code: CodeType, offset: int) -> None:
+            if get_ident() == thread:
+                callback(code, offset)
+
+        return gate
+
+    def _gate_of_three(callback: Callable[..., object], thread: int) -> Callable[[CodeType, int, object], None]:
+        def gate(code: CodeType, offset: int, value: object) -> None:
+            if get_ident() == thread:
+                callback(code, offset, value)
+
+        return gate

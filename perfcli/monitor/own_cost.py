@@ -1,0 +1,73 @@
+"""What watching costs the process that is watched, since its start."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from perfcli.monitor.call_cost import CallCosts
+from perfcli.units import to_milliseconds
+
+
+class MonitorCost:
+    """Adds up what the blocks of one monitor did.
+
+    Attributes:
+        per_call: What a profiled call costs, block by block.
+    """
+
+    def __init__(self) -> None:
+        self.per_call = CallCosts()
+        self._begin_anew()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        # Reentrant: a signal may interrupt one prediction for another in the same thread.
+        self._lock = threading.RLock()
+        self._predictions = 0
+        self._predictions_ns = 0
+        self._not_profiled: dict[str, int] = {}
+        self._monitor_ns = 0
+        self._overhead_ns = 0.0
+
+    def add(self, wall_ns: int, monitor_ns: int, reason: str | None) -> None:
+        """Add a finished block.
+
+        Args:
+            wall_ns: Its length.
+            monitor_ns: What the monitor added before and after it.
+            reason: Why it was not profiled; None if it was.
+        """
+        with self._lock:
+            self._predictions += 1
+            self._predictions_ns += wall_ns
+            self._monitor_ns += monitor_ns
+            if reason is not None:
+                self.add_refusal(reason)
+
+    def add_refusal(self, reason: str) -> None:
+        """Add a prediction that turned out not to be profiled."""
+        with self._lock:
+            self._not_profiled[reason] = self._not_profiled.get(reason, 0) + 1
+
+    def add_overhead(self, overhead_ns: float) -> None:
+        """Add what a profile is estimated to have added to its prediction."""
+        with self._lock:
+            self._overhead_ns += overhead_ns
+
+    def document(self, sample_rate: float) -> dict[str, object]:
+        """Return the sums, JSON-ready; `overhead_ratio` is None before the first prediction."""
+        with self._lock:
+            added_ns = self._monitor_ns + self._overhead_ns
+            bare_ns = self._predictions_ns - self._overhead_ns
+            return {
+                "predictions": self._predictions,
+                "profiled": self._predictions - sum(self._not_profiled.values()),
+                "not_profiled": dict(self._not_profiled),
+                "sample_rate": sample_rate,
+                "predictions_ms": to_milliseconds(self._predictions_ns / 1e9),
+                "monitor_ms": to_milliseconds(self._monitor_ns / 1e9),
+                "profiler_overhead_ms": to_milliseconds(self._overhead_ns / 1e9),
+                "overhead_ratio": round(added_ns / bare_ns, 6) if bare_ns > 0 else None,
+            }

@@ -1,0 +1,179 @@
+"""What a service imports: measure a block, read its metrics, log them; switchable while the service runs."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from time import perf_counter_ns
+from typing import ParamSpec, TypeVar, cast
+
+from perfcli.monitor.block import Block, warn_once
+from perfcli.monitor.call_cost import calibrate
+from perfcli.monitor.context import CURRENT_BLOCK, CURRENT_REQUEST, Request, belongs_here
+from perfcli.monitor.measurement import BlockMeasurement, Measurement
+from perfcli.monitor.own_cost import MonitorCost
+from perfcli.monitor.sampling import Sampler
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Off:
+    """The block of a monitor that is switched off; one for all."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_exception: object) -> None:
+        return None
+
+
+_OFF = Off()
+
+
+class PerformanceMonitor:
+    """Measures predictions without ever being in their way.
+
+    Attributes:
+        enabled: Blocks are measured; see `enable` and `disable`.
+    """
+
+    def __init__(
+        self,
+        emit: Callable[[Measurement], None],
+        *,
+        enabled: bool = False,
+        sample_rate: float = 1.0,
+        overhead_budget: float | None = None,
+    ) -> None:
+        """Prepare a monitor.
+
+        Args:
+            emit: Takes what is to be logged; called on the request path, so it only queues.
+            enabled: Measure from the start.
+            sample_rate: Share of the predictions that are profiled deeply, 0 to 1.
+            overhead_budget: Part of the serving time that deep profiles may add, such as 0.01; None: no limit.
+        """
+        self._emit = emit
+        self._sampler = Sampler(sample_rate, overhead_budget)
+        self._cost = MonitorCost()
+        self.enabled = False
+        if enabled:
+            self.enable()
+
+    def enable(self) -> None:
+        """Measure the blocks that begin from now on; the first time takes ten milliseconds, to calibrate cProfile."""
+        calibrate()
+        self.enabled = True
+
+    def disable(self) -> None:
+        """Measure no more; blocks that have begun are still measured to their end."""
+        self.enabled = False
+
+    def profile(self) -> Block | Off:
+        """Return a context manager that measures its block; a shared one that does nothing when switched off."""
+        return Block(self._sampler, self._cost) if self.enabled else _OFF
+
+    def profiled(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Decorate a function or a coroutine function: each call is measured and logged.
+
+        Inside a request the log waits for the end of the request, because only then the latency is known.
+        """
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def measured_coroutine(*args: P.args, **kwargs: P.kwargs) -> object:
+                with self._logged(function) as block, block:
+                    return await cast("Coroutine[object, object, object]", function(*args, **kwargs))
+
+            return cast("Callable[P, R]", measured_coroutine)
+
+        @functools.wraps(function)
+        def measured(*args: P.args, **kwargs: P.kwargs) -> R:
+            with self._logged(function) as block, block:
+                return function(*args, **kwargs)
+
+        return measured
+
+    def get_metrics(self) -> dict[str, object] | None:
+        """Return the metrics of the last block that ended here; None if there is none, or the monitor is off.
+
+        "Here" is this thread and asyncio task, or this request where a middleware has opened one. Asking later changes
+        nothing. Reading a profile out takes up to a millisecond; what is logged by a request or by `profiled` is
+        read out off the request path instead.
+        """
+        measurement = self._latest() if self.enabled else None
+        return None if measurement is None else measurement.document()
+
+    def log_metrics(self, metrics: Mapping[str, object] | None) -> None:
+        """Log metrics, those of `get_metrics` or with fields added; None is ignored.
+
+        Inside a request they are logged when it ends, with its latency.
+        """
+        if metrics is None:
+            return
+        request = CURRENT_REQUEST.get()
+        measurement = Measurement(dict(metrics))
+        if request is not None:
+            measurement.transaction_id, measurement.trace_id = request.transaction_id, request.trace_id
+            if request.is_open:
+                request.logged.append(measurement)
+                return
+        self.emit(measurement)
+
+    @contextmanager
+    def request(self, transaction_id: str | None = None, trace_id: str | None = None) -> Iterator[Request]:
+        """Join what is measured in this block with one request, and log it when the block ends.
+
+        A middleware wraps the application in it. Logged is what the handlers gave to `log_metrics`, else every block
+        that is not inside another one; the latency is that of the whole request.
+        """
+        begun_ns = perf_counter_ns()
+        request = Request(transaction_id, trace_id)
+        outer = CURRENT_REQUEST.get()
+        CURRENT_REQUEST.set(request)
+        try:
+            yield request
+        finally:
+            request.is_open = False
+            CURRENT_REQUEST.set(outer)
+            latency_ns = perf_counter_ns() - begun_ns
+            for measurement in request.to_log():
+                measurement.extend_latency(latency_ns)
+                self.emit(measurement)
+
+    def emit(self, measurement: Measurement) -> None:
+        """Hand a measurement to the log; a failing log is reported once and is no problem of the caller."""
+        try:
+            self._emit(measurement)
+        except Exception:  # noqa: BLE001  # a monitor must not break what it measures
+            warn_once("A measurement could not be logged", exc_info=True)
+
+    def cost(self) -> dict[str, object]:
+        """Return what watching has cost this process since its start, JSON-ready."""
+        return self._cost.document(self._sampler.rate)
+
+    @contextmanager
+    def _logged(self, function: Callable[..., object]) -> Iterator[Block | Off]:
+        """Log the block that is measured inside of this one, unless the request does that at its end."""
+        if not self.enabled:
+            yield _OFF
+            return
+        block = Block(self._sampler, self._cost, getattr(function, "__code__", None))
+        try:
+            yield block
+        finally:
+            request = CURRENT_REQUEST.get()
+            if block.latest is not None and (request is None or not request.is_open):
+                self.emit(block.latest)
+
+    def _latest(self) -> BlockMeasurement | None:
+        block, request = CURRENT_BLOCK.get(), CURRENT_REQUEST.get()
+        latest = block.latest if block is not None and (block.is_open or belongs_here(block)) else None
+        if request is None or not request.is_open or latest in request.measurements:
+            return latest
+        return request.measurements[-1] if request.measurements else None
