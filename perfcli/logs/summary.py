@@ -127,7 +127,8 @@ def summarize(records: Iterable[Record], top: int = 10) -> LogSummary:
     began = ended - pd.to_timedelta(frame["latency_ms"].astype(float), unit="ms")
     elapsed_s = (ended.max() - began.min()).total_seconds()
     is_profiled = frame["function_calls"].notna()
-    overhead_ms = frame["profiler_overhead_ms"].astype(float).where(is_profiled, 0.0)
+    # Not a number where nobody knows it, and so is what is corrected with it.
+    overhead_ms = frame["profiler_overhead_ms"].astype(float)
     return LogSummary(
         predictions=len(frame),
         first=frame["timestamp"].min(),

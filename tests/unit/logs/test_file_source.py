@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from perfcli.errors import UsageError
+from perfcli.logs.entry import Record
+from perfcli.logs.query import LogQuery
+from perfcli.logs.sources import SOURCES, open_source
+from perfcli.logs.sources.file import FileSource
+from perfcli.settings import Settings
+
+Records = Callable[[int, int], list[Record]]
+
+
+class EnoughError(Exception):
+    """Ends a test that follows a log."""
+
+
+def test_other_lines_between_the_records_are_passed_over(records: Records) -> None:
+    one, two = records(1, 2)
+    text = b"INFO:     Started server process [17]\n" + one.line + b"{}\n[1]\n\xff\xfe\n" + two.line
+    source = FileSource(io.BytesIO(text), "log")
+    assert source.read(LogQuery()) == [two, one]
+
+
+def test_a_line_without_an_end_is_read_once_it_has_one(records: Records, tmp_path: Path) -> None:
+    one, two = records(1, 2)
+    log = tmp_path / "log"
+    log.write_bytes(one.line + two.line[:30])
+    with log.open("rb") as stream:
+        source = FileSource(stream, "log")
+        assert source.read(LogQuery()) == [one]
+        with log.open("ab") as growing:
+            growing.write(two.line[30:])
+        assert source.read(LogQuery()) == [two]
+
+
+def test_following_shows_the_last_records_and_then_each_new_one(records: Records, tmp_path: Path) -> None:
+    made = records(1, 6)
+    log = tmp_path / "log"
+    log.write_bytes(b"".join(record.line for record in made[:4]))
+    additions = iter([made[4].line + made[5].line[:10], made[5].line[10:]])
+
+    def wait() -> None:
+        addition = next(additions, None)
+        if addition is None:
+            raise EnoughError
+        with log.open("ab") as growing:
+            growing.write(addition)
+
+    shown: list[Record] = []
+    with log.open("rb") as stream, pytest.raises(EnoughError):
+        shown.extend(FileSource(stream, "log").follow(LogQuery(limit=2), wait))
+    assert shown == made[2:]
+
+
+def test_following_starts_anew_when_the_file_was_cut_short(records: Records, tmp_path: Path) -> None:
+    made = records(1, 4)
+    log = tmp_path / "log"
+    log.write_bytes(b"".join(record.line for record in made[:3]))
+    actions = iter([lambda: log.write_bytes(made[3].line)])
+
+    def wait() -> None:
+        action = next(actions, None)
+        if action is None:
+            raise EnoughError
+        action()
+
+    shown: list[Record] = []
+    with log.open("rb") as stream, pytest.raises(EnoughError):
+        shown.extend(FileSource(stream, "log").follow(LogQuery(), wait))
+    assert shown == made
+
+
+def test_following_a_pipe_ends_with_its_writer(records: Records) -> None:
+    made = records(1, 3)
+    read_end, write_end = os.pipe()
+    os.write(write_end, b"".join(record.line for record in made))
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as stream:
+        assert list(FileSource(stream, "stdin").follow(LogQuery(limit=1), lambda: None)) == made
+
+
+@pytest.mark.parametrize("address", ["no/such/file", "ftp://host/log", "amqp://user:geheim@host"])
+def test_an_address_that_names_nothing_lists_what_can_be_named(address: str) -> None:
+    with pytest.raises(UsageError) as error:
+        open_source(address, Settings())
+    assert all(scheme in error.value.hint for scheme in SOURCES)
+    assert "geheim" not in str(error.value)
