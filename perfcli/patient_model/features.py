@@ -35,7 +35,7 @@ FEATURE_NAMES: tuple[str, ...] = (
 _NUMBERS = (float, int, np.floating, np.integer)
 _COLUMNS = pd.Index(FEATURE_NAMES)
 _LARGEST = 1_000_000  # the largest measurement of the 569 patients is an area of 4254
-_TINY = 1e-9  # keeps ratios finite when a measurement is 0; a millionth of the smallest denominator in the data
+_TINY = 1e-9  # keeps ratios finite when a measurement is 0; the smallest denominator in the data is a radius of 7
 
 
 def to_frame(payload: Payload) -> pd.DataFrame:
