@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from secrets import compare_digest
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from pydantic import SecretStr
 _BEARER = HTTPBearer(auto_error=False, description="API_TOKEN of the server; not asked for while it is not set.")
 
 
-def token_check(token: SecretStr | None) -> Callable[..., None]:
+def token_check(token: SecretStr | None) -> Callable[..., Awaitable[None]]:
     """Return a dependency that lets a request pass only with this bearer token; None lets all pass."""
     expected = None if token is None else token.get_secret_value().encode()
 

@@ -1,4 +1,4 @@
-"""One HTTP request as the monitor sees it: its ids, its moments, and the measurement made inside it.
+"""One HTTP request while it is answered: its ids, and the moments and stages that Server-Timing shows.
 
 The exchange is a mutable object in a ContextVar: AnyIO copies the context into the worker thread of a `def` endpoint
 but nothing that is set there comes back, so the endpoint changes the object instead of the variable.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 if TYPE_CHECKING:
-    from perfcli.monitor import Measurement
+    from perfcli.monitor import PerformanceMonitor
 
 # What a log store, a shell and a header can all carry unquoted; anything else would be a way into the log.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:=@/+-]{1,128}")
@@ -35,7 +35,7 @@ class Exchange:
         called_ns: When the framework had read and validated the input; None before.
         entered_ns: When the endpoint began to run, after its wait for a worker thread; None before.
         stages_ns: Time per named stage inside the endpoint, in the order they first ran.
-        measurement: What the monitor made of the endpoint; None before it ended, or when it never ran.
+        monitor: What measures the endpoint; None leaves it alone.
     """
 
     request_id: str
@@ -44,13 +44,13 @@ class Exchange:
     called_ns: int | None = None
     entered_ns: int | None = None
     stages_ns: dict[str, int] = field(default_factory=dict)
-    measurement: Measurement | None = None
+    monitor: PerformanceMonitor | None = None
 
 
 CURRENT_EXCHANGE: ContextVar[Exchange | None] = ContextVar("perfcli_exchange", default=None)
 
 
-def open_exchange(headers: Iterable[tuple[bytes, bytes]]) -> Exchange:
+def open_exchange(headers: Iterable[tuple[bytes, bytes]], monitor: PerformanceMonitor | None = None) -> Exchange:
     """Begin the exchange of a request that carries these raw ASGI headers."""
     started_ns = perf_counter_ns()
     request_id: str | None = None
@@ -60,7 +60,7 @@ def open_exchange(headers: Iterable[tuple[bytes, bytes]]) -> Exchange:
             request_id = value.decode("ascii")
         elif name == b"traceparent":
             trace_id = _trace_id(value)
-    return Exchange(request_id or uuid4().hex, trace_id, started_ns)
+    return Exchange(request_id or uuid4().hex, trace_id, started_ns, monitor=monitor)
 
 
 @contextmanager

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from time import perf_counter
+from typing import cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from perfcli.logs import LogDelivery
+from perfcli.monitor import PerformanceMonitor
+
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class ServiceMetrics:
-    """The metrics of one application; with several workers their values live in files that any of them can add up."""
+    """The metrics of one process; with several workers their values live in files that any of them can add up.
 
-    def __init__(self) -> None:
+    Attributes:
+        requests: Requests answered, by method, route and status.
+        request_seconds: Their durations, by route.
+        in_flight: Requests being answered.
+    """
+
+    def __init__(self, monitor: PerformanceMonitor, delivery: LogDelivery) -> None:
+        self._monitor = monitor
+        self._delivery = delivery
         self._registry = CollectorRegistry()
-        self.requests = Counter(
-            "perfcli_http_requests",
-            "Requests answered.",
-            ("method", "route", "status"),
-            registry=self._registry,
-        )
+        self._seen: dict[tuple[Counter, tuple[str, ...]], float] = {}
+        self.requests = self._counter("http_requests", "Requests answered.", "method", "route", "status")
         self.request_seconds = Histogram(
             "perfcli_http_request_duration_seconds",
             "Time from the arrival of a request to the end of its answer.",
@@ -30,34 +38,54 @@ class ServiceMetrics:
             buckets=_BUCKETS_S,
             registry=self._registry,
         )
-        self.in_flight = Gauge(
-            "perfcli_http_requests_in_flight",
-            "Requests being answered.",
-            registry=self._registry,
-            multiprocess_mode="livesum",
-        )
-        self._totals: dict[tuple[str, tuple[str, ...]], float] = {}
-        self._counters: dict[str, Counter] = {}
+        self.in_flight = self._gauge("http_requests_in_flight", "Requests being answered.")
+        self._inference = self._counter("inference_seconds", "Time in measured predictions, profiled ones included.")
+        self._predictions = self._counter("predictions", "Measured predictions, by why they have no profile.", "reason")
+        self._monitor_seconds = self._counter("monitor_seconds", "Time the monitor took before and after predictions.")
+        self._profiler_seconds = self._counter("profiler_seconds", "Time that cProfile is estimated to have added.")
+        self._records = self._counter("log_records", "Log records, by what became of them.", "sink", "outcome")
+        self._waiting = self._gauge("log_records_waiting", "Log records in memory, for a sink.", "sink")
 
-    def follow(self, name: str, help_text: str, totals: Mapping[tuple[tuple[str, str], ...], float]) -> None:
-        """Bring a counter up to totals that are counted elsewhere, one for each set of labels."""
-        for labels, total in totals.items():
-            counter = self._counters.get(name)
-            if counter is None:
-                label_names = tuple(label for label, _ in labels)
-                counter = self._counters[name] = Counter(name, help_text, label_names, registry=self._registry)
-            values = tuple(value for _, value in labels)
-            before = self._totals.get((name, values), 0.0)
-            (counter.labels(*values) if values else counter).inc(max(0.0, total - before))
-            self._totals[name, values] = total
+    def refresh(self) -> None:
+        """Bring the counters up to what the monitor and the delivery count by themselves."""
+        cost = self._monitor.cost()
+        self._raise_to(self._inference, cast(float, cost["predictions_ms"]) / 1e3)
+        self._raise_to(self._monitor_seconds, cast(float, cost["monitor_ms"]) / 1e3)
+        self._raise_to(self._profiler_seconds, cast(float, cost["profiler_overhead_ms"]) / 1e3)
+        self._raise_to(self._predictions, cast(float, cost["profiled"]), "none")
+        for reason, count in cast(dict[str, int], cost["not_profiled"]).items():
+            self._raise_to(self._predictions, count, reason)
+        for name, sink in self._delivery.counters().sinks.items():
+            for outcome in ("delivered", "dropped", "rejected", "retried", "spooled"):
+                self._raise_to(self._records, getattr(sink, outcome), name, outcome)
+            self._waiting.labels(name).set(sink.waiting)
 
     def exposition(self) -> bytes:
         """Write all metrics in the Prometheus text format, of all workers if there are several."""
-        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        self.refresh()
+        if not has_workers():
             return generate_latest(self._registry)
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
+
+    def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
+        return Counter(f"perfcli_{name}", help_text, labels, registry=self._registry)
+
+    def _gauge(self, name: str, help_text: str, *labels: str) -> Gauge:
+        return Gauge(f"perfcli_{name}", help_text, labels, registry=self._registry, multiprocess_mode="livesum")
+
+    def _raise_to(self, counter: Counter, total: float, *labels: str) -> None:
+        # An estimate may be corrected downwards; a counter of Prometheus may not.
+        more = total - self._seen.get((counter, labels), 0.0)
+        if more > 0:
+            self._seen[counter, labels] = total
+            (counter.labels(*labels) if labels else counter).inc(more)
+
+
+def has_workers() -> bool:
+    """Tell whether this process is one of several workers, whose values prometheus_client keeps in files."""
+    return "PROMETHEUS_MULTIPROC_DIR" in os.environ
 
 
 class RequestMetrics:
@@ -89,5 +117,6 @@ class RequestMetrics:
             # The template, never the path: a path of the client's choice would make a time series of its own.
             route = getattr(scope.get("route"), "path", "none")
             self._metrics.in_flight.dec()
-            self._metrics.requests.labels(scope["method"], route, str(status)).inc()
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._metrics.requests.labels(method, route, str(status)).inc()
             self._metrics.request_seconds.labels(route).observe(perf_counter() - started_s)

@@ -105,6 +105,6 @@ def _top_functions(profiled: Iterable[Metrics]) -> list[CostlyFunction]:
                 continue
             sums.predictions += 1
             sums.calls += found.calls
-            sums.total_time_ms += found.total_time_ms
-            sums.cumulative_time_ms += found.cumulative_time_ms
+            sums.total_time_ms = round(sums.total_time_ms + found.total_time_ms, 6)
+            sums.cumulative_time_ms = round(sums.cumulative_time_ms + found.cumulative_time_ms, 6)
     return sorted(totals.values(), key=lambda function: function.total_time_ms, reverse=True)[:_TOP]

@@ -68,9 +68,9 @@ def prediction_router(
         )
 
     # The rows are known only now that the model is.
-    schema = Annotated[input_schema(predictor, max_rows), Body(openapi_examples=openapi_examples(examples))]
+    schema = input_schema(predictor, max_rows)
     for endpoint in (predict, predict_proba):
-        endpoint.__annotations__["body"] = schema
-        if predictor.offers(endpoint.__name__):
+        endpoint.__annotations__["body"] = Annotated[schema, Body(openapi_examples=openapi_examples(examples))]
+        if endpoint.__name__ in predictor.methods:
             router.add_api_route(f"/{endpoint.__name__}", endpoint, methods=["POST"], responses=_PROBLEMS)
     return router

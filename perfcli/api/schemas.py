@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, TypeAlias
 
+from fastapi.openapi.models import Example
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, RootModel, Tag, create_model
 
 from perfcli.api.predictor import Predictor
@@ -13,6 +14,8 @@ from perfcli.payloads import Payload
 # Read as written: the text "1" is no number, and neither is true.
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
+# The bounds are those of the patient model itself.
+Measurement: TypeAlias = Annotated[float, Field(strict=True, ge=0, le=1_000_000)]
 Number: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 # A model of somebody else's may be fitted on categories, and may know what to do with a gap.
 Cell: TypeAlias = Number | str | bool | None
@@ -73,21 +76,21 @@ def input_schema(predictor: Predictor, max_rows: int) -> type[PredictionInput]:
         return several if is_batch else single
 
     batch = Annotated[list[row], Field(min_length=1, max_length=max_rows)]  # type: ignore[valid-type]
-    union = Annotated[Annotated[row, Tag(single)] | Annotated[batch, Tag(several)], Discriminator(kind)]
+    union = Annotated[  # type: ignore[valid-type]
+        Annotated[row, Tag(single)] | Annotated[batch, Tag(several)], Discriminator(kind)
+    ]
     return create_model("PredictionInput", __base__=PredictionInput, root=(union, ...))
 
 
-def openapi_examples(examples: Mapping[str, Payload]) -> dict[str, dict[str, object]]:
+def openapi_examples(examples: Mapping[str, Payload]) -> dict[str, Example]:
     """Describe sample payloads the way OpenAPI wants them."""
-    return {
-        name: {"summary": name.replace("_", " ").replace("-", " "), "value": value} for name, value in examples.items()
-    }
+    return {name: Example(summary=name, value=value) for name, value in examples.items()}
 
 
 def _row_schema(predictor: Predictor) -> type[object]:
     if predictor.feature_names is None:
         return dict[str, Cell] | list[Cell]  # type: ignore[return-value]
-    name, value = ("Patient", Number) if predictor.is_embedded else ("Row", Cell)
+    name, value = ("Patient", Measurement) if predictor.is_embedded else ("Row", Cell)
     return _named_row(name, predictor.feature_names, value)
 
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from perfcli.logs.batch import Batch, Receipt, StoreDownError
+from perfcli.logs.entry import Record
 
 # A worker waits for another's transaction, which is one batch long.
 _LOCK_TIMEOUT_S = 5.0
@@ -52,10 +53,11 @@ class SharedLog:
             raise StoreDownError(str(error)) from error
         return Receipt()
 
-    def lines(self) -> list[bytes]:
-        """Return the records of all workers, the newest first."""
+    def newest_first(self) -> list[Record]:
+        """Return the records of all workers."""
         with closing(self._connect()) as connection:
-            return [line for (line,) in connection.execute("SELECT line FROM log ORDER BY timestamp DESC, id DESC")]
+            rows = connection.execute("SELECT id, timestamp, line FROM log ORDER BY timestamp DESC, id DESC")
+            return [Record(*row) for row in rows]
 
     def forked(self) -> None:
         """Nothing is kept open between calls, so a child has nothing of its parent's."""

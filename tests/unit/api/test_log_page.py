@@ -1,68 +1,84 @@
-"""Which log records a query for /logs selects."""
+"""What GET /logs asks its source for, and how it shows the answer."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
+import httpx
 import orjson
 import pytest
-from fastapi import HTTPException
+from fastapi import FastAPI
 
-from perfcli.api.log_page import _oldest_timestamp, select
+from perfcli.api.log_page import log_router
+from perfcli.errors import TargetUnreachableError
+from perfcli.logs import Record
+from perfcli.logs.query import LogQuery
 
-
-def _line(number: int, level: str, request_id: str | None) -> bytes:
-    return orjson.dumps(
-        {
-            "timestamp": f"2026-01-31T12:00:0{number}.000000Z",
-            "level": level,
-            "transaction_id": request_id,
-            "number": number,
-        }
-    )
+RECORDS = [Record(str(n), f"2026-01-31T12:00:0{n}.000000Z", orjson.dumps({"number": n})) for n in (3, 2, 1, 0)]
 
 
-LINES = [_line(3, "ERROR", "b"), _line(2, "INFO", "a"), _line(1, "WARNING", None), _line(0, "DEBUG", "a")]
+class _Source:
+    """Answers every query with all records, and remembers the query."""
+
+    def __init__(self) -> None:
+        self.asked: list[LogQuery] = []
+
+    def read(self, query: LogQuery) -> list[Record]:
+        self.asked.append(query)
+        return RECORDS
 
 
-def _numbers(**query: object) -> list[object]:
-    return [document["number"] for document in select(LINES, **query)]  # type: ignore[arg-type]
+async def _get(query: str, source: object) -> httpx.Response:
+    app = FastAPI()
+    app.include_router(log_router(source.read))  # type: ignore[attr-defined]
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        return await client.get(f"/logs{query}")
 
 
-def test_without_conditions_all_records_are_selected_in_their_order() -> None:
-    assert _numbers() == [3, 2, 1, 0]
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
-def test_a_level_selects_itself_and_what_is_above() -> None:
-    assert _numbers(level="WARNING") == [3, 1]
+@pytest.mark.anyio
+async def test_a_page_has_its_place_and_the_total() -> None:
+    answer = await _get("?limit=2&offset=1", _Source())
+    assert answer.json() == {"total": 4, "limit": 2, "offset": 1, "logs": [{"number": 2}, {"number": 1}]}
 
 
-def test_a_request_id_selects_the_records_of_one_request() -> None:
-    assert _numbers(request_id="a") == [2, 0]
+@pytest.mark.anyio
+async def test_an_offset_beyond_the_end_is_an_empty_page() -> None:
+    assert (await _get("?offset=9", _Source())).json() == {"total": 4, "limit": 100, "offset": 9, "logs": []}
 
 
-def test_a_moment_selects_itself_and_what_is_newer() -> None:
-    assert _numbers(oldest="2026-01-31T12:00:02.000000Z") == [3, 2]
+@pytest.mark.anyio
+async def test_conditions_reach_the_source_as_they_are() -> None:
+    source = _Source()
+    await _get("?since=2026-01-31T13:00:00%2B01:00&level=ERROR&request_id=a", source)
+    assert source.asked == [LogQuery("2026-01-31T12:00:00.000000Z", "ERROR", "a")]
 
 
-@pytest.mark.parametrize(
-    ("since", "oldest"),
-    [
-        ("5m", "2026-01-31T11:55:00.000000Z"),
-        ("1.5s", "2026-01-31T11:59:58.500000Z"),
-        ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00.000000Z"),
-        ("2026-01-31T13:00:00.25+01:00", "2026-01-31T12:00:00.250000Z"),
-        ("2026-01-31", "2026-01-31T00:00:00.000000Z"),
-    ],
-)
-def test_an_age_and_a_moment_become_a_timestamp_of_the_log(since: str, oldest: str) -> None:
-    assert _oldest_timestamp(since, now_s=1769860800.0) == oldest
+@pytest.mark.anyio
+async def test_an_age_counts_back_from_now() -> None:
+    source = _Source()
+    await _get("?since=5m", source)
+    age = datetime.now(UTC) - datetime.fromisoformat(source.asked[0].since or "")
+    assert timedelta(minutes=5) <= age < timedelta(minutes=6)
 
 
-def test_an_age_beyond_all_time_is_no_bound() -> None:
-    assert _oldest_timestamp("9" * 20 + "h", now_s=1769860800.0) is None
+@pytest.mark.anyio
+@pytest.mark.parametrize("since", ["yesterday", "-5m", "2026-13-01", "0001-01-01T00:00:00%2B23:59", "9" * 20 + "h"])
+async def test_any_other_text_is_refused_by_the_name_of_the_field(since: str) -> None:
+    answer = await _get(f"?since={since}", _Source())
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["query", "since"]
 
 
-@pytest.mark.parametrize("since", ["yesterday", "-5m", "", "2026-13-01", "0001-01-01T00:00:00+23:59"])
-def test_any_other_text_is_refused_by_the_name_of_the_field(since: str) -> None:
-    with pytest.raises(HTTPException) as refused:
-        _oldest_timestamp(since, now_s=1769860800.0)
-    assert (refused.value.status_code, refused.value.detail[0]["loc"]) == (422, ["query", "since"])  # type: ignore[index]
+@pytest.mark.anyio
+async def test_a_store_that_is_down_is_not_an_empty_log() -> None:
+    class Down:
+        def read(self, query: LogQuery) -> list[Record]:
+            raise TargetUnreachableError("Cannot reach redis://localhost.")
+
+    answer = await _get("", Down())
+    assert (answer.status_code, answer.json()) == (503, {"detail": "Cannot reach redis://localhost."})

@@ -1,0 +1,147 @@
+"""Measure the endpoints of an application where they run: a `def` endpoint inside its worker thread.
+
+A middleware runs on the event loop, and a `def` endpoint in a thread of AnyIO's that cProfile, switched on over there,
+would never see. So the endpoint itself is wrapped. FastAPI calls every endpoint through `run_endpoint_function`, which
+it keeps apart "to facilitate profiling endpoints": one replacement covers all routes of all routers, those added later
+too, and does nothing outside of an instrumented application. Starlette binds an endpoint when the route is made, so
+there the routes are walked. Generators, class-based endpoints and mounted ASGI applications are not wrapped; their
+requests have an id and Server-Timing, and no measurement.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from dataclasses import replace
+from time import perf_counter_ns, thread_time_ns
+from types import FunctionType, SimpleNamespace
+from typing import TypeAlias, cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route, request_response
+
+from perfcli.api.exchange import CURRENT_EXCHANGE
+from perfcli.monitor import Block
+
+Endpoint: TypeAlias = Callable[..., object]
+
+_SEAM = "run_endpoint_function"
+_MARK = "perfcli_measures_it"
+
+
+def measure_fastapi() -> None:
+    """Have FastAPI measure the endpoints of instrumented applications; more than once is no more than once."""
+    routing = sys.modules.get("fastapi.routing")
+    original = getattr(routing, _SEAM, None)
+    if original is not None and not isinstance(original, _RunMeasured):
+        setattr(routing, _SEAM, _RunMeasured(original))
+
+
+def measure_routes(routes: Iterable[BaseRoute]) -> None:
+    """Have Starlette measure the functions behind these routes; FastAPI's own routes are left to it."""
+    for route in routes:
+        if isinstance(route, Mount):
+            measure_routes(route.routes)
+        elif type(route) is Route and isinstance(route.endpoint, FunctionType) and not hasattr(route, _MARK):
+            setattr(route, _MARK, True)
+            _measure_route(route)
+
+
+class _RunMeasured:
+    """Stands in for `fastapi.routing.run_endpoint_function`."""
+
+    def __init__(self, original: Callable[..., Awaitable[object]]) -> None:
+        self._original = original
+        # By identity, as a callable need not be hashable; it is kept beside, so that no other one gets its identity.
+        self._measured: dict[int, tuple[Endpoint, SimpleNamespace]] = {}
+
+    def __call__(self, *, dependant: SimpleNamespace, is_coroutine: bool, **rest: object) -> Awaitable[object]:
+        exchange = CURRENT_EXCHANGE.get()
+        if exchange is not None:
+            exchange.called_ns = perf_counter_ns()
+            dependant = self._measured_dependant(dependant.call, is_coroutine)
+        return self._original(dependant=dependant, is_coroutine=is_coroutine, **rest)
+
+    def _measured_dependant(self, call: Endpoint, is_coroutine: bool) -> SimpleNamespace:
+        known = self._measured.get(id(call))
+        if known is None:
+            # The function is all that the original reads of a dependant.
+            known = self._measured[id(call)] = (call, SimpleNamespace(call=_measured(call, is_coroutine)))
+        return known[1]
+
+
+def _measure_route(route: Route) -> None:
+    # Middleware of the route, if any, lies around the function, and keeps what it wraps as `app` by convention.
+    owner: object = route
+    while (inner := getattr(owner, "app", None)) is not None:
+        if isinstance(inner, FunctionType):
+            is_coroutine = inspect.iscoroutinefunction(route.endpoint)
+            measured = cast(Callable[[Request], Awaitable[Response]], _measured(route.endpoint, is_coroutine))
+            setattr(owner, "app", request_response(measured))  # noqa: B010 - it is a route or any middleware
+            return
+        owner = inner
+
+
+def _measured(endpoint: Endpoint, is_coroutine: bool) -> Endpoint:
+    """Wrap an endpoint so that it measures itself for the current exchange, and is otherwise what it was."""
+
+    def run(*args: object, **values: object) -> object:
+        exchange = CURRENT_EXCHANGE.get()
+        if exchange is None or exchange.monitor is None:
+            return endpoint(*args, **values)
+        exchange.entered_ns = perf_counter_ns()
+        with exchange.monitor.profile():
+            return endpoint(*args, **values)
+
+    async def run_steps(*args: object, **values: object) -> object:
+        exchange = CURRENT_EXCHANGE.get()
+        coroutine = cast(Awaitable[object], endpoint(*args, **values))
+        if exchange is None or exchange.monitor is None:
+            return await coroutine
+        exchange.entered_ns = perf_counter_ns()
+        steps = _Steps(coroutine)
+        block = exchange.monitor.profile()
+        try:
+            with block:
+                return await steps
+        finally:
+            # The thread's clock ran on while other coroutines did.
+            if isinstance(block, Block) and block.latest is not None:
+                block.latest.light = replace(block.latest.light, cpu_ns=steps.cpu_ns)
+
+    wrapper: Endpoint = run_steps if is_coroutine else run
+    # The monitor tells blocks apart by their code, and one that awaits from one that does not; so each endpoint needs
+    # a code object of its own.
+    name = f"{getattr(endpoint, '__module__', '')}.{getattr(endpoint, '__qualname__', repr(type(endpoint)))}"
+    wrapper.__code__ = wrapper.__code__.replace(co_name=name, co_qualname=name)
+    return functools.wraps(endpoint)(wrapper)
+
+
+class _Steps:
+    """Runs a coroutine, and adds up the CPU time of its steps from one suspension to the next."""
+
+    def __init__(self, coroutine: Awaitable[object]) -> None:
+        self._coroutine = coroutine
+        self.cpu_ns = 0
+
+    def __await__(self) -> Generator[object, object, object]:
+        steps = cast(Generator[object, object, object], self._coroutine.__await__())
+        resume: Callable[[], object] = functools.partial(steps.send, None)
+        while True:
+            started_ns = thread_time_ns()
+            try:
+                awaited = resume()
+            except StopIteration as end:
+                return end.value
+            finally:
+                self.cpu_ns += thread_time_ns() - started_ns
+            try:
+                resume = functools.partial(steps.send, (yield awaited))
+            except GeneratorExit:
+                steps.close()
+                raise
+            except BaseException as error:  # noqa: BLE001 - a cancellation belongs to the endpoint, whatever it is
+                resume = functools.partial(steps.throw, error)

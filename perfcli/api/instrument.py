@@ -1,0 +1,98 @@
+"""Measure any FastAPI or Starlette application with one line: `instrument(app)`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import ExitStack
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, TypeVar
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from perfcli.api.endpoints import measure_fastapi, measure_routes
+from perfcli.api.exchange import CURRENT_EXCHANGE, Exchange, open_exchange
+from perfcli.api.server_timing import server_timing
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from perfcli.monitor import PerformanceMonitor
+
+    App = TypeVar("App", bound=Starlette)
+
+
+def instrument(app: App, monitor: PerformanceMonitor | None = None, *, paths: Collection[str] | None = None) -> App:
+    """Measure every endpoint of an application, before or after its routes are added; before it serves.
+
+    A request gets an id (`X-Request-ID`, the client's if it is sane) and a Server-Timing header; its endpoint gets a
+    record in the log, with the id and the latency up to the last byte. `def` endpoints are measured in their worker
+    thread. An `async def` endpoint that never waits is measured like them; one that waits has no profile, and its CPU
+    time is without that of the coroutines that ran meanwhile. While the monitor is off nothing of this happens.
+
+    Args:
+        app: The application; it is changed and returned.
+        monitor: Takes the measurements; by default `perfcli.performance_monitor`, which the environment configures.
+        paths: Measure only requests to these paths; None: all.
+    """
+    app.add_middleware(_Monitoring, application=app, monitor=monitor or _default_monitor(), paths=paths)
+    return app
+
+
+def _default_monitor() -> PerformanceMonitor:
+    from perfcli.logs.library import performance_monitor
+
+    return performance_monitor
+
+
+class _Monitoring:
+    """ASGI middleware that opens an exchange around each request, and passes every message on as it is."""
+
+    def __init__(
+        self, app: ASGIApp, application: Starlette, monitor: PerformanceMonitor, paths: Collection[str] | None
+    ) -> None:
+        # Here the application is about to serve: its routes are there, whoever came first.
+        measure_fastapi()
+        measure_routes(application.routes)
+        self._app = app
+        self._monitor = monitor
+        self._paths = None if paths is None else frozenset(paths)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Measure a request; anything else, and all while the monitor is off, is none of our business."""
+        if (
+            not self._monitor.enabled
+            or scope["type"] != "http"
+            or (self._paths is not None and scope["path"] not in self._paths)
+            or CURRENT_EXCHANGE.get() is not None
+        ):
+            await self._app(scope, receive, send)
+            return
+        exchange = open_exchange(scope["headers"], self._monitor)
+        with ExitStack() as request:
+            request.enter_context(self._monitor.request(exchange.request_id, exchange.trace_id))
+            token = CURRENT_EXCHANGE.set(exchange)
+            try:
+                await self._app(scope, receive, _sender(send, exchange, request))
+            finally:
+                CURRENT_EXCHANGE.reset(token)
+
+
+def _sender(send: Send, exchange: Exchange, request: ExitStack) -> Send:
+    """Add the headers to the first message, and end the request with the last: background tasks are no latency."""
+
+    async def send_measured(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send({**message, "headers": [*message.get("headers", ()), *_headers(exchange)]})
+            return
+        await send(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            request.close()
+
+    return send_measured
+
+
+def _headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"x-request-id", exchange.request_id.encode("ascii")),
+        (b"server-timing", server_timing(exchange, perf_counter_ns()).encode("ascii")),
+    ]

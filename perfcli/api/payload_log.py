@@ -1,0 +1,39 @@
+"""The inputs of predictions in the log: only when asked for, and without the fields that must not be there."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection
+
+from perfcli.api.exchange import CURRENT_EXCHANGE
+from perfcli.logs import LogDelivery, LogEntry
+from perfcli.payloads import Payload
+
+_MASK = "***"
+
+
+def payload_logger(delivery: LogDelivery, redacted: Collection[str]) -> Callable[[Payload], None]:
+    """Return a function that logs an input under the id of its request, the redacted fields masked."""
+
+    def log(payload: Payload) -> None:
+        exchange = CURRENT_EXCHANGE.get()
+        entry = LogEntry(
+            level=logging.INFO,
+            logger="perfcli.payloads",
+            created_ns=time.time_ns(),
+            message="The input of a prediction.",
+            transaction_id=None if exchange is None else exchange.request_id,
+            trace_id=None if exchange is None else exchange.trace_id,
+            fields=lambda: {"payload": redact(payload, redacted)},
+        )
+        delivery.submit(entry)
+
+    return log
+
+
+def redact(payload: Payload, names: Collection[str]) -> Payload:
+    """Mask the named fields of every row; rows without names are masked whole as soon as any name is redacted."""
+    if isinstance(payload, dict):
+        return {name: _MASK if name in names else value for name, value in payload.items()}
+    return [redact(row, names) if isinstance(row, dict) else (_MASK if names else row) for row in payload]

@@ -1,0 +1,78 @@
+"""GET /performance and GET /metrics: what the predictions cost, and what measuring and logging them costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Protocol
+
+import orjson
+from fastapi import APIRouter, Query, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import Field
+
+from perfcli.api.metrics import ServiceMetrics
+from perfcli.api.performance import Metrics, Performance, summarize
+from perfcli.logs import LogDelivery, Record
+from perfcli.monitor import PerformanceMonitor
+
+
+class RecentLog(Protocol):
+    """The newest records of the service."""
+
+    def newest_first(self) -> list[Record]:
+        """Return all that are kept."""
+        ...
+
+
+class PerformanceReport(Performance):
+    """Recent predictions, and the cost of watching them."""
+
+    monitoring: bool
+    monitor: dict[str, object] = Field(description="What the monitor cost the process that answered, since its start.")
+    delivery: dict[str, object] = Field(description="What became of its log records.")
+
+
+def performance_router(
+    recent: RecentLog, capacity: int, monitor: PerformanceMonitor, delivery: LogDelivery, metrics: ServiceMetrics
+) -> APIRouter:
+    """Make the routes; predictions are summarized from the recent log, which holds `capacity` records at most."""
+    router = APIRouter(tags=["observability"])
+    started = datetime.now(UTC)
+
+    @router.get("/performance")
+    def performance(
+        window_s: Annotated[float, Query(gt=0, le=86_400, description="Time to look back on.")] = 300.0,
+    ) -> PerformanceReport:
+        """Summarize the predictions of a recent window."""
+        kept = recent.newest_first()
+        now = datetime.now(UTC)
+        begin = max(_begin_of(kept, started, capacity), now - timedelta(seconds=window_s))
+        predictions = _metrics_since(kept, begin)
+        return PerformanceReport(
+            **summarize(predictions, (now - begin).total_seconds()).model_dump(),
+            monitoring=monitor.enabled,
+            monitor=monitor.cost(),
+            delivery=delivery.counters().document(),
+        )
+
+    @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    def prometheus_metrics() -> Response:
+        """Expose the metrics of all workers in the Prometheus text format."""
+        return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+def _metrics_since(kept: Sequence[Record], begin: datetime) -> list[Metrics]:
+    since = begin.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    documents = [orjson.loads(record.line) for record in kept if record.timestamp >= since]
+    return [document["performance_metrics"] for document in documents if "performance_metrics" in document]
+
+
+def _begin_of(kept: Sequence[Record], started: datetime, capacity: int) -> datetime:
+    """Return the moment from which on nothing is missing: the start, or the oldest record when older ones are gone."""
+    if not kept:
+        return started
+    oldest = datetime.fromisoformat(kept[-1].timestamp)
+    return oldest if len(kept) >= capacity else min(started, oldest)

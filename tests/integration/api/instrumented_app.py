@@ -1,0 +1,148 @@
+"""A stranger's application, instrumented by one line; run as a program it serves on an inherited socket.
+
+Every endpoint stamps itself: its wall time, the CPU time of its thread and the calls it makes are the truth that the
+records are compared with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import cProfile
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+
+import uvicorn
+from fastapi import BackgroundTasks, FastAPI
+from starlette.responses import StreamingResponse
+
+from perfcli import instrument
+
+SLEEP_S = 0.005
+BURN_NS = 50_000_000
+
+app = FastAPI()
+finished_background: list[str] = []
+_strangers: list[cProfile.Profile] = []
+
+
+def _spin() -> int:
+    total = 0
+    for number in range(2000):
+        total += number
+    return total
+
+
+def _burn() -> int:
+    """Use CPU until the thread has had its share; return the calls this made, its own included."""
+    calls = 2
+    end_ns = time.thread_time_ns() + BURN_NS
+    while time.thread_time_ns() < end_ns:
+        _spin()
+        calls += 2
+    return calls
+
+
+class _Stamp:
+    """The endpoint's own watch."""
+
+    def __init__(self) -> None:
+        self._cpu_ns = time.thread_time_ns()
+        self._wall_ns = time.perf_counter_ns()
+
+    def answer(self, calls: int = 0) -> dict[str, float]:
+        wall_ns = time.perf_counter_ns() - self._wall_ns
+        return {
+            "wall_ms": wall_ns / 1e6,
+            "cpu_ms": (time.thread_time_ns() - self._cpu_ns) / 1e6,
+            "calls": calls,
+        }
+
+
+@app.get("/def/sleep")
+def sleep() -> dict[str, float]:
+    stamp = _Stamp()
+    time.sleep(SLEEP_S)
+    return stamp.answer()
+
+
+@app.get("/def/burn")
+def burn() -> dict[str, float]:
+    stamp = _Stamp()
+    return stamp.answer(_burn())
+
+
+@app.get("/async/sleep")
+async def sleep_async() -> dict[str, float]:
+    stamp = _Stamp()
+    await asyncio.sleep(SLEEP_S)
+    return stamp.answer()
+
+
+@app.get("/async/burn")
+async def burn_async() -> dict[str, float]:
+    stamp = _Stamp()
+    return stamp.answer(_burn())
+
+
+@app.get("/fail")
+def fail() -> None:
+    raise RuntimeError("on purpose")
+
+
+@app.get("/stream")
+def stream() -> StreamingResponse:
+    async def chunks() -> AsyncIterator[bytes]:
+        for number in range(200):
+            await asyncio.sleep(0)
+            yield bytes([number % 256]) * (number * 37 % 5000)
+
+    return StreamingResponse(chunks(), media_type="application/octet-stream", headers={"X-Own": "kept"})
+
+
+@app.get("/background")
+def background(tasks: BackgroundTasks, name: str) -> dict[str, str]:
+    tasks.add_task(finished_background.append, name)
+    return {"name": name}
+
+
+@app.get("/background/finished")
+async def background_finished() -> list[str]:
+    return finished_background
+
+
+@app.get("/stranger/on")
+async def stranger_on() -> bool:
+    """Switch on a profiler that is not ours, as a debugger or a coverage tool would."""
+    profiler = cProfile.Profile()
+    try:
+        profiler.enable()
+    except ValueError:
+        return False
+    _strangers.append(profiler)
+    return True
+
+
+@app.get("/stranger/off")
+async def stranger_off() -> bool:
+    _strangers.pop().disable()
+    return True
+
+
+@app.get("/stranger/alone")
+def stranger_alone() -> int:
+    """Profile as if nobody else ever had; return the calls of one function."""
+    profiler = cProfile.Profile()
+    profiler.enable()
+    _spin()
+    profiler.disable()
+    return sum(entry.callcount for entry in profiler.getstats() if getattr(entry.code, "co_name", "") == "_spin")
+
+
+instrument(app)
+
+
+if __name__ == "__main__":
+    config = uvicorn.Config(app, http="httptools", access_log=False, log_level="warning")
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])

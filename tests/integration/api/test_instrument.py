@@ -1,0 +1,121 @@
+"""One line in somebody else's application: records that are true under concurrency, and nothing else changed."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Answer, Server
+
+_CLIENTS = 8
+_REQUESTS = 50
+# Between the monitor's clock and the endpoint's own lie the call of the endpoint and, rarely, a change of threads.
+_MARGIN_MS = 1.0
+
+
+def _storm(server: Server, kind: str, name: str, midway: Callable[[], object] | None = None) -> dict[str, Answer]:
+    """Let all clients make their requests, sleeping and burning in turn; return the answers by request id."""
+    answers: dict[str, Answer] = {}
+    barrier = threading.Barrier(_CLIENTS, midway)
+
+    def work(client_number: int) -> None:
+        client = server.client()
+        for number in range(_REQUESTS):
+            if number == _REQUESTS // 2:
+                barrier.wait()
+            what = "sleep" if (client_number + number) % 2 else "burn"
+            request_id = f"{name}-{what}-{client_number}-{number}"
+            answers[request_id] = client.request("GET", f"/{kind}/{what}", headers={"X-Request-ID": request_id})
+        client.close()
+
+    clients = [threading.Thread(target=work, args=(number,)) for number in range(_CLIENTS)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    return answers
+
+
+def _records(server: Server, name: str, count: int) -> dict[str, dict[str, object]]:
+    def lines() -> list[dict[str, object]]:
+        return [line for line in server.log() if (line["transaction_id"] or "").startswith(f"{name}-")]
+
+    server.wait_until(lambda: len(lines()) >= count)
+    assert len(lines()) == count
+    return {line["transaction_id"]: line["performance_metrics"] for line in lines()}
+
+
+def _check(request_id: str, answer: Answer, metrics: dict[str, object]) -> None:
+    stamp = answer.json()
+    assert answer.headers["x-request-id"] == request_id
+    assert metrics["inference_time_ms"] == pytest.approx(stamp["wall_ms"], rel=0.1, abs=_MARGIN_MS)
+    assert metrics["latency_ms"] >= metrics["inference_time_ms"]
+    if "-sleep-" in request_id:
+        assert metrics["cpu_time_ms"] < 3
+    else:
+        assert metrics["cpu_time_ms"] == pytest.approx(stamp["cpu_ms"], rel=0.15)
+    if metrics["profiled"]:
+        functions = {function["function"] for function in metrics["top_functions"]}
+        assert ("_burn" in functions) == ("-burn-" in request_id)
+        assert metrics["function_calls"] <= stamp["calls"] + 20
+    else:
+        assert metrics["function_calls"] is None
+        assert metrics["reason"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["def", "async"])
+def test_concurrent_requests_each_have_one_record_and_it_is_their_own(instrumented: Server, kind: str) -> None:
+    answers = _storm(instrumented, kind, kind)
+    assert [answer.status for answer in answers.values()] == [200] * 400
+    records = _records(instrumented, kind, 400)
+    assert records.keys() == answers.keys()
+    assert any(metrics["profiled"] for metrics in records.values())
+    for request_id, answer in answers.items():
+        _check(request_id, answer, records[request_id])
+    assert instrumented.get("/stranger/alone").json() == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["def", "async"])
+def test_another_profiler_in_the_middle_costs_no_request_and_no_truth(instrumented: Server, kind: str) -> None:
+    answers = _storm(instrumented, kind, f"strange-{kind}", lambda: instrumented.get("/stranger/on"))
+    instrumented.get("/stranger/off")
+    assert [answer.status for answer in answers.values()] == [200] * 400
+    records = _records(instrumented, f"strange-{kind}", 400)
+    for request_id, answer in answers.items():
+        _check(request_id, answer, records[request_id])
+    assert instrumented.get("/stranger/alone").json() == 1
+
+
+def test_a_failing_endpoint_has_a_record_that_says_so(instrumented: Server) -> None:
+    assert instrumented.get("/fail", X_Request_ID="failing").status == 500
+    instrumented.wait_until(lambda: bool(instrumented.log_of("failing")))
+    [line] = instrumented.log_of("failing")
+    assert "RuntimeError" in line["performance_metrics"]["error"]
+
+
+def test_a_stream_is_the_same_with_and_without(instrumented: Server, start_server: Callable[..., Server]) -> None:
+    program = instrumented.process.args[1]
+    bare = start_server([program], "/background/finished", ENABLE_PERFORMANCE_MONITORING="false")
+    with_us, without = instrumented.get("/stream"), bare.get("/stream")
+    assert with_us.body == without.body == b"".join(bytes([n % 256]) * (n * 37 % 5000) for n in range(200))
+    added = with_us.headers.keys() - without.headers.keys()
+    assert added == {"x-request-id", "server-timing"}
+    assert with_us.headers["x-own"] == "kept"
+
+
+def test_background_tasks_run_as_before(instrumented: Server) -> None:
+    assert instrumented.get("/background?name=sweep").json() == {"name": "sweep"}
+    instrumented.wait_until(lambda: "sweep" in instrumented.get("/background/finished").json())
+
+
+def test_a_strangers_answer_has_server_timing(instrumented: Server) -> None:
+    header = instrumented.get("/def/sleep").headers["server-timing"]
+    assert re.fullmatch(r"parse;dur=[0-9.]+, queue;dur=[0-9.]+, total;dur=[0-9.]+", header)
