@@ -9,7 +9,8 @@ from time import perf_counter_ns
 from types import CodeType, FrameType, TracebackType
 
 from perfcli.monitor.clocks import Clocks, ResidentMemory, clocks_at_end, clocks_at_start
-from perfcli.monitor.context import CURRENT_BLOCK, CURRENT_REQUEST, open_blocks, running_task
+from perfcli.monitor.context import CURRENT_BLOCK, CURRENT_REQUEST, open_blocks
+from perfcli.monitor.coroutines import SuspensionWatch, coroutine_around, running_task
 from perfcli.monitor.deep import (
     SEES_BUILTINS,
     DeepProfile,
@@ -52,7 +53,9 @@ class Block:
         "_reason",
         "_rss_bytes",
         "_sampler",
+        "_suspended",
         "_undisturbed",
+        "_watch",
         "in_flight",
         "is_open",
         "isolated",
@@ -81,6 +84,7 @@ class Block:
         self.mixed = False
         self.profile: DeepProfile | None = None
         self._reason: str | None = None
+        self._watch: SuspensionWatch | None = None
         self.is_open = False
         self.latest: BlockMeasurement | None = None
         self.task: object = None
@@ -112,7 +116,10 @@ class Block:
         self._rss_bytes = _resident_memory.read_bytes()
         self._undisturbed = not a_profile_is_running()
         self._rate = self._sampler.rate
-        self.profile = self._choose_profile(frame)
+        coroutine = coroutine_around(frame)
+        if coroutine is not None:
+            self._watch = SuspensionWatch()
+        self.profile = self._choose_profile(coroutine)
         # Python 3.11 would record the clocks as calls of the prediction; later it does not, but starting takes 15 us.
         if self.profile is not None and not SEES_BUILTINS:
             self.profile.start()
@@ -137,14 +144,14 @@ class Block:
             if other.thread == self.thread:
                 other.mixed = True
 
-    def _choose_profile(self, frame: FrameType) -> DeepProfile | None:
+    def _choose_profile(self, coroutine: CodeType | None) -> DeepProfile | None:
         if not self._sampler.draw():
             self._reason = self._sampler.reason
         elif self._is_inside_a_profile():
             self._reason = "an enclosing block is being profiled"
         else:
             try:
-                return DeepProfile.reserve(frame)
+                return DeepProfile.reserve(coroutine)
             except NotProfiledError as error:
                 self._reason = str(error)
                 if isinstance(error, OtherProfilerError):
@@ -158,6 +165,9 @@ class Block:
         if profile is not None:
             self._end_profile(profile)
         ended = ended or clocks_at_end()
+        self._suspended = self._watch is not None and self._watch.end()
+        if profile is not None and (self.mixed or self._suspended):
+            self._reason = profile.spoil()
         open_blocks.discard(self)
         if not self.is_open:
             return
@@ -172,17 +182,16 @@ class Block:
             profile.end()
         except NotProfiledError as error:
             self._reason = str(error)
-        if self.mixed:
-            self._reason = "another prediction ran in the same thread meanwhile"
 
     def _measure(self, ended: Clocks, kind: type[BaseException] | None) -> BlockMeasurement:
         wall_ns, cpu_ns, process_cpu_ns = (end - begin for begin, end in zip(self._begun, ended, strict=True))
+        is_own_time = not self._suspended and get_ident() == self.thread
         root = self._root()
         rss_bytes = _resident_memory.read_bytes()
         was_profiled = self.profile is not None
         light = Light(
             wall_ns=wall_ns,
-            cpu_ns=cpu_ns if get_ident() == self.thread else None,
+            cpu_ns=cpu_ns if is_own_time else None,
             process_cpu_ns=process_cpu_ns,
             rss_bytes=rss_bytes,
             rss_delta_bytes=rss_bytes - self._rss_bytes,

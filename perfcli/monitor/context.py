@@ -8,11 +8,12 @@ a finished block counts only where it was finished, in its own thread and its ow
 from __future__ import annotations
 
 import os
-import sys
 from _thread import get_ident
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from perfcli.monitor.coroutines import running_task
 
 if TYPE_CHECKING:
     from perfcli.monitor.block import Block
@@ -61,13 +62,3 @@ if hasattr(os, "register_at_fork"):
 def belongs_here(block: Block) -> bool:
     """Tell whether a finished block was finished by the code that asks; a copied context holds blocks of others."""
     return block.thread == get_ident() and block.task is running_task()
-
-
-def running_task() -> object:
-    """Return the asyncio task that runs in this thread; None where none does."""
-    asyncio = sys.modules.get("asyncio")
-    # current_task() raises outside of a loop, and a raised exception costs more than all the rest.
-    if asyncio is None or asyncio._get_running_loop() is None:  # noqa: SLF001  # public in asyncio.__all__
-        return None
-    task: object = asyncio.current_task()
-    return task

@@ -13,8 +13,7 @@ import sys
 import threading
 from _thread import get_ident
 from cProfile import Profile
-from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_ITERABLE_COROUTINE
-from types import CodeType, FrameType
+from types import CodeType
 from typing import TYPE_CHECKING
 
 from perfcli.monitor.functions import prediction_entries
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 SEES_BUILTINS = sys.version_info < (3, 12)
 """Whether calls of C functions are in the profile, and counted."""
 
-_SUSPENDABLE = CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE
+_AWAITS = "the block awaits, and other coroutines run in between"
 
 
 class NotProfiledError(Exception):
@@ -49,20 +48,19 @@ class DeepProfile:
         self._profiler = Profile(subcalls=False, builtins=SEES_BUILTINS)
 
     @classmethod
-    def reserve(cls, frame: FrameType | None) -> DeepProfile:
+    def reserve(cls, coroutine: CodeType | None) -> DeepProfile:
         """Take the one slot of the process, to profile this thread; from now on `end` must be called.
 
         Args:
-            frame: That of the block; the coroutine it belongs to must not be suspended before `end`.
+            coroutine: Code of the coroutine the block is in, which must not be suspended before `end`.
 
         Raises:
             NotProfiledError: Not now, or not here.
         """
         if "gevent" in sys.modules:
             raise NotProfiledError("gevent switches requests inside a thread")
-        coroutine = _coroutine_of(frame)
         if coroutine in _suspended_before:
-            raise NotProfiledError("the block awaits, and other coroutines run in between")
+            raise NotProfiledError(_AWAITS)
         profile = cls(coroutine)
         if not _slot.lock.acquire(blocking=False):
             raise NotProfiledError("another prediction was being profiled")
@@ -112,9 +110,15 @@ class DeepProfile:
         entries = prediction_entries(self._profiler.getstats())
         # A coroutine that is resumed is a call of its code; the call that was under way at the start is none.
         if self._coroutine is not None and any(entry.code is self._coroutine for entry in entries):
-            _suspended_before.add(self._coroutine)
-            raise NotProfiledError("the block awaits, and other coroutines run in between")
+            raise NotProfiledError(self.spoil())
         return entries
+
+    def spoil(self) -> str:
+        """Return why a profile in whose thread others ran meanwhile is none; its coroutine is not profiled again."""
+        if self._coroutine is None:
+            return "another prediction ran in the same thread meanwhile"
+        _suspended_before.add(self._coroutine)
+        return _AWAITS
 
     def abandon(self) -> None:
         """Switch off what another thread has switched on, if that can be seen from here."""
@@ -176,15 +180,6 @@ def _refuse_beside_other_profilers() -> None:
         name = sys.monitoring.get_tool(sys.monitoring.PROFILER_ID)
         if name is not None:
             raise OtherProfilerError(f"another profiler is active: {name}")
-
-
-def _coroutine_of(frame: FrameType | None) -> CodeType | None:
-    """Return the innermost code around the block that can be suspended with the block still open."""
-    while frame is not None:
-        if frame.f_code.co_flags & _SUSPENDABLE:
-            return frame.f_code
-        frame = frame.f_back
-    return None
 
 
 def _disable_elsewhere(profiler: Profile) -> None:

@@ -52,7 +52,8 @@ class Light:
 
     Attributes:
         wall_ns: Length of the block.
-        cpu_ns: CPU time of the thread; None when the block ended in another one than it began in.
+        cpu_ns: CPU time of the thread; None when the block awaited, and others ran in it meanwhile, or when it
+            ended in another thread than it began in.
         process_cpu_ns: CPU time of all threads of the process meanwhile.
         rss_bytes: Resident set at the end.
         rss_delta_bytes: Growth of the resident set.
