@@ -104,8 +104,8 @@ def from_milliseconds(milliseconds: float) -> float:
 
 
 def to_mebibytes(size_bytes: float) -> float:
-    """Convert for the JSON keys that end in `_mb`: MiB, as the original system counts them."""
-    return round(size_bytes / 2**20, 4)
+    """Convert for the JSON keys that end in `_mb`: MiB, as the original system counts them, to the byte."""
+    return round(size_bytes / 2**20, 7)
 
 
 def from_mebibytes(mebibytes: float) -> int:

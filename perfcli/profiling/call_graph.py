@@ -66,6 +66,10 @@ class Node:
 
 CallGraph = dict[CodeType | str, Node]
 
+_Label = tuple[str, int, str]
+_Row = tuple[int, int, float, float]
+_NOTHING: _Row = (0, 0, 0.0, 0.0)
+
 
 def prediction_entries(profiler: Profile) -> list[profiler_entry]:
     """Return what was profiled; the call that stops the profiler is no part of the prediction."""
@@ -117,19 +121,29 @@ def write_pstats(graph: CallGraph, path: Path) -> None:
     Raises:
         OSError: The file cannot be written.
     """
-    callers: dict[CodeType | str, dict[tuple[str, int, str], tuple[int, int, float, float]]] = {}
-    for node in graph.values():
-        for code, edge in node.callees.items():
-            callers.setdefault(code, {})[_label(node.code)] = _row(edge)
-    stats = {_label(code): (*_row(node.times), callers.get(code, {})) for code, node in graph.items()}
-    path.write_bytes(marshal.dumps(stats))
+    stats: dict[_Label, tuple[_Row, dict[_Label, _Row]]] = {}
+    for code, node in graph.items():
+        row, callers = stats.get(_label(code), (_NOTHING, {}))
+        stats[_label(code)] = _sum(row, node.times), callers
+    for code, node in graph.items():
+        for callee, edge in node.callees.items():
+            callers = stats[_label(callee)][1]
+            callers[_label(code)] = _sum(callers.get(_label(code), _NOTHING), edge)
+    path.write_bytes(marshal.dumps({label: (*row, callers) for label, (row, callers) in stats.items()}))
 
 
-def _row(times: Times) -> tuple[int, int, float, float]:
-    return times.calls - times.recursive_calls, times.calls, times.self_s, times.cumulative_s
+def _sum(row: _Row, times: Times) -> _Row:
+    """Add a function to the row of its label: generated code often shares file, line and name."""
+    primitive, calls, own, cumulative = row
+    return (
+        primitive + times.calls - times.recursive_calls,
+        calls + times.calls,
+        own + times.self_s,
+        cumulative + times.cumulative_s,
+    )
 
 
-def _label(code: CodeType | str) -> tuple[str, int, str]:
+def _label(code: CodeType | str) -> _Label:
     return ("~", 0, code) if isinstance(code, str) else (code.co_filename, code.co_firstlineno, code.co_name)
 
 

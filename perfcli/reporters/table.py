@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, NoReturn, TextIO
+
+from rich.console import Console, RenderableType
 
 from perfcli.records import ProfileResult
 from perfcli.records.codec import Result
@@ -12,9 +14,6 @@ from perfcli.reporters.load_table import load_tables
 from perfcli.reporters.profile_table import profile_tables
 from perfcli.reporters.protocol import View
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
 TABLES: Mapping[type, Callable[[Any, View], Iterable[RenderableType]]] = {
     ProfileResult: profile_tables,
     LoadResult: load_tables,
@@ -22,6 +21,13 @@ TABLES: Mapping[type, Callable[[Any, View], Iterable[RenderableType]]] = {
 """How each kind of result is shown; text is written as it is, on one line whatever the width."""
 
 FILE_WIDTH = 100
+
+
+class _Console(Console):
+    """A console that leaves a reader's going away to whoever owns the stream; Rich itself would exit with 1."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        raise BrokenPipeError
 
 
 class TableReporter:
@@ -34,10 +40,8 @@ class TableReporter:
 
     def write(self, result: Result, stream: TextIO) -> None:
         """Write the tables of a result."""
-        from rich.console import Console
-
         width = None if stream.isatty() else FILE_WIDTH
-        console = Console(file=stream, markup=False, highlight=False, width=width)
+        console = _Console(file=stream, markup=False, highlight=False, width=width)
         for part in TABLES[type(result)](result, self._view):
             if isinstance(part, str):
                 stream.write(f"{part}\n")

@@ -1,0 +1,208 @@
+"""The published numbers against truths that perfcli has no part in, measured in turn within the same seconds."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import httpx
+import numpy as np
+import pytest
+
+from perfcli.api.process import running_api
+from perfcli.bundled import bundled_path
+from perfcli.profiling import SamplingPlan, run_profile
+from perfcli.profiling.functions import function_profile
+from perfcli.profiling.sampling import MAX_BLOCK_CALLS, MAX_SETTLING_CALLS, Call, Sampler
+from perfcli.targets.local import open_model
+from perfcli.targets.protocol import StageTime
+from perfcli.targets.remote import open_remote
+
+PATIENT = json.loads(bundled_path("sample_payloads/malignant.json").read_text())
+ATTEMPTS = 6  # The noise of other programs passes; a bias of ours would stay in every attempt.
+
+
+def bare_loop(call: Call) -> list[float]:
+    """Return durations of a call, taken as anybody would take them."""
+    durations = []
+    for _ in range(MAX_SETTLING_CALLS + MAX_BLOCK_CALLS):
+        start = time.perf_counter()
+        call()
+        durations.append(time.perf_counter() - start)
+    return durations[MAX_SETTLING_CALLS:]
+
+
+def compare(ours: Call, bare: Call) -> tuple[float, float]:
+    """Return our median and our corrected total over those of a bare loop that runs in turn with our rounds."""
+    sampler = Sampler([ours], SamplingPlan(max_time_s=4.0, min_runs=10**9), lambda: 0)
+    sampler.warm_up()
+    truths, ratios = [], []
+    for round_ in sampler.run():
+        truth = bare_loop(bare)
+        truths += truth
+        if round_.walls_s:
+            ratios.append(statistics.median(round_.walls_s) / statistics.median(truth))
+    _, overhead, functions = function_profile(sampler.rounds, 1)
+    total = sum(function.self_s for function in functions) / statistics.median(truths)
+    return statistics.median(ratios), total if overhead.corrected else float("nan")
+
+
+def rows(count: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(count, 30))
+
+
+def embedded() -> Iterator[tuple[Call, Call]]:
+    target = open_model(None, None, trust=False)
+    from perfcli.patient_model import patient_model
+
+    yield target.prepare(PATIENT), lambda: patient_model.predict(PATIENT)
+
+
+def forest() -> Iterator[tuple[Call, Call]]:
+    from sklearn.ensemble import RandomForestClassifier
+
+    model = RandomForestClassifier(n_estimators=20, random_state=0).fit(rows(200), rows(200)[:, 0] > 0)
+    row = rows(1)
+    yield lambda: model.predict(row), lambda: model.predict(row)
+
+
+def pure_numpy() -> Iterator[tuple[Call, Call]]:
+    weights, row = rows(30), rows(1)
+
+    def predict() -> np.ndarray:
+        values = row
+        for _ in range(60):
+            values = np.tanh(values @ weights.T / 30)
+        return values
+
+    yield predict, predict
+
+
+def batch() -> Iterator[tuple[Call, Call]]:
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    model = GradientBoostingClassifier(n_estimators=20).fit(rows(300), rows(300)[:, 0] > 0)
+    many = rows(2000)
+    yield lambda: model.predict(many), lambda: model.predict(many)
+
+
+def remote() -> Iterator[tuple[Call, Call]]:
+    with running_api() as server, httpx.Client() as client:
+        url = f"{server.base_url}/predict"
+        target = open_remote(url, headers=(), timeout_s=10, insecure=False, http_method="POST")
+        body = json.dumps(PATIENT).encode()
+        headers = {"Content-Type": "application/json"}
+        yield target.prepare(PATIENT), lambda: client.post(url, content=body, headers=headers).raise_for_status()
+        target.close()
+
+
+@pytest.mark.parametrize("fixture", [embedded, forest, pure_numpy, batch, remote])
+def test_the_median_is_that_of_a_bare_loop_and_the_corrected_total_too(fixture: Callable[[], Iterator]):
+    pairs = fixture()
+    ours, bare = next(pairs)
+    found: list[tuple[float, float]] = []
+    while len(found) < ATTEMPTS and not within_bounds(found):
+        found.append(compare(ours, bare))
+    assert within_bounds(found), f"median and corrected total over a bare loop's median: {found}"
+    next(pairs, None)
+
+
+def within_bounds(found: list[tuple[float, float]]) -> bool:
+    return any(abs(median - 1) <= 0.02 for median, _ in found) and any(abs(total - 1) <= 0.03 for _, total in found)
+
+
+class SpinningModel:
+    """Two stages and a rest, whose own stamps are the truth about their shares."""
+
+    def __init__(self) -> None:
+        self.stamps: dict[str, float] = {"features": 0.0, "model": 0.0, "whole": 0.0}
+
+    def predict(self, _payload: object) -> int:
+        start = time.perf_counter()
+        features(self)
+        model(self)
+        self.stamps["whole"] += time.perf_counter() - start
+        return 1
+
+
+def spin(seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+def features(of: SpinningModel) -> None:
+    start = time.perf_counter()
+    spin(0.003)
+    of.stamps["features"] += time.perf_counter() - start
+
+
+def model(of: SpinningModel) -> None:
+    start = time.perf_counter()
+    spin(0.001)
+    of.stamps["model"] += time.perf_counter() - start
+
+
+SPINNING = SpinningModel()
+
+
+def test_stage_shares_are_those_of_the_model_s_own_stamps():
+    names = [f"{__name__}:features", f"{__name__}:model"]
+    target = open_model(f"{__name__}:SPINNING", "predict", trust=False, stage_functions=names)
+    call = target.prepare({})
+    taken: list[dict[str, StageTime]] = []
+    with target.staged() as clock:
+        SPINNING.stamps.update(features=0.0, model=0.0, whole=0.0)
+        for _ in range(40):
+            call()
+            taken.append(dict(clock.take()))
+    for stage in ("features", "model"):
+        share = sum(stages[stage].self_s for stages in taken) / SPINNING.stamps["whole"]
+        assert share == pytest.approx(SPINNING.stamps[stage] / SPINNING.stamps["whole"], abs=0.04)
+
+
+def sleeping(_payload: object) -> int:
+    time.sleep(0.1)
+    return 1
+
+
+def planted_30_ms(_payload: object) -> int:
+    sum(range(500))
+    spin_30_ms()
+    return 1
+
+
+def spin_30_ms() -> None:
+    end = time.perf_counter() + 0.030
+    count = 0
+    while count % 64 or time.perf_counter() < end:
+        count += 1
+
+
+def transient(_payload: object) -> int:
+    return len(bytearray(40 * 2**20)) and 1
+
+
+def test_sleeping_is_no_cpu_time():
+    target = open_model(f"{__name__}:sleeping", None, trust=False)
+    result = run_profile(target, [{}], SamplingPlan(runs=3)).result
+    assert result.latency is not None
+    assert result.cpu is not None
+    assert result.latency.median_s >= 0.1
+    assert result.cpu.thread_s < 0.002
+
+
+def test_a_transient_of_40_mib_is_the_peak_where_rss_says_nothing():
+    target = open_model(f"{__name__}:transient", None, trust=False)
+    result = run_profile(target, [{}], SamplingPlan(runs=5)).result
+    assert result.memory is not None
+    assert result.memory.peak_bytes is not None
+    assert result.memory.peak_bytes / 2**20 == pytest.approx(40, abs=1)
+
+
+def test_a_planted_function_is_first_in_every_run():
+    target = open_model(f"{__name__}:planted_30_ms", None, trust=False)
+    firsts = [run_profile(target, [{}], SamplingPlan(runs=2)).result.functions[0].function for _ in range(20)]
+    assert firsts == ["spin_30_ms"] * 20

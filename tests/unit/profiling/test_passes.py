@@ -1,0 +1,77 @@
+"""Stages and memory: shares that add up, repeated work, and a peak that RSS does not see."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+
+from perfcli.profiling.passes import OUTSIDE, measure_peak, repeated_work, summarise_stages
+from perfcli.records import Stage
+from perfcli.targets.protocol import StageTime
+
+MIB = 2**20
+
+
+def test_stages_are_medians_and_shares_of_the_whole_call():
+    taken = [
+        (0.010, {"features": StageTime(0.006, 1), "model": StageTime(0.003, 1)}),
+        (0.020, {"features": StageTime(0.014, 1), "model": StageTime(0.004, 2)}),
+    ]
+    assert summarise_stages(taken) == (
+        Stage("features", pytest.approx(0.010), pytest.approx(20 / 30), 1.0),
+        Stage("model", pytest.approx(0.0035), pytest.approx(7 / 30), 1.5),
+        Stage(OUTSIDE, pytest.approx(0.0015), pytest.approx(3 / 30), 1.0),
+    )
+
+
+def test_a_target_without_stages_has_none():
+    assert summarise_stages([(0.010, {}), (0.012, {})]) == ()
+
+
+def test_a_stage_that_some_payloads_skip_counts_as_nothing_there():
+    taken = [(0.010, {"rare": StageTime(0.005, 1)}), (0.010, {}), (0.010, {})]
+    rare = summarise_stages(taken)[0]
+    assert rare == Stage("rare", 0.0, pytest.approx(5 / 30), pytest.approx(1 / 3))
+
+
+def test_repeated_work_is_named_with_its_price():
+    taken = [(0.010, {"scale": StageTime(0.004, 2, repeated_s=0.002), "model": StageTime(0.003, 2)})] * 3
+    (advice,) = repeated_work(taken)
+    assert advice.code == "repeated_stage"
+    assert advice.message == "scale ran again on the same input within one prediction: 2.00 ms, 20.0 % of the call."
+
+
+def test_work_that_is_not_repeated_is_not_mentioned():
+    assert repeated_work([(0.010, {"scale": StageTime(0.004, 2)})]) == ()
+
+
+def test_a_transient_of_40_mib_is_the_peak():
+    peak = measure_peak([lambda: bytearray(40 * MIB) and None])
+    assert peak is not None
+    assert peak / MIB == pytest.approx(40, abs=1)
+    assert not tracemalloc.is_tracing()
+
+
+def test_the_peak_is_that_of_the_largest_payload():
+    peak = measure_peak([lambda: bytearray(MIB) and None, lambda: bytearray(8 * MIB) and None])
+    assert peak is not None
+    assert peak / MIB == pytest.approx(8, abs=0.5)
+
+
+def test_somebody_elses_tracing_is_left_alone():
+    tracemalloc.start()
+    try:
+        assert measure_peak([lambda: None]) is None
+        assert tracemalloc.is_tracing()
+    finally:
+        tracemalloc.stop()
+
+
+def test_tracing_ends_when_the_model_raises():
+    def fail() -> None:
+        raise RuntimeError("no memory today")
+
+    with pytest.raises(RuntimeError):
+        measure_peak([fail])
+    assert not tracemalloc.is_tracing()

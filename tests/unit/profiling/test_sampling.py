@@ -1,0 +1,201 @@
+"""The sampler, on a clock that moves only when a call says so."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from perfcli.profiling.sampling import MAX_SETTLING_CALLS, MIN_ROUNDS, Sampler, SamplingPlan
+
+
+class FakeClock:
+    """Time that passes only in calls."""
+
+    def __init__(self) -> None:
+        self.wall_ns = 0
+        self.cpu_ns = 0
+
+    def perf_counter_ns(self) -> int:
+        return self.wall_ns
+
+    def thread_time_ns(self) -> int:
+        return self.cpu_ns
+
+    def process_time_ns(self) -> int:
+        return 3 * self.cpu_ns
+
+
+class Model:
+    """Takes what it is told, and longer under a profiler and for some calls after it."""
+
+    def __init__(self, clock: FakeClock, call_ms: float = 5.0, wake_ms: float = 0.0) -> None:
+        self.clock = clock
+        self.call_ms = call_ms
+        self.wake_ms = wake_ms
+        self.after_profiler = MAX_SETTLING_CALLS
+        self.plain = 0
+        self.profiled = 0
+
+    def __call__(self) -> None:
+        duration_ms = self.call_ms
+        if profiler_is_on():
+            self.profiled += 1
+            self.after_profiler = 0
+            duration_ms *= 3
+        else:
+            self.plain += 1
+            if self.after_profiler < MAX_SETTLING_CALLS:
+                duration_ms += self.wake_ms
+            self.after_profiler += 1
+        self.clock.wall_ns += round(duration_ms * 1e6)
+        self.clock.cpu_ns += round(duration_ms * 1e6 / 2)
+
+
+def profiler_is_on() -> bool:
+    if sys.version_info >= (3, 12):
+        return sys.monitoring.get_tool(sys.monitoring.PROFILER_ID) is not None
+    return sys.getprofile() is not None
+
+
+def sampler(model: Model, **plan: object) -> Sampler:
+    return Sampler([model], SamplingPlan(seed=1, **plan), lambda: 0, model.clock)  # type: ignore[arg-type]
+
+
+def test_calls_that_suffer_from_the_profiler_before_them_are_not_counted():
+    model = Model(FakeClock(), call_ms=5.0, wake_ms=1.0)
+    measuring = sampler(model, max_time_s=5.0, min_runs=10_000)
+    measuring.warm_up()
+    list(measuring.run())
+    assert model.profiled > 0
+    assert set(measuring.walls_s) == {0.005}
+
+
+def test_a_number_of_runs_is_counted_exactly():
+    measuring = sampler(Model(FakeClock()), runs=37)
+    measuring.warm_up()
+    list(measuring.run())
+    assert len(measuring.walls_s) == 37
+
+
+def test_no_call_starts_after_the_time_is_over():
+    model = Model(FakeClock(), call_ms=30.0)
+    measuring = sampler(model, max_time_s=2.0, min_runs=10_000)
+    measuring.warm_up()
+    list(measuring.run())
+    assert 2.0 <= measuring.elapsed_s <= 2.0 + 3 * 0.030
+
+
+def test_one_call_is_counted_however_slow_the_model():
+    model = Model(FakeClock(), call_ms=60_000)
+    measuring = sampler(model, max_time_s=1.0)
+    measuring.warm_up()
+    list(measuring.run())
+    assert len(measuring.walls_s) >= 1
+
+
+def test_measuring_ends_when_the_median_is_known():
+    measuring = sampler(Model(FakeClock()), min_runs=100)
+    measuring.warm_up()
+    list(measuring.run())
+    assert measuring.precise()
+    assert not measuring.gave_up
+    assert MIN_ROUNDS <= len(measuring.rounds) <= MIN_ROUNDS + 1
+    assert len(measuring.walls_s) >= 100
+
+
+def test_a_run_that_stays_imprecise_says_so():
+    clock = FakeClock()
+    model = Model(clock)
+    durations = iter(range(1, 100_000))
+
+    def ever_slower() -> None:
+        model.call_ms = 1.0 + next(durations) * 0.5
+        model()
+
+    measuring = Sampler([ever_slower], SamplingPlan(max_time_s=10.0, seed=1), lambda: 0, clock)
+    assert not measuring.warm_up()
+    list(measuring.run())
+    assert measuring.gave_up
+
+
+def test_cpu_time_is_that_of_the_counted_calls_alone():
+    measuring = sampler(Model(FakeClock(), call_ms=5.0, wake_ms=1.0), runs=100)
+    measuring.warm_up()
+    list(measuring.run())
+    for block in measuring.rounds:
+        assert block.thread_s == pytest.approx(0.0025 * len(block.walls_s))
+        assert block.process_s == pytest.approx(0.0075 * len(block.walls_s))
+
+
+def test_payloads_are_taken_in_turn_by_both_kinds_of_calls():
+    clock = FakeClock()
+    taken: dict[bool, list[str]] = {True: [], False: []}
+
+    def call(name: str) -> None:
+        taken[profiler_is_on()].append(name)
+        clock.wall_ns += 5_000_000
+
+    calls = [lambda name=name: call(name) for name in "abc"]
+    measuring = Sampler(calls, SamplingPlan(runs=30, seed=1), lambda: 0, clock)
+    measuring.warm_up()
+    list(measuring.run())
+    for names in taken.values():
+        assert "".join(names) == ("abc" * len(names))[: len(names)]
+
+
+def test_an_interrupted_run_keeps_what_it_measured():
+    clock = FakeClock()
+    calls_left = iter(range(60))
+
+    def call() -> None:
+        if next(calls_left) == 59:
+            raise KeyboardInterrupt
+        clock.wall_ns += 5_000_000
+
+    measuring = Sampler([call], SamplingPlan(seed=1), lambda: 0, clock)
+    measuring.warm_up()
+    with pytest.raises(KeyboardInterrupt):
+        list(measuring.run())
+    assert 0 < len(measuring.walls_s) < 60
+    assert not profiler_is_on()
+
+
+def test_a_model_that_raises_leaves_no_profiler_running():
+    clock = FakeClock()
+
+    def call() -> None:
+        if profiler_is_on():
+            raise RuntimeError("the model fails")
+        clock.wall_ns += 5_000_000
+
+    measuring = Sampler([call], SamplingPlan(seed=1), lambda: 0, clock)
+    measuring.warm_up()
+    with pytest.raises(RuntimeError, match="the model fails"):
+        list(measuring.run())
+    assert not profiler_is_on()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="before 3.12 profilers do not exclude each other")
+def test_another_profiler_costs_the_functions_but_not_the_durations():
+    import cProfile
+
+    other = cProfile.Profile()
+    measuring = sampler(Model(FakeClock()), runs=20)
+    other.enable()
+    try:
+        measuring.warm_up()
+        list(measuring.run())
+    finally:
+        other.disable()
+    assert len(measuring.walls_s) == 20
+    assert "profiling tool" in measuring.profiler_refused
+    assert not any(block.profiled for block in measuring.rounds)
+
+
+def test_without_profiling_no_call_is_profiled():
+    model = Model(FakeClock())
+    measuring = sampler(model, runs=30, profiled=False)
+    measuring.warm_up()
+    list(measuring.run())
+    assert model.profiled == 0
