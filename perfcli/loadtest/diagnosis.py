@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from perfcli.loadtest.generator import BUSY_CORE
 from perfcli.records.load import LoadResult
 from perfcli.units import format_duration, format_rate, format_ratio, format_size
 
@@ -42,7 +43,9 @@ def _generator_bound(result: LoadResult) -> str | None:
     if generator.verdict == "trustworthy":
         return None
     reasons = "; ".join(generator.reasons)
-    return f"The generator is the limit, not the service: {reasons}: try --processes {generator.processes + 1}."
+    exhausted = generator.cpu_ratio is not None and generator.cpu_ratio >= BUSY_CORE
+    remedy = f"try --processes {generator.processes + 1}" if exhausted else "give it a machine, or a core, of its own"
+    return f"The generator is the limit, not the service: {reasons}: {remedy}."
 
 
 def _memory_growth(result: LoadResult) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -53,16 +54,12 @@ def read_metrics(url: str) -> tuple[MetricSample, ...] | None:
 
 
 def parse_metrics(text: str) -> tuple[MetricSample, ...]:
-    """Read the text format of Prometheus; a line that is no sample is skipped."""
+    """Read the text format of Prometheus; what is no sample, or is no finite number, is skipped."""
     samples = []
-    for line in text.splitlines():
-        match = _SAMPLE.match(line)
-        if match is None:
-            continue
-        try:
-            samples.append(MetricSample(match[1], dict(_LABEL.findall(match[2] or "")), float(match[3])))
-        except ValueError:
-            continue
+    for match in filter(None, map(_SAMPLE.match, text.splitlines())):
+        value = _number(match[3])
+        if math.isfinite(value):
+            samples.append(MetricSample(match[1], dict(_LABEL.findall(match[2] or "")), value))
     return tuple(samples)
 
 
@@ -82,6 +79,13 @@ def check_count(
         if grown is not None:
             return CountCheck(name, round(grown - (_total(before, name, paths) or 0.0)), client_requests)
     return None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _total(samples: Collection[MetricSample], name: str, paths: Collection[str]) -> float | None:

@@ -26,6 +26,7 @@ from perfcli.units import format_duration, format_rate, format_ratio, format_siz
 NOT_MEASURED = "-"
 TOTAL = "all"
 EXAMPLE_LENGTH = 120
+ENDPOINT_WIDTH = 10
 
 
 def load_tables(result: LoadResult, view: View) -> Iterator[RenderableType]:
@@ -81,11 +82,12 @@ def endpoint_rows(result: LoadResult, top: int) -> Iterator[list[str]]:
 def _headline(result: LoadResult) -> Text:
     description, window, generator = result.description, result.window, result.generator
     text = Text()
-    text.append(description.url, style="bold").append(f"  {describe_load(description)}, {description.scenario}")
+    text.append(description.url, style="bold")
     if result.partial:
         text.append("  interrupted: partial result", style="bold yellow")
     text.append("\n\n")
     facts: Mapping[str, str | None] = {
+        "load": f"{describe_load(description)}, {description.scenario}",
         "window": f"{format_duration(window.elapsed_s)} after {format_duration(window.warm_up_s)} of warm-up, "
         + {True: "steady", False: "not steady", None: "steadiness unknown"}[window.stable],
         "generator": f"{generator.verdict}{_generator_details(result)}",
@@ -115,7 +117,7 @@ def _server(server: LoadedServer) -> str:
     if server.rss_bytes is not None:
         parts.append(f"RSS {format_size(server.rss_bytes)}")
     if server.threads is not None:
-        parts.append(f"{server.threads} threads")
+        parts.append(f"{server.threads} thread{'s' * (server.threads != 1)}")
     parts.extend(f"{name} {format_duration(seconds)}" for name, seconds in server.timings.items())
     if server.counted is not None:
         parts.append(f"counted {server.counted.server_requests} requests, the client {server.counted.client_requests}")
@@ -124,7 +126,7 @@ def _server(server: LoadedServer) -> str:
 
 def _endpoints(result: LoadResult, top: int) -> Table:
     table = _table("Latency of the successes by endpoint")
-    table.add_column("endpoint", overflow="fold")
+    table.add_column("endpoint", overflow="fold", min_width=ENDPOINT_WIDTH)
     for name in ("requests", "failed", "per second", "p50", "p90", "p95", "p99", "p99.9", "max"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in endpoint_rows(result, top):
@@ -193,4 +195,11 @@ def _warning(warning: Advice) -> Text:
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, expand=False)
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )

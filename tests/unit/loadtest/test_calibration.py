@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from perfcli.loadtest.calibration import Calibration, calibrate, null_server
+from perfcli.loadtest.plan import Plan
+from perfcli.loadtest.wire import Endpoint, Message, Second
+
+
+class Engine:
+    """Says what it is told to say, and counts how often it is asked."""
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self.messages = messages
+        self.plans: list[Plan] = []
+
+    def __call__(self, plan: Plan) -> Sequence[Message]:
+        self.plans.append(plan)
+        return self.messages
+
+
+@pytest.fixture
+def engine(second: Callable[..., Second], endpoint: Callable[..., Endpoint]) -> Engine:
+    return Engine(
+        [
+            second(0, endpoint([0.00005] * 4000), elapsed_s=0.25, cpu_ratio=0.8),
+            second(1, endpoint([0.00005] * 2000), elapsed_s=0.1, cpu_ratio=1.0),
+        ]
+    )
+
+
+def test_floor_and_ceiling_are_median_and_requests_per_second_of_processor_time(engine: Engine, tmp_path: Path) -> None:
+    found = calibrate(engine, Path("predict.py"), tmp_path)
+
+    assert found is not None
+    assert found.floor_s == pytest.approx(0.00005, rel=1e-3)
+    assert found.ceiling_rps == pytest.approx(6000 / 0.3)
+
+
+def test_a_machine_is_measured_once(engine: Engine, tmp_path: Path) -> None:
+    first = calibrate(engine, Path("predict.py"), tmp_path / "new")
+    second_time = calibrate(engine, Path("predict.py"), tmp_path / "new")
+
+    assert first == second_time
+    assert len(engine.plans) == 1
+
+
+def test_a_damaged_note_is_measured_again(engine: Engine, tmp_path: Path) -> None:
+    calibrate(engine, Path("predict.py"), tmp_path)
+    (note,) = tmp_path.iterdir()
+    note.write_text('{"floor_s": "fast"}')
+
+    assert isinstance(calibrate(engine, Path("predict.py"), tmp_path), Calibration)
+    assert len(engine.plans) == 2
+
+
+def test_an_engine_that_measured_nothing_is_no_calibration(tmp_path: Path) -> None:
+    assert calibrate(Engine([]), Path("predict.py"), tmp_path) is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_takes_no_note_costs_nothing_but_time(engine: Engine, tmp_path: Path) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+
+    assert calibrate(engine, Path("predict.py"), in_the_way / "below") is not None
+
+
+def test_the_null_server_answers_every_request_and_stops() -> None:
+    with null_server() as port, socket.create_connection(("127.0.0.1", port)) as connection:
+        for _ in range(3):
+            connection.sendall(b"POST / HTTP/1.1\r\n\r\n")
+            assert connection.recv(4096).endswith(b"\r\n\r\n{}")
+
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from perfcli.loadtest.wire import Endpoint, Latencies, Second
+from perfcli.records.load import LoadResult
+
+Record = Callable[..., LoadResult]
+MakeSecond = Callable[..., Second]
+MakeEndpoint = Callable[..., Endpoint]
+MakeLatencies = Callable[..., Latencies]
+
+
+def test_a_generator_with_time_to_spare_is_trustworthy(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    generator = record([second(0, endpoint([0.004] * 250), cpu_ratio=0.5)]).generator
+
+    assert (generator.verdict, generator.reasons, generator.cpu_ratio) == ("trustworthy", (), 0.5)
+
+
+def test_a_generator_that_used_up_its_core_is_the_bottleneck(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    result = record([second(index, endpoint([0.0001] * 9000), cpu_ratio=0.97) for index in range(5)])
+
+    assert result.generator.verdict == "generator-bound"
+    assert result.generator.reasons == ("a process of it used 97.0 % of its core",)
+    assert result.diagnosis is not None
+    assert result.diagnosis.endswith("try --processes 2.")
+
+
+def test_a_short_burst_of_its_processor_is_not_held_against_it(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    seconds = [second(index, endpoint([0.004] * 250)) for index in range(9)]
+
+    result = record([*seconds, second(9, endpoint([0.004]), elapsed_s=0.01, cpu_ratio=1.0)])
+
+    assert result.generator.verdict == "trustworthy"
+
+
+def test_requests_sent_late_count_when_the_delay_is_a_visible_part_of_the_latency(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint, latencies: MakeLatencies
+) -> None:
+    late = latencies([0.0001] * 490 + [0.005] * 10)
+
+    fast = record([second(0, endpoint([0.010] * 500, service_s=[0.010] * 500), lag=late)], rate_rps=500.0)
+    slow = record([second(0, endpoint([0.900] * 500, service_s=[0.900] * 500), lag=late)], rate_rps=500.0)
+
+    assert fast.generator.verdict == "generator-bound"
+    assert "5.00 ms late, beside a p99 of 10.0 ms" in fast.generator.reasons[0]
+    assert slow.generator.verdict == "trustworthy"
+
+
+def test_a_delay_of_less_than_a_millisecond_is_none(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint, latencies: MakeLatencies
+) -> None:
+    lag = latencies([0.0009] * 500)
+    result = record([second(0, endpoint([0.001] * 500, service_s=[0.0001] * 500), lag=lag)], rate_rps=500.0)
+
+    assert result.generator.verdict == "trustworthy"

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perfcli.errors import UsageError
+from perfcli.loadtest.plan import Segment
+from perfcli.loadtest.planning import LoadOptions, LoadPlan, aim, describe_bound, is_loopback, plan_load
+
+MakePlan = Callable[..., LoadPlan]
+
+
+def test_without_a_word_about_the_load_it_is_ten_users_for_ten_seconds(make_plan: MakePlan) -> None:
+    plan = make_plan()
+
+    assert (plan.engine.open_loop, plan.engine.users, plan.engine.duration_s) == (False, 10, 10.0)
+    assert (plan.description.users, plan.description.rate_rps, plan.description.arrivals) == (10, None, None)
+    assert plan.warm_up_s is None
+
+
+def test_a_rate_makes_an_open_loop(make_plan: MakePlan) -> None:
+    plan = make_plan(rate_rps=200.0, arrivals="poisson", requests=1000)
+
+    assert (plan.engine.open_loop, plan.engine.rate, plan.engine.arrivals) == (True, 200.0, "poisson")
+    assert (plan.engine.duration_s, plan.engine.requests) == (None, 1000)
+    assert plan.description.users is None
+
+
+def test_a_shape_is_of_users_unless_arrivals_are_named(make_plan: MakePlan) -> None:
+    closed, opened = make_plan(shape="hold 5/2s"), make_plan(shape="hold 5/2s", arrivals="constant")
+
+    assert closed.engine.shape == opened.engine.shape == (Segment(5, 5, 2),)
+    assert (closed.engine.open_loop, opened.engine.open_loop) == (False, True)
+    assert (closed.description.users, closed.engine.duration_s) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "base_url", "expected"),
+    [
+        ("http://localhost:8000", None, "http://localhost:8000", "/predict"),
+        ("http://localhost:8000/", None, "http://localhost:8000", "/predict"),
+        ("http://localhost:8000/v2/infer", None, "http://localhost:8000", "/v2/infer"),
+        ("https://[::1]:8443/a", "/b", "https://[::1]:8443", "/b"),
+    ],
+)
+def test_the_path_is_that_of_the_option_then_of_the_url_then_predict(
+    make_plan: MakePlan, host: str, path: str | None, base_url: str, expected: str
+) -> None:
+    plan = make_plan(host=host, path=path)
+
+    assert (plan.engine.base_url, plan.engine.path) == (base_url, expected)
+
+
+def test_secrets_are_sent_but_not_recorded(make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "abc123")
+
+    plan = make_plan(headers=["Authorization: env:TOKEN"], path="/predict?api_key=xyz789")
+
+    assert plan.engine.headers == {"Authorization": "abc123"}
+    assert plan.engine.path == "/predict?api_key=xyz789"
+    assert "xyz789" not in repr(plan.description)
+    assert plan.hide_secrets("you sent abc123") == "you sent ***"
+
+
+def test_an_open_target_is_aimed_later(scenario: Path) -> None:
+    plan = aim(
+        plan_load(LoadOptions(scenario=scenario)), "http://127.0.0.1:9", metrics_url="http://127.0.0.1:9/metrics"
+    )
+
+    assert plan.engine.base_url == "http://127.0.0.1:9"
+    assert (plan.description.url, plan.metrics_url) == ("http://127.0.0.1:9/predict", "http://127.0.0.1:9/metrics")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"users": 5, "rate_rps": 10.0}, "--users and --rate exclude each other"),
+        ({"users": 5, "shape": "hold 5/2s"}, "--users and --shape exclude each other"),
+        ({"arrivals": "poisson"}, "there are none"),
+        ({"rate_rps": 10.0, "arrivals": "bursty"}, "Unknown arrivals 'bursty'"),
+        ({"rate_rps": 10.0, "spawn_rate": 1.0}, "--spawn-rate is for --users"),
+        ({"shape": "hold 5/2s", "duration_s": 5.0}, "has its own length"),
+        ({"rate_rps": float("nan")}, "--rate must be above 0, not nan"),
+        ({"rate_rps": float("inf")}, "--rate must be above 0, not inf"),
+        ({"duration_s": 0.0}, "--duration must be above 0, not 0"),
+        ({"path": "predict"}, "begins with a slash"),
+        ({"scenario": Path("no/such/file.py")}, "There is no scenario"),
+        ({"warm_up": "never"}, "'never' is no warm-up"),
+        ({"headers": ["Authorization"]}, "lacks the colon"),
+        ({"host": "localhost:8000"}, "is no URL of an API"),
+        ({"host": "http://localhost:99999"}, "is no URL of an API"),
+        ({"host": "http://user:secret@localhost"}, "takes no user"),
+    ],
+)
+def test_wishes_that_cannot_be_met_are_refused(make_plan: MakePlan, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        make_plan(**options)
+
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "loopback"),
+    [
+        ("http://127.0.0.1:8000/predict", True),
+        ("http://127.8.8.8", True),
+        ("http://[::1]:8000", True),
+        ("http://localhost", True),
+        ("http://api.localhost", True),
+        ("http://192.168.0.5", False),
+        ("http://localhost.example.com", False),
+        ("http://example.com/localhost", False),
+    ],
+)
+def test_loopback_is_told_by_the_host_alone(url: str, loopback: bool) -> None:
+    assert is_loopback(url) is loopback
+
+
+@pytest.mark.parametrize(
+    ("options", "bound"),
+    [
+        ({"requests": 500}, "500 requests"),
+        ({"users": 5, "duration_s": 60.0}, "5 users, each as fast as it is answered, for 60.0 s"),
+        ({"rate_rps": 200.0, "duration_s": 30.0}, "about 6000 requests in 30.0 s"),
+        ({"shape": "ramp 0-200/30s, hold 10s", "arrivals": "poisson"}, "about 5000 requests in 40.0 s"),
+        ({"shape": "ramp 0-20/30s"}, "20 users, each as fast as it is answered, for 30.0 s"),
+    ],
+)
+def test_the_bound_on_requests_is_said_in_words(make_plan: MakePlan, options: dict[str, Any], bound: str) -> None:
+    assert describe_bound(make_plan(**options)) == bound
+
+
+def test_rows_count_the_batch(make_plan: MakePlan) -> None:
+    description = make_plan(payloads=[{"a": 1}, {"a": 2}], batch_size=8).description
+
+    assert (description.payloads, description.rows) == (2, 8)
+    assert description.payload_digest is not None

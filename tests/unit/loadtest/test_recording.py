@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from perfcli.loadtest.watch import ServerSample
+from perfcli.loadtest.wire import End, Endpoint, Latencies, ScenarioError, Second
+from perfcli.records.load import Arrivals, ErrorCount, LoadResult
+
+Record = Callable[..., LoadResult]
+MakeSecond = Callable[..., Second]
+MakeEndpoint = Callable[..., Endpoint]
+FAST = [0.004] * 250
+
+
+def codes(result: LoadResult) -> set[str]:
+    return {warning.code for warning in result.warnings}
+
+
+def test_throughput_is_requests_that_ended_over_the_elapsed_time(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    seconds = [second(index, endpoint(FAST, {"http_5xx": [0.001] * 50})) for index in range(4)]
+
+    result = record([*seconds, second(4, endpoint([0.004] * 6), elapsed_s=0.5)])
+
+    assert (result.total.requests, result.total.failures) == (1206, 200)
+    assert result.total.throughput_rps == pytest.approx(1206 / 4.5)
+    assert result.total.success_rps == pytest.approx(1006 / 4.5)
+    assert result.total.error_ratio == pytest.approx(200 / 1206)
+    assert result.errors == (ErrorCount("http_5xx", 200, "http_5xx as an example"),)
+
+
+def test_warm_up_is_left_out_of_the_statistics_and_kept_in_the_seconds(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    cold = [second(index, endpoint([0.04] * 25)) for index in range(5)]
+    warm = [second(index, endpoint(FAST)) for index in range(5, 30)]
+
+    result = record([*cold, *warm])
+
+    assert (result.window.warm_up_s, result.window.elapsed_s, result.window.stable) == (5.0, 25.0, True)
+    assert result.total.requests == 25 * 250
+    assert result.total.latency.p50_s == pytest.approx(0.004, rel=1e-3)
+    assert [each.measured for each in result.seconds] == [False] * 5 + [True] * 25
+    assert sum(each.requests for each in result.seconds) == 5 * 25 + 25 * 250
+
+
+def test_a_warm_up_that_was_asked_for_is_kept(record: Record, second: MakeSecond, endpoint: MakeEndpoint) -> None:
+    seconds = [second(index, endpoint(FAST), elapsed_s=1.002) for index in range(10)]
+
+    result = record(seconds, warm_up="3s")
+
+    assert result.window.warm_up_s == pytest.approx(3.006)
+    assert result.total.requests == 7 * 250
+    assert result.window.stable is True
+
+
+def test_a_warm_up_longer_than_the_run_leaves_an_empty_window(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    result = record([second(0, endpoint(FAST))], warm_up="5s")
+
+    assert (result.total.requests, result.window.elapsed_s, result.total.throughput_rps) == (0, 0.0, None)
+    assert result.seconds[0].measured is False
+
+
+def test_the_ramp_of_the_users_is_warm_up(record: Record, second: MakeSecond, endpoint: MakeEndpoint) -> None:
+    result = record([second(index, endpoint(FAST)) for index in range(20)], users=8, spawn_rate=2.0)
+
+    assert result.window.warm_up_s == 4.0
+
+
+def test_a_shape_is_measured_whole_and_its_steadiness_is_not_judged(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    result = record([second(index, endpoint([0.004] * 10 * index)) for index in range(20)], shape="ramp 0-20/20s")
+
+    assert (result.window.warm_up_s, result.window.stable, result.total.requests) == (0.0, None, 1900)
+
+
+def test_answers_after_the_load_do_not_make_it_unsteady(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint, ended: Callable[..., End]
+) -> None:
+    loaded = [second(index, endpoint(FAST)) for index in range(12)]
+    draining = [second(12 + index, endpoint([3.0])) for index in range(3)]
+
+    result = record([*loaded, *draining], end=ended(12.0, drained_s=3.0))
+
+    assert (result.window.stable, result.window.elapsed_s, result.total.requests) == (True, 15.0, 3003)
+    assert "long_drain" in codes(result)
+
+
+def test_endpoints_are_named_as_the_scenario_does_and_by_method_only_when_two_share_a_name(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    result = record(
+        [
+            second(
+                0,
+                endpoint([0.1], name="/rows", method="GET"),
+                endpoint([0.2, 0.2], name="/rows"),
+                endpoint([0.3], name="/health", method="GET"),
+            )
+        ]
+    )
+
+    assert {name: each.requests for name, each in result.endpoints.items()} == {
+        "/health": 1,
+        "GET /rows": 1,
+        "POST /rows": 2,
+    }
+
+
+def test_an_open_loop_accounts_for_every_arrival_of_the_whole_run(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint, latencies: Callable[..., Latencies]
+) -> None:
+    lag = latencies([0.0001] * 100)
+    seconds = [
+        second(index, endpoint([0.02] * 100, service_s=[0.01] * 100), scheduled=105, dropped=5, late=2, lag=lag)
+        for index in range(10)
+    ]
+
+    result = record(seconds, rate_rps=105.0, warm_up="5s")
+
+    assert result.loop == "open"
+    assert isinstance(result.arrivals, Arrivals)
+    assert (result.arrivals.scheduled, result.arrivals.sent, result.arrivals.dropped) == (1050, 1000, 50)
+    assert result.arrivals.late == 20
+    assert result.total.latency.p50_s == pytest.approx(0.02, rel=1e-3)
+    assert result.total.service.p50_s == pytest.approx(0.01, rel=1e-3)
+    assert "dropped" in codes(result)
+
+
+def test_what_the_server_used_is_averaged_over_the_measured_time(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    servers = [
+        ServerSample(1.0, 1, 9.0, 9.0, 1, 1),
+        ServerSample(1.0, 3, 0.6, 0.4, 100, 7),
+        ServerSample(0.5, 3, 1.2, 0.8, 300, 5),
+    ]
+
+    result = record([second(index, endpoint(FAST)) for index in range(3)], servers=servers, warm_up="1s")
+
+    assert result.server is not None
+    assert (result.server.processes, result.server.rss_bytes, result.server.threads) == (3, 300, 7)
+    assert result.server.cpu_ratio == pytest.approx(0.8)
+    assert result.server.busiest_cpu_ratio == pytest.approx((0.4 + 0.4) / 1.5)
+    assert [each.server_rss_bytes for each in result.seconds] == [1, 100, 300]
+
+
+def test_an_unseen_server_is_not_a_server_of_zeros(record: Record, second: MakeSecond, endpoint: MakeEndpoint) -> None:
+    assert record([second(0, endpoint(FAST))]).server is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "partial"),
+    [("duration", False), ("requests", False), ("scenario", False), ("interrupted", True), ("terminated", True)],
+)
+def test_a_run_is_partial_when_somebody_ended_it(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint, ended: Callable[..., End], reason: str, partial: bool
+) -> None:
+    assert record([second(0, endpoint(FAST))], end=ended(1.0, reason)).partial is partial
+
+
+def test_the_few_samples_warning_names_the_number_each_percentile_needs(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    (warning,) = [each for each in record([second(0, endpoint(FAST))]).warnings if each.code == "few_samples"]
+
+    assert warning.message == "Too few successes (250) for some percentiles: p99 needs 459, p99.9 needs 4603."
+
+
+def test_an_exception_of_the_scenario_is_told(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint, ended: Callable[..., End]
+) -> None:
+    end = ended(1.0, scenario_errors=(ScenarioError("KeyError: 'x'", 3, "Traceback"),))
+
+    (warning,) = [
+        each for each in record([second(0, endpoint(FAST))], end=end).warnings if each.code == "scenario_error"
+    ]
+
+    assert warning.message == "The scenario raised KeyError: 'x' (3 times)."
+
+
+def test_a_busy_machine_is_told(record: Record, second: MakeSecond, endpoint: MakeEndpoint) -> None:
+    assert "busy_machine" in codes(record([second(0, endpoint(FAST))], machine_cpu_ratio=0.95))
+    assert "busy_machine" not in codes(record([second(0, endpoint(FAST))], machine_cpu_ratio=0.85))
+
+
+def test_a_request_that_was_sent_twice_is_told(record: Record, second: MakeSecond, endpoint: MakeEndpoint) -> None:
+    assert "resent" in codes(record([second(0, endpoint(FAST), resent=1)]))

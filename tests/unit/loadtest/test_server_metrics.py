@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+
+from perfcli.loadtest.server_metrics import MetricSample, check_count, parse_metrics, read_metrics
+from perfcli.records.load import CountCheck
+
+MLSERVER = """\
+# HELP rest_server_requests_total Total requests
+# TYPE rest_server_requests_total counter
+rest_server_requests_total{app_name="starlette",method="GET",path="/v2/models/iris/ready",status_code="200"} 3.0
+rest_server_requests_total{app_name="starlette",method="POST",path="/v2/models/iris/infer",status_code="200"} 1.2e+03
+rest_server_requests_total{app_name="starlette",method="POST",path="/v2/models/iris/infer",status_code="422"} 7.0
+rest_server_requests_created{path="/v2/models/iris/infer"} 1.7e+09
+go_gc_duration_seconds NaN
+not a sample at all
+broken_value{a="b"} twelve
+"""
+
+
+@pytest.fixture
+def metrics_url() -> Iterator[str]:
+    class Metrics(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/metrics" else 404)
+            self.end_headers()
+            self.wfile.write(MLSERVER.encode())
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Metrics) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_metrics_are_read_as_the_reference_client_writes_them() -> None:
+    registry = CollectorRegistry()
+    counter = Counter("http_requests", "Requests.", ("path",), registry=registry)
+    counter.labels('/a "quoted" \\ path\n').inc(3)
+
+    samples = parse_metrics(generate_latest(registry).decode())
+
+    assert [each.value for each in samples if each.name == "http_requests_total"] == [3.0]
+
+
+def test_the_growth_of_the_counter_of_our_paths_is_the_servers_count() -> None:
+    after = parse_metrics(MLSERVER)
+    before = [MetricSample("rest_server_requests_total", {"path": "/v2/models/iris/infer"}, 200.0)]
+
+    assert check_count(before, after, {"/v2/models/iris/infer"}, 1007) == CountCheck(
+        "rest_server_requests_total", 1007, 1007
+    )
+
+
+def test_a_counter_that_did_not_exist_before_the_run_began_at_zero() -> None:
+    found = check_count([], parse_metrics("http_requests_total 12"), {"/predict"}, 11)
+
+    assert found == CountCheck("http_requests_total", 12, 11)
+
+
+def test_a_counter_of_other_paths_only_says_nothing() -> None:
+    assert check_count([], parse_metrics('http_requests_total{handler="/health"} 12'), {"/predict"}, 0) is None
+
+
+def test_a_server_without_a_known_counter_is_not_judged() -> None:
+    assert check_count([], parse_metrics("process_cpu_seconds_total 1"), {"/predict"}, 5) is None
+
+
+def test_metrics_are_fetched(metrics_url: str) -> None:
+    assert read_metrics(f"{metrics_url}/metrics") == parse_metrics(MLSERVER)
+
+
+def test_metrics_that_are_not_offered_are_none(metrics_url: str) -> None:
+    assert read_metrics(f"{metrics_url}/elsewhere") is None
+    assert read_metrics("http://127.0.0.1:1/metrics") is None
+    assert read_metrics("no url at all") is None

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from perfcli.loadtest.watch import ServerWatch, Watch, watch_server
+
+LISTENER = """
+import socket, subprocess, sys
+listener = socket.create_server(("127.0.0.1", 0))
+worker = subprocess.Popen([sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"],
+                          pass_fds=[listener.fileno()], stdout=subprocess.PIPE)
+worker.stdout.readline()
+print(listener.getsockname()[1], worker.pid, flush=True)
+sys.stdin.read()
+worker.kill()
+"""
+
+
+@pytest.fixture
+def supervisor() -> Iterator[tuple[str, set[int]]]:
+    """A process that listens, and a worker that inherited its socket."""
+    with subprocess.Popen(
+        [sys.executable, "-c", LISTENER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        port, worker = process.stdout.readline().split()
+        yield f"http://127.0.0.1:{port}", {process.pid, int(worker)}
+        process.stdin.close()
+
+
+class SteppingClock:
+    """Every look at it is one second later."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        self.now_s += 1.0
+        return self.now_s
+
+
+def test_the_supervisor_and_its_workers_are_found(supervisor: tuple[str, set[int]]) -> None:
+    url, pids = supervisor
+
+    watch = watch_server(url)
+
+    assert watch is not None
+    sample = watch.sample()
+    assert sample is not None
+    assert sample.processes == len(pids) == 2
+    assert sample.threads == sum(psutil.Process(pid).num_threads() for pid in pids)
+    truth = sum(psutil.Process(pid).memory_info().rss for pid in pids)
+    assert sample.rss_bytes == pytest.approx(truth, rel=0.02)
+
+
+def test_nobody_on_a_port_is_nobody() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+    assert watch_server(f"http://127.0.0.1:{port}") is None
+
+
+def test_processor_time_is_what_the_kernel_counted_over_the_time_that_passed() -> None:
+    own = psutil.Process(os.getpid())
+    watch = ServerWatch([own], clock=SteppingClock())
+    before = own.cpu_times()
+    sum(number * number for number in range(3_000_000))
+
+    sample = watch.sample()
+
+    after = own.cpu_times()
+    used_s = after.user + after.system - before.user - before.system
+    assert sample is not None
+    assert used_s > 0
+    assert sample.cpu_ratio == pytest.approx(used_s, abs=0.03)
+    assert sample.busiest_cpu_ratio == sample.cpu_ratio
+    assert sample.elapsed_s == 1.0
+
+
+def test_a_server_that_is_gone_is_none() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        watch = Watch(ServerWatch([psutil.Process(process.pid)]))
+
+    assert watch.sample().server is None
+
+
+def test_the_machine_is_watched_even_without_a_server() -> None:
+    watch = Watch(None)
+    sum(number * number for number in range(1_000_000))
+
+    sample = watch.sample()
+
+    assert sample.server is None
+    assert sample.machine_cpu_ratio is not None
+    assert 0 < sample.machine_cpu_ratio <= 1

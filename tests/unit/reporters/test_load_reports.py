@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+
+from perfcli.records.environment import Environment
+from perfcli.records.load import (
+    Arrivals,
+    CountCheck,
+    EndpointResult,
+    ErrorCount,
+    GeneratorReport,
+    LoadDescription,
+    LoadedServer,
+    LoadResult,
+    LoadSecond,
+    Quantiles,
+    Window,
+)
+from perfcli.records.profile import Advice
+from perfcli.reporters import REPORTERS
+from perfcli.reporters.load_live import describe_second, live_table, show_load_progress
+
+NOTHING = Quantiles(None, None, None, None, None, None, None)
+LATENCY = Quantiles(0.0042, 0.0051, 0.0063, 0.0187, None, 0.0412, 0.0044)
+SERVICE = Quantiles(0.0040, 0.0049, 0.0060, 0.0180, None, 0.0400, 0.0041)
+FAILED = Quantiles(0.0009, None, None, None, None, 0.0011, 0.0010)
+
+
+def second(index: int, requests: int = 100) -> LoadSecond:
+    return LoadSecond(
+        start_s=float(index),
+        elapsed_s=1.0,
+        measured=True,
+        requests=requests,
+        failures=3,
+        latency=LATENCY,
+        in_flight=7,
+        users=10,
+        scheduled=requests,
+        lag_p99_s=0.00012,
+        generator_cpu_ratio=0.21,
+        generator_rss_bytes=50 * 2**20,
+        machine_cpu_ratio=0.5,
+        server_cpu_ratio=0.93,
+        server_rss_bytes=120 * 2**20,
+        server_threads=9,
+    )
+
+
+@pytest.fixture
+def result() -> LoadResult:
+    predict = EndpointResult(900, 30, 10.0, LATENCY, SERVICE, FAILED, "")
+    rows = EndpointResult(100, 0, 10.0, LATENCY, SERVICE, NOTHING, "")
+    return LoadResult(
+        description=LoadDescription(
+            "http://127.0.0.1:8000/predict", "mixed.py", 3, 1, "d", None, 100.0, "poisson", None, 10.0, None, 0
+        ),
+        environment=Environment("0.1.0", "3.11.7", "Linux", None, 2, 2**30, None),
+        started_at="2026-01-01T00:00:00+00:00",
+        loop="open",
+        window=Window(10.0, 2.0, True),
+        total=EndpointResult(1000, 30, 10.0, LATENCY, SERVICE, FAILED, ""),
+        endpoints={"/rows|all": rows, "/predict": predict},
+        arrivals=Arrivals(1210, 1200, 4, 10, Quantiles(0.0001, 0.0001, 0.0001, 0.0002, None, 0.003, 0.0001)),
+        errors=(ErrorCount("http_5xx", 30, "status 503: [bold]overloaded[/bold]"),),
+        generator=GeneratorReport("trustworthy", (), 0.21, 0.000044, 17_000.0, 2),
+        server=LoadedServer(
+            2, 0.93, 0.5, 120 * 2**20, 9, {"predict": 0.0031}, CountCheck("requests_total", 1200, 1200)
+        ),
+        diagnosis="The server kept up: it used 93 % of a core.",
+        seconds=tuple(second(index, 50 * (1 + index % 2)) for index in range(12)),
+        warnings=(Advice("few_samples", "Too few successes.", "Let it run longer."),),
+        partial=False,
+    )
+
+
+def text(result: LoadResult) -> str:
+    stream = io.StringIO()
+    REPORTERS[".txt"].write(result, stream)
+    return stream.getvalue()
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.replace("  ", "\t").split("\t") if cell.strip()]
+
+
+def test_the_table_has_a_row_per_endpoint_the_busiest_first_and_their_sum(result: LoadResult) -> None:
+    rows = {cells(line)[0]: cells(line)[1:] for line in text(result).splitlines() if " 4.20 ms" in line}
+
+    assert list(rows) == ["/predict", "/rows|all", "all", "response"]
+    assert rows["/predict"] == ["900", "30", "90.0/s", "4.20 ms", "5.10 ms", "6.30 ms", "18.7 ms", "-", "41.2 ms"]
+    assert rows["all"] == ["1000", "30", "100/s", "4.20 ms", "5.10 ms", "6.30 ms", "18.7 ms", "-", "41.2 ms"]
+
+
+def test_failures_are_shown_apart(result: LoadResult) -> None:
+    (line,) = [line for line in text(result).splitlines() if line.strip().startswith("failures")]
+
+    assert cells(line) == ["failures", "900 us", "-", "-", "-", "-", "1.10 ms"]
+
+
+def test_an_open_loop_shows_response_beside_service_and_says_what_they_are(result: LoadResult) -> None:
+    shown = text(result)
+
+    assert "when it was sent" in " ".join(shown.split())
+    assert "1210 arrivals: 1200 sent, 4 of them more than 1 ms late, 10 dropped" in shown
+
+
+def test_the_headline_says_how_far_the_numbers_can_be_trusted(result: LoadResult) -> None:
+    shown = text(result)
+
+    assert "100 poisson arrivals per second for 10.0 s, mixed.py" in shown
+    assert "10.0 s after 2.00 s of warm-up, steady" in shown
+    assert "trustworthy, 21.0 % of a core" in shown
+    assert "2 processes, 0.93 cores, RSS 120 MiB, 9 threads, predict 3.10 ms" in " ".join(shown.split())
+    assert "counted 1200 requests, the client 1200" in " ".join(shown.split())
+    assert "interrupted" not in shown
+    assert "interrupted: partial result" in text(replace(result, partial=True))
+
+
+def test_what_a_server_says_is_never_markup(result: LoadResult) -> None:
+    assert "[bold]overloaded[/bold]" in text(result)
+
+
+def test_many_endpoints_are_bounded(result: LoadResult) -> None:
+    endpoint = result.endpoints["/predict"]
+    many = replace(result, endpoints={f"/item/{number}": endpoint for number in range(10_000)})
+
+    shown = text(many)
+
+    assert "(9990 more)" in shown
+    assert len(shown.splitlines()) < 60
+
+
+def test_a_run_without_a_single_request_is_shown(result: LoadResult) -> None:
+    nothing = EndpointResult(0, 0, 0.0, NOTHING, NOTHING, NOTHING, "")
+    empty = replace(
+        result,
+        window=Window(0.0, 0.0, None),
+        total=nothing,
+        endpoints={},
+        arrivals=None,
+        server=None,
+        errors=(),
+        seconds=(),
+        diagnosis=None,
+    )
+
+    assert "steadiness unknown" in text(empty)
+
+
+def test_markdown_holds_the_same_numbers_and_escapes_names(result: LoadResult) -> None:
+    stream = io.StringIO()
+    REPORTERS[".md"].write(result, stream)
+    lines = stream.getvalue().splitlines()
+
+    assert "| /predict | 900 | 30 | 90.0/s | 4.20 ms | 5.10 ms | 6.30 ms | 18.7 ms | - | 41.2 ms |" in lines
+    assert any(line.startswith("| /rows\\|all | 100 |") for line in lines)
+    assert "| http\\_5xx | 30 | status 503: \\[bold\\]overloaded\\[/bold\\] |" in lines
+
+
+def test_a_plain_line_appears_every_five_seconds_where_there_is_no_terminal() -> None:
+    stream = io.StringIO()
+
+    with show_load_progress(stream) as tell:
+        for index in range(12):
+            tell(second(index))
+
+    lines = stream.getvalue().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["5.00 s", "10.0 s"]
+    assert lines[0] == describe_second(second(4))
+
+
+def test_the_line_names_every_figure_that_was_measured() -> None:
+    assert describe_second(second(4)) == (
+        "5.00 s, throughput 100/s, p50 4.20 ms, p95 6.30 ms, p99 18.7 ms, failures 3, in flight 7, users 10,"
+        " lateness p99 120 us, generator CPU 21.0 %, generator RSS 50.0 MiB, server CPU 93.0 %, server RSS 120 MiB"
+    )
+
+
+def test_the_live_table_leaves_out_what_was_never_measured() -> None:
+    seen = [replace(second(index), lag_p99_s=None, server_cpu_ratio=None, server_rss_bytes=None) for index in range(3)]
+
+    table = live_table(seen)
+
+    names = list(table.columns[0].cells)
+    assert names == [
+        "elapsed",
+        "throughput",
+        "p50",
+        "p95",
+        "p99",
+        "failures",
+        "in flight",
+        "users",
+        "generator CPU",
+        "generator RSS",
+    ]
+    assert list(table.columns[1].cells)[:2] == ["3.00 s", "100/s"]
+    assert list(table.columns[2].cells)[1] == "███"
+
+
+def test_a_terminal_is_left_as_it_was() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    stream = Terminal()
+    with show_load_progress(stream) as tell:
+        tell(second(0))
+
+    assert "throughput" in stream.getvalue()
