@@ -16,14 +16,15 @@ from perfcli.logs.sources.protocol import poll
 from perfcli.logs.urls import masked_url
 
 # What a server returns at once unless it is configured otherwise.
-_PAGE = 10_000
+_PAGE_RECORDS = 10_000
 
 
 class ElasticsearchSource:
     """Lets the server select and sort."""
 
-    def __init__(self, url: str, index: str, timeout_s: float = 30.0) -> None:
+    def __init__(self, url: str, index: str, timeout_s: float = 30.0, page_records: int = _PAGE_RECORDS) -> None:
         self.address = masked_url(url)
+        self._page_records = page_records
         self._index = index
         self._client = httpx.Client(base_url=url, timeout=timeout_s)
 
@@ -32,7 +33,7 @@ class ElasticsearchSource:
         found: list[Record] = []
         body = _search(query)
         while len(found) < query.limit:
-            hits = self._hits({**body, "size": min(_PAGE, query.limit - len(found))})
+            hits = self._hits({**body, "size": min(self._page_records, query.limit - len(found))})
             if not hits:
                 break
             found += [Record.from_line(orjson.dumps(hit["_source"]) + b"\n") for hit in hits]

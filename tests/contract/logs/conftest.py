@@ -57,18 +57,29 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     pytest.fail(f"no answer from {url}")
 
 
-@pytest.fixture(params=["osmem", "noida"], scope="module")
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """Run a server; its kind and its address."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    process = start(request.param, port, tmp_path_factory.mktemp("store"))
-    try:
-        wait_for(url, process)
-        yield request.param, url
-    finally:
+@pytest.fixture(scope="module")
+def address_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """Run the server of a kind, once, and return its address."""
+    running: dict[str, tuple[subprocess.Popen[bytes], str]] = {}
+
+    def run(kind: str) -> str:
+        if kind not in running:
+            port = free_port()
+            url = f"http://127.0.0.1:{port}"
+            running[kind] = start(kind, port, tmp_path_factory.mktemp(kind)), url
+            wait_for(url, running[kind][0])
+        return running[kind][1]
+
+    yield run
+    for process, _ in running.values():
         process.kill()
         process.wait()
+
+
+@pytest.fixture(params=["osmem", "noida"], scope="module")
+def server(request: pytest.FixtureRequest, address_of: Callable[[str], str]) -> tuple[str, str]:
+    """A running server: its kind and its address."""
+    return request.param, address_of(request.param)
 
 
 @pytest.fixture
