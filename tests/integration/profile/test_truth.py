@@ -92,9 +92,8 @@ def remote() -> Iterator[tuple[Call, Call]]:
     with running_api() as server, httpx.Client() as client:
         url = f"{server.base_url}/predict"
         target = open_remote(url, headers=(), timeout_s=10, insecure=False, http_method="POST")
-        body = json.dumps(PATIENT).encode()
-        headers = {"Content-Type": "application/json"}
-        yield target.prepare(PATIENT), lambda: client.post(url, content=body, headers=headers).raise_for_status()
+        request = client.build_request("POST", url, json=PATIENT)
+        yield target.prepare(PATIENT), lambda: client.send(request).raise_for_status()
         target.close()
 
 
