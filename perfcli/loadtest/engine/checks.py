@@ -11,7 +11,11 @@ _SUM_TOLERANCE = 1e-6
 
 
 class Checks:
-    """The checks of one run; labels are looked for under `predictions` or `prediction`, or are the whole answer."""
+    """The checks of one run.
+
+    Labels are looked for under `predictions` or `prediction`, or are the whole answer if that is a list; probabilities
+    under `probabilities`. An answer of another form is only checked to be JSON, which has no NaN.
+    """
 
     def __init__(self, names: Sequence[str], classes: Sequence[object]) -> None:
         self._rows = "rows" in names
@@ -27,44 +31,43 @@ class Checks:
             document = orjson.loads(content)
         except orjson.JSONDecodeError as error:
             return f"the answer is no JSON: {error}"
-        found = [values for values in (_values(document, key) for key in _KEYS) if values is not None]
-        if not found:
-            return "the answer holds neither predictions nor probabilities"
-        for values in found:
-            if self._rows and len(values) != rows:
+        labels, probabilities = _labels(document), _probabilities(document)
+        for values in (labels, probabilities):
+            if self._rows and values is not None and len(values) != rows:
                 return f"{len(values)} predictions for {rows} rows"
-            problem = self._wrong_row(values) if values and isinstance(values[0], list) else self._wrong_label(values)
-            if problem is not None:
-                return problem
-        return None
+        problem = self._wrong_label(labels) if self._labels and labels is not None else None
+        if problem is None and self._probabilities and probabilities is not None:
+            problem = _wrong_row(probabilities)
+        return problem
 
     def _wrong_label(self, labels: Sequence[object]) -> str | None:
-        if not self._labels:
-            return None
         for label in labels:
-            if label is None or (self._classes and label not in self._classes):
-                return f"label {label!r} is none of {list(self._classes)}" if self._classes else "a label is null"
-        return None
-
-    def _wrong_row(self, table: Sequence[object]) -> str | None:
-        if not self._probabilities:
-            return None
-        for row in table:
-            if not isinstance(row, list) or not all(isinstance(value, (int, float)) for value in row):
-                return f"{row!r} are no probabilities"
-            if min(row, default=0) < 0 or not math.isclose(sum(row), 1.0, rel_tol=0, abs_tol=_SUM_TOLERANCE):
-                return f"probabilities {row} do not sum to 1"
+            if label is None:
+                return "a label is null"
+            if self._classes and label not in self._classes:
+                return f"label {label!r} is none of {list(self._classes)}"
         return None
 
 
-_KEYS = ("predictions", "prediction", "probabilities")
+def _wrong_row(table: Sequence[object]) -> str | None:
+    for row in table:
+        if not isinstance(row, list) or not all(isinstance(value, (int, float)) for value in row):
+            return f"{row!r} are no probabilities"
+        if min(row, default=0) < 0 or not math.isclose(sum(row), 1.0, rel_tol=0, abs_tol=_SUM_TOLERANCE):
+            return f"probabilities {row} do not sum to 1"
+    return None
 
 
-def _values(document: object, key: str) -> list[object] | None:
+def _labels(document: object) -> Sequence[object] | None:
     if isinstance(document, dict):
-        if key not in document:
-            return None
-        value = document[key]
-    else:
-        value = document if key == "predictions" else None
-    return value if isinstance(value, list) or value is None else [value]
+        document = document.get("predictions", document.get("prediction", _ABSENT))
+        return None if document is _ABSENT else document if isinstance(document, list) else [document]
+    return document if isinstance(document, list) else None
+
+
+def _probabilities(document: object) -> Sequence[object] | None:
+    table = document.get("probabilities") if isinstance(document, dict) else None
+    return table if isinstance(table, list) else None
+
+
+_ABSENT = object()

@@ -4,6 +4,7 @@
 # mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
+import random
 import time
 import traceback
 from pathlib import Path
@@ -48,6 +49,8 @@ class Session:
         assert isinstance(environment.events.request, RequestEvents)
         environment.events.request.record(self._workload)
         self._recorder = self._workload.recorder
+        # Workers are forked: without a seed of its own each would make the same choices as the others.
+        random.seed(plan.seed + index)
         if plan.open_loop:
             users = max(1, share(plan.max_in_flight, index, processes))
             self._workload.pool = Pool(environment, self._recorder, users, plan.seed + index)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from gevent import GreenletExit
 from locust import User
@@ -15,11 +15,17 @@ from perfcli.loadtest.engine.faults import FaultError, Kind, kind_of_status
 from perfcli.loadtest.engine.transport import Answer
 from perfcli.loadtest.engine.workload import workload_of
 
+__all__ = ["Answer", "Body", "Check", "InferenceUser"]
+
+
+Check = Callable[[Answer], str | None]
+"""Says what is wrong with an answer; None when nothing is."""
+
 
 class InferenceUser(User):
     """One client of an inference API with one connection of its own.
 
-    A task calls `post(payload())`, `post(batch(32))` or `get("/health")`. What is asked for, and where, comes from the
+    A task calls `post(payload())`, `post(batch_of(32))` or `get("/health")`. What is sent, and where to, comes from the
     command line of `perfcli load`; under plain `locust -f` it is the bundled patients, sent to `/predict`.
     """
 
@@ -35,20 +41,27 @@ class InferenceUser(User):
         """Return the next payload, or batch of them if the command line asks for batches."""
         return self._workload.body(self._workload.plan.batch_size)
 
-    def batch(self, size: int) -> Body:
+    def batch_of(self, size: int) -> Body:
         """Return the next payloads, joined into a list."""
         return self._workload.body(size)
 
     def post(
-        self, body: Body | bytes, path: str | None = None, *, name: str | None = None, expect: int | None = None
+        self,
+        body: Body | bytes,
+        path: str | None = None,
+        *,
+        name: str | None = None,
+        expect: int | None = None,
+        check: Check | None = None,
     ) -> Answer | None:
         """Send a payload and check the answer.
 
         Args:
-            body: From `payload` or `batch`; or any bytes, whose answer's content is then not checked.
+            body: From `payload` or `batch_of`; or any bytes, whose answer's content is then not checked.
             path: Where to; None for the path of the command line.
             name: Endpoint in the result; None for the path.
             expect: The one status that is right; None for any 2xx, and then the content is checked too.
+            check: Says what is wrong with an answer that passed all other checks; None when nothing is.
 
         Returns:
             The answer; None when there is none. Failures are recorded, not raised.
@@ -57,17 +70,25 @@ class InferenceUser(User):
             StopUser: The run is over.
         """
         plan = self._workload.plan
-        return self._send(plan.method, path or plan.path, body, name, expect)
+        return self._send(plan.method, path or plan.path, body, name, expect, check)
 
     def get(self, path: str, *, name: str | None = None, expect: int | None = None) -> Answer | None:
         """Send a GET request; only its status is checked."""
-        return self._send("GET", path, b"", name, expect)
+        return self._send("GET", path, b"", name, expect, None)
 
     def on_stop(self) -> None:
         """Close the connection."""
         self._connection.close()
 
-    def _send(self, method: str, path: str, body: Body | bytes, name: str | None, expect: int | None) -> Answer | None:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Body | bytes,
+        name: str | None,
+        expect: int | None,
+        check: Check | None,
+    ) -> Answer | None:
         workload = self._workload
         if not workload.may_start():
             raise StopUser
@@ -94,6 +115,9 @@ class InferenceUser(User):
         if answer is not None:
             received = len(answer.body)
             fault = self._verdict(answer, body.rows, expect)
+            if check is not None and fault is None:
+                problem = check(answer)
+                fault = FaultError(Kind.CHECK_FAILED, problem) if problem else None
         if fault is None:
             recorder.succeeded(key, intended_ns, sent_ns, ended_ns, received)
         else:

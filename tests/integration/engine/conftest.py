@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from perfcli.loadtest.plan import Plan, plan_to_json
 from perfcli.loadtest.wire import Crash, End, Endpoint, Hello, Latencies, Message, Second, WorkerLost, from_line
 
 SERVER = Path(__file__).with_name("server.py")
+_LIMIT_S = 60.0
 
 
 @dataclass
@@ -137,6 +139,9 @@ def _run_engine(
     )
     os.close(writer)
     run = Run()
+    # An engine that hangs must fail its test, not stop all others.
+    watchdog = threading.Timer(_LIMIT_S, os.killpg, (child.pid, signal.SIGKILL))
+    watchdog.start()
     try:
         child.stdin.write(plan_to_json(plan).encode())
         child.stdin.close()
@@ -147,6 +152,7 @@ def _run_engine(
         run.stderr = child.stderr.read().decode()
         run.exit_code = child.wait(20)
     finally:
+        watchdog.cancel()
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()

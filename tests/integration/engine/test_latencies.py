@@ -1,0 +1,91 @@
+"""The latencies are the server's own, and an arrival's counts from when it was due."""
+
+import itertools
+import math
+import statistics
+
+import pytest
+
+
+def _rank(values, q):
+    return sorted(values)[math.ceil(q * len(values)) - 1]
+
+
+@pytest.mark.parametrize(
+    "path", ["/sleep?s=0.0004", "/bimodal?fast=0.002&slow=0.02", "/lognormal?median=0.003&sigma=0.5"]
+)
+def test_percentiles_are_those_the_server_measured_itself(server, engine, path) -> None:
+    run = engine(server.plan(path, users=1, requests=800, duration_s=60.0))
+    truth_s = [value / 1e9 for value in server.read("times")[path.partition("?")[0]]]
+    assert len(truth_s) == run.succeeded == 800
+    for q in (0.5, 0.95):
+        truth = _rank(truth_s, q)
+        # A client cannot see less than the server spent. The upper bound leaves room for a busy machine.
+        assert truth * 0.999 <= run.response_s(q) <= truth * 1.05 + 0.0005, q
+
+
+def test_failures_at_once_leave_the_median_of_successes_alone(server, engine) -> None:
+    run = engine(server.plan("/half-503?s=0.05", users=4, requests=120))
+    assert (run.succeeded, run.failures) == (60, {"http_5xx": 60})
+    assert 0.05 <= run.response_s(0.5) < 0.1
+    assert min(endpoint.failed.response.max_ns for endpoint in run.endpoints) < 50_000_000
+
+
+def test_the_closed_loop_knows_no_other_latency_than_the_service_time(server, engine) -> None:
+    run = engine(server.plan(requests=20))
+    assert all(endpoint.succeeded.service is None for endpoint in run.endpoints)
+
+
+def test_a_frozen_server_is_seen_by_every_arrival_that_had_to_wait(server, engine) -> None:
+    # Frozen for 0.5 of every 5 s, beginning in the middle of the period: a tenth of the arrivals wait.
+    run = engine(
+        server.plan("/stall?every=5&for=0.5", open_loop=True, rate=100.0, duration_s=5.0, timeout_s=20.0, drain_s=20.0)
+    )
+    assert run.succeeded == run.end.scheduled == 500
+    response = run.response()
+    waited = sum(count for bucket, count in response.counts.items() if bucket >= _bucket(0.05))
+    assert 0.08 <= waited / response.total <= 0.13
+    assert run.response_s(0.99) >= 0.85 * 0.5
+
+
+def test_an_arrival_counts_from_its_intended_start(server, engine) -> None:
+    # One answer at a time takes 20 ms, 40 arrivals come within 0.4 s: the last one waits for 0.4 s.
+    run = engine(
+        server.plan("/semaphore?slots=1&s=0.02", open_loop=True, rate=100.0, duration_s=0.4, max_in_flight=1000)
+    )
+    assert run.succeeded == 40
+    assert run.response().max_ns >= 0.38e9
+    assert run.service().max_ns <= run.response().max_ns
+
+
+def test_arrivals_keep_the_rate_and_an_even_distance(server, engine) -> None:
+    run = engine(server.plan(open_loop=True, rate=100.0, duration_s=4.0))
+    arrivals = server.read("arrivals")["/fast"]
+    assert run.end.scheduled == len(arrivals) == 400
+    gaps = [(after - before) / 1e9 for before, after in itertools.pairwise(arrivals)]
+    assert statistics.fmean(gaps) == pytest.approx(0.01, rel=0.01)
+    assert statistics.median(gaps) == pytest.approx(0.01, rel=0.02)
+
+
+def test_arrivals_of_several_processes_interleave(server, engine) -> None:
+    run = engine(server.plan(open_loop=True, rate=60.0, duration_s=4.0, processes=3))
+    arrivals = server.read("arrivals")["/fast"]
+    assert run.end.scheduled == len(arrivals) == 240
+    gaps = [(after - before) / 1e9 for before, after in itertools.pairwise(arrivals)]
+    # Fired together they would come in threes: two gaps of nothing and one of 50 ms.
+    assert statistics.median(gaps) == pytest.approx(1 / 60, rel=0.3)
+
+
+def test_a_shape_is_followed_second_by_second(server, engine) -> None:
+    from perfcli.loadtest.plan import Segment
+
+    shape = (Segment(0, 100, 2.0), Segment(100, 100, 1.0), Segment(300, 300, 1.0))
+    run = engine(server.plan(open_loop=True, shape=shape))
+    assert run.end.scheduled == 100 + 100 + 300
+    assert [second.scheduled for second in run.seconds[:4]] == pytest.approx([25, 75, 100, 300], abs=3)
+
+
+def _bucket(seconds: float) -> int:
+    from perfcli.loadtest.buckets import bucket_of
+
+    return bucket_of(round(seconds * 1e9))

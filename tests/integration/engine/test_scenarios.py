@@ -1,0 +1,204 @@
+"""Locustfiles of any kind run, and nothing but the plan has an influence on them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LOADTESTS = Path(__file__).parents[3] / "loadtests"
+FOREIGN = """
+from locust import FastHttpUser, HttpUser, task, constant
+
+class Foreign(BASE):
+    wait_time = constant(0.01)
+
+    @task(3)
+    def fast(self):
+        self.client.post("/fast", json={"mean_radius": 1})
+
+    @task(1)
+    def failing(self):
+        self.client.get("/status?code=503", name="/failing")
+"""
+
+
+@pytest.mark.parametrize("base", ["HttpUser", "FastHttpUser"])
+def test_users_of_locusts_own_clients_are_recorded(server, engine, scenario, base) -> None:
+    run = engine(server.plan(scenario=scenario(FOREIGN.replace("BASE", base)), duration_s=1.5, drain_s=5.0))
+    assert run.exit_code == 0, run.stderr
+    counts = server.read("count")["started"]
+    assert run.succeeded == counts["/fast"] > 0
+    assert run.failures == {"http_5xx": counts["/status"]}
+    assert {endpoint.name for endpoint in run.endpoints} == {"/fast", "/failing"}
+
+
+@pytest.mark.parametrize("base", ["HttpUser", "FastHttpUser"])
+def test_locusts_own_clients_can_be_used_in_the_open_loop(server, engine, scenario, base) -> None:
+    text = FOREIGN.replace("BASE", base).replace("    @task(1)", "    @task(0)")
+    run = engine(server.plan(scenario=scenario(text), open_loop=True, rate=50.0, duration_s=2.0))
+    assert run.end.scheduled == run.end.sent == run.succeeded == server.started() == 100
+    assert run.service().sum_ns <= run.response().sum_ns
+
+
+def test_refused_connections_of_locusts_own_clients_have_their_class(server, engine, scenario) -> None:
+    server.process.terminate()
+    server.process.wait()
+    for base in ("HttpUser", "FastHttpUser"):
+        run = engine(server.plan(scenario=scenario(FOREIGN.replace("BASE", base)), requests=5))
+        assert set(run.failures) == {"refused"}, base
+
+
+def test_listeners_hear_every_request_of_the_fast_client(server, engine, scenario, tmp_path) -> None:
+    heard = tmp_path / "heard.json"
+    text = f"""
+import json
+from locust import events, task
+from perfcli.loadtest.engine.users import InferenceUser
+
+heard = []
+
+@events.request.add_listener
+def listen(request_type, name, response_time, response_length, exception, url, start_time, **_):
+    heard.append([request_type, name, response_time, response_length, exception and exception.kind, url])
+
+@events.test_stop.add_listener
+def write(environment, **_):
+    open({str(heard)!r}, "w").write(json.dumps(heard))
+
+class Client(InferenceUser):
+    @task
+    def both(self):
+        self.post(self.payload(), "/fast")
+        self.post(self.payload(), "/status?code=500", name="bad")
+"""
+    run = engine(server.plan(scenario=scenario(text), requests=10, users=1))
+    assert (run.succeeded, run.failures) == (5, {"http_5xx": 5})
+    events = json.loads(heard.read_text())
+    assert [event[:2] for event in events] == [["POST", "/fast"], ["POST", "bad"]] * 5
+    assert [event[4] for event in events] == [None, "http_5xx"] * 5
+    assert all(event[2] > 0 and event[3] > 0 for event in events)
+
+
+def test_an_exception_in_a_task_is_counted_and_told(server, engine, scenario) -> None:
+    text = """
+from locust import task
+from perfcli.loadtest.engine.users import InferenceUser
+
+class Client(InferenceUser):
+    @task
+    def wrong(self):
+        self.post(self.payload())
+        raise KeyError("no such patient")
+"""
+    run = engine(server.plan(scenario=scenario(text), requests=4, users=1))
+    assert run.succeeded == 4
+    [error] = run.end.scenario_errors
+    assert (error.message, error.count) == ("KeyError: 'no such patient'", 4)
+    assert "in wrong" in error.traceback
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("raise ValueError('broken on purpose')", "ValueError: broken on purpose"),
+        ("x = 1", "has no user class"),
+        ("def (", "SyntaxError"),
+    ],
+)
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_scenario_that_cannot_be_loaded_says_why(server, engine, scenario, text, message, processes) -> None:
+    run = engine(server.plan(scenario=scenario(text), duration_s=5.0, processes=processes))
+    assert (run.exit_code, run.crash.exit_code) == (2, 2)
+    assert message in run.crash.message
+    assert "scenario_under_test.py" in run.crash.message
+
+
+def test_a_scenario_with_a_shape_of_its_own_ends_with_it(server, engine, scenario) -> None:
+    text = """
+from locust import LoadTestShape, task
+from perfcli.loadtest.engine.users import InferenceUser
+
+class Client(InferenceUser):
+    @task
+    def predict(self):
+        self.post(self.payload(), "/sleep?s=0.01")
+
+class Steps(LoadTestShape):
+    def tick(self):
+        run_time = self.get_run_time()
+        return (2, 10) if run_time < 0.9 else (5, 10) if run_time < 1.9 else None
+"""
+    run = engine(server.plan(scenario=scenario(text), users=1))
+    assert run.end.reason == "scenario"
+    assert [second.users for second in run.seconds[:2]] == [2, 5]
+    assert run.succeeded == server.started("/sleep") > 0
+
+
+def test_options_and_files_of_the_users_own_locust_change_nothing(server, engine, tmp_path) -> None:
+    (tmp_path / ".locust.conf").write_text("users = 77\nrun-time = 1s\nhost = http://127.0.0.1:9\n")
+    run = engine(
+        server.plan(requests=20, users=2),
+        HOME=str(tmp_path),
+        LOCUST_USERS="50",
+        LOCUST_HOST="http://127.0.0.1:9",
+        LOCUST_SKIP_MONKEY_PATCH="1",
+        LOCUST_RUN_TIME="1",
+    )
+    assert (run.succeeded, run.failed, run.end.reason) == (20, 0, "requests")
+    assert max(second.users for second in run.seconds) <= 2
+
+
+@pytest.mark.parametrize("name", ["predict", "predict_proba", "mixed", "soak"])
+def test_the_bundled_scenarios_find_no_fault_with_a_good_server(server, engine, name) -> None:
+    run = engine(server.plan("/predict", scenario=str(LOADTESTS / f"{name}.py"), requests=10, users=10))
+    assert run.exit_code == 0, run.stderr
+    bad_input = [endpoint.failed.count for endpoint in run.endpoints if "bad input" in endpoint.name]
+    assert run.failed == sum(bad_input)
+    assert run.succeeded == 10 - sum(bad_input)
+
+
+@pytest.mark.parametrize("path", sorted(LOADTESTS.glob("*.py")), ids=lambda path: path.stem)
+def test_the_bundled_scenarios_run_with_plain_locust(server, path, tmp_path) -> None:
+    report = tmp_path / "report"
+    command = [
+        "-m",
+        "locust",
+        "-f",
+        str(path),
+        "--headless",
+        "--users",
+        "2",
+        "--run-time",
+        "2",
+        "--json-file",
+        str(report),
+    ]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    subprocess.run(
+        [sys.executable, *command, "--host", server.url, "--exit-code-on-error", "0", "--stop-timeout", "5"],
+        check=True,
+        env=environment,
+        capture_output=True,
+        timeout=60,
+        cwd=tmp_path,
+    ) if path.stem != "spike" else None
+    if path.stem != "spike":
+        rows = json.loads(report.with_suffix(".json").read_text())
+        assert sum(row["num_requests"] for row in rows) == sum(server.read("count")["started"].values()) > 0
+
+
+def test_batches_are_joined_and_checked_for_their_length(server, engine, payload_file) -> None:
+    run = engine(server.plan(payload_file=payload_file, batch_size=5, requests=6))
+    assert (run.succeeded, run.failed) == (6, 0)
+    run = engine(server.plan("/short", payload_file=payload_file, batch_size=5, requests=2))
+    assert run.failures == {"check_failed": 2}
+    assert run.example == "0 predictions for 5 rows"
+
+
+def test_labels_outside_the_classes_are_failures(server, engine) -> None:
+    run = engine(server.plan(requests=3, classes=("benign", "malignant")))
+    assert run.failures == {"check_failed": 3}
+    assert run.example == "label 1 is none of ['benign', 'malignant']"
