@@ -214,9 +214,11 @@ class Block:
         self.thread = get_ident()
         self.task = running_task()
         self.latest = measurement
-        if self.parent is not None and self.parent.is_open:
-            self.parent.latest = measurement
-            CURRENT_BLOCK.set(self.parent)
+        outer = self.parent if self.parent is not None and self.parent.is_open else None
+        if outer is not None:
+            outer.latest = measurement
+        # A generator may end its block in another context than it began it in.
+        CURRENT_BLOCK.set(outer or self)
         self.parent = None
         request = CURRENT_REQUEST.get()
         if request is not None:

@@ -25,6 +25,8 @@ TOP_FUNCTIONS = 5
 _BUILTIN = re.compile(r"<built-in method (.+)>")
 _METHOD = re.compile(r"<method '(.+)' of '(.+)' objects>")
 _OURS = f"{Path(__file__).parent}{os.sep}"
+# Code of the monitor that was generated, and so has no file: added where it is made.
+generated_code: set[CodeType] = set()
 # What the monitor itself calls between the end of a block and the end of its profile.
 _OUR_BUILTINS = frozenset({"<method 'disable' of '_lsprof.Profiler' objects>", "<built-in method sys.getprofile>"})
 # A function that only hands on to the next one says nothing: nearly all the time is in it, and none is its own.
@@ -37,8 +39,11 @@ def prediction_entries(entries: Iterable[profiler_entry]) -> list[profiler_entry
     kept = []
     for entry in entries:
         code = entry.code
-        ours = code in _OUR_BUILTINS if isinstance(code, str) else code.co_filename.startswith(_OURS)
-        if not ours:
+        if isinstance(code, str):
+            is_ours = code in _OUR_BUILTINS
+        else:
+            is_ours = code.co_filename.startswith(_OURS) or code in generated_code
+        if not is_ours:
             kept.append(entry)
     return kept
 

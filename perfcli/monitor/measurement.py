@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import CodeType
+from types import CodeType, FunctionType
+from typing import cast
 
 from perfcli.monitor.deep import SEES_BUILTINS, DeepProfile, NotProfiledError
-from perfcli.monitor.functions import count_calls, top_functions
+from perfcli.monitor.functions import count_calls, generated_code, top_functions
 from perfcli.monitor.own_cost import MonitorCost
 from perfcli.records import TopFunction
 from perfcli.units import to_mebibytes, to_milliseconds
@@ -76,6 +77,10 @@ class Light:
     undisturbed: bool
     sample_rate: float
     error: str | None
+
+
+# The end of a nested block must not show in the profile of the outer one.
+generated_code.add(cast(FunctionType, Light.__init__).__code__)
 
 
 @dataclass(frozen=True, slots=True)
