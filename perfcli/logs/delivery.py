@@ -25,9 +25,6 @@ class LogDelivery:
     """Takes entries from any thread; a thread of its own hands them to the sinks.
 
     A forked child starts with an empty queue and its own thread; what was queued is delivered by the parent.
-
-    Attributes:
-        sinks: Where to.
     """
 
     def __init__(
@@ -53,7 +50,7 @@ class LogDelivery:
             clock: Seconds, monotonic.
             draw: Random number from 0 to 1, for the jitter.
         """
-        self.sinks = tuple(sinks)
+        self._sinks = tuple(sinks)
         self._level = level
         self._capacity = capacity
         self._spool_dir = spool_dir
@@ -82,7 +79,7 @@ class LogDelivery:
 
     def _new_writer(self) -> Writer:
         writer_id = new_writer_id()
-        lanes = [self._new_lane(sink, BatchIds(writer_id)) for sink in self.sinks]
+        lanes = [self._new_lane(sink, BatchIds(writer_id)) for sink in self._sinks]
         return Writer(Encoder(writer_id), lanes, self._level, self._capacity, self._clock)
 
     def _new_lane(self, sink: Sink, ids: BatchIds) -> Lane:

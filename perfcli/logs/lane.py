@@ -98,11 +98,11 @@ class Lane:
 
     def close(self, deadline: float) -> None:
         """Deliver what there is until the deadline; leave the rest on disk, or drop and count it."""
-        if self._failures and self._storage is None and self._retry_at < math.inf:
+        self._send_all(deadline)
+        if self.counters().waiting and self._retry_at < math.inf:
+            # Only memory holds them: once more, whatever the back-off says.
             self._retry_at = -math.inf
-        while self._clock() < deadline and self.step():
-            pass
-        self._shelter()
+            self._send_all(deadline)
         if self._storage is not None:
             self._storage.spool.seal()
         lost = self.counters().waiting
@@ -129,6 +129,11 @@ class Lane:
         self.sink.forked()
         if self._storage is not None:
             self._storage.spool.forked()
+
+    def _send_all(self, deadline: float) -> None:
+        while self._clock() < deadline and self.step():
+            pass
+        self._shelter()
 
     def _send_oldest(self) -> bool:
         if self._storage is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import time
@@ -58,9 +59,20 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.fixture(scope="module")
-def address_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+def running() -> Iterator[dict[str, tuple[subprocess.Popen[bytes], str]]]:
+    """The servers of this module by kind: their processes and their addresses."""
+    servers: dict[str, tuple[subprocess.Popen[bytes], str]] = {}
+    yield servers
+    for process, _ in servers.values():
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def address_of(
+    running: dict[str, tuple[subprocess.Popen[bytes], str]], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], str]:
     """Run the server of a kind, once, and return its address."""
-    running: dict[str, tuple[subprocess.Popen[bytes], str]] = {}
 
     def run(kind: str) -> str:
         if kind not in running:
@@ -70,10 +82,16 @@ def address_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[s
             wait_for(url, running[kind][0])
         return running[kind][1]
 
-    yield run
-    for process, _ in running.values():
-        process.kill()
-        process.wait()
+    return run
+
+
+@pytest.fixture
+def process(
+    server: tuple[str, str], running: dict[str, tuple[subprocess.Popen[bytes], str]]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The process of the server; it goes on when the test has stopped it."""
+    yield running[server[0]][0]
+    running[server[0]][0].send_signal(signal.SIGCONT)
 
 
 @pytest.fixture(params=["osmem", "noida"], scope="module")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -14,7 +16,7 @@ import httpx
 import orjson
 import pytest
 
-from perfcli.logs import Batch, LogDelivery, LogEntry
+from perfcli.logs import Batch, LogDelivery, LogEntry, SinkCounters
 from perfcli.logs.entry import Encoder, Record
 from perfcli.logs.sinks.elasticsearch import ElasticsearchSink
 
@@ -147,3 +149,40 @@ def test_entries_arrive_through_the_whole_delivery(
     assert sorted(document["message"] for document in documents(index).values()) == sorted(
         f"m{number}" for number in range(2000)
     )
+
+
+def test_a_server_that_hangs_in_the_middle_has_every_record_once(
+    server: tuple[str, str],
+    process: subprocess.Popen[bytes],
+    index: str,
+    documents: Documents,
+    tmp_path: Path,
+) -> None:
+    delivery = LogDelivery([ElasticsearchSink(server[1], index, timeout_s=0.3)], spool_dir=tmp_path)
+
+    def counters() -> SinkCounters:
+        return delivery.counters().sinks["elasticsearch"]
+
+    def submit(first: int, last: int) -> None:
+        for number in range(first, last):
+            delivery.submit(LogEntry(logging.INFO, "test", time.time_ns(), f"m{number}"))
+
+    submit(0, 500)
+    wait_until(lambda: counters().delivered == 500)
+    process.send_signal(signal.SIGSTOP)
+    submit(500, 2000)
+    wait_until(lambda: counters().spooled >= 1500)
+    process.send_signal(signal.SIGCONT)
+    wait_until(lambda: counters().delivered == 2000)
+    delivery.close()
+    assert sorted(document["message"] for document in documents(index).values()) == sorted(
+        f"m{number}" for number in range(2000)
+    )
+    assert counters().dropped == 0
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)

@@ -13,6 +13,8 @@ from typing import Any
 import orjson
 import pytest
 
+import perfcli
+
 Run = Callable[..., list[dict[str, Any]]]
 
 
@@ -24,6 +26,7 @@ def run(tmp_path: Path) -> Run:
         path = tmp_path / "script.py"
         path.write_text(textwrap.dedent(script))
         settings = {"XDG_STATE_HOME": str(tmp_path), "ENABLE_PERFORMANCE_MONITORING": "true", **environment}
+        settings["PYTHONPATH"] = str(Path(perfcli.__file__).parents[1])
         inherited = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
         result = subprocess.run(
             [sys.executable, "-W", "ignore::DeprecationWarning", str(path)],

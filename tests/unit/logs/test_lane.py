@@ -205,6 +205,30 @@ def test_closing_tries_once_more_when_there_is_no_disk_and_counts_what_is_lost(
     assert lane.counters() == SinkCounters(retried=6, dropped=3)
 
 
+def test_closing_tries_once_more_when_the_disk_is_full(
+    new_lane: NewLane, new_spool: Any, store: Any, records: Records, clock: Any
+) -> None:
+    lane = new_lane(spool=new_spool(max_bytes=0))
+    store.answers = [StoreDownError("down")]
+    lane.put(records(1, 3))
+    lane.step()
+    lane.close(clock.now_s + 5.0)
+    assert lane.counters() == SinkCounters(delivered=3, retried=3)
+
+
+def test_closing_leaves_a_store_that_is_down_alone_once_all_is_on_disk(
+    new_lane: NewLane, store: Any, records: Records, clock: Any
+) -> None:
+    lane = new_lane()
+    store.answers = [StoreDownError("down")]
+    lane.put(records(1, 3))
+    lane.step()
+    lane.put(records(4, 5))
+    lane.close(clock.now_s + 5.0)
+    assert len(store.batches) == 1
+    assert lane.counters() == SinkCounters(retried=3, spooled=5)
+
+
 def test_one_word_is_said_when_a_store_goes_away_and_one_when_it_is_back(
     new_lane: NewLane, store: Any, records: Records, clock: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
