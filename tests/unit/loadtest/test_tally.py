@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import numpy
+import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
@@ -33,7 +33,7 @@ def test_percentiles_are_within_a_thousandth_of_numpy_over_the_raw_samples(media
     found = durations(values)
 
     for q in (0.5, 0.9, 0.95, 0.99, 0.999):
-        truth = float(numpy.percentile(values, q * 100, method="inverted_cdf")) / 1e9
+        truth = float(np.percentile(values, q * 100, method="inverted_cdf")) / 1e9
         assert found.percentile_s(q) == pytest.approx(truth, rel=1e-3)
     assert found.quantiles().max_s == max(values) / 1e9
     assert found.quantiles().mean_s == pytest.approx(sum(values) / len(values) / 1e9, rel=1e-12)

@@ -1,0 +1,143 @@
+"""`perfcli load` as the process a person starts, against a server that counts what it served."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+SERVER = Path(__file__).parents[1] / "engine" / "server.py"
+LIMIT_S = 90
+
+
+@dataclass
+class CountingServer:
+    """The server of tests/integration/engine."""
+
+    url: str
+
+    def read(self, report: str) -> dict[str, Any]:
+        with urlopen(f"{self.url}/{report}", timeout=10) as answer:
+            content: dict[str, Any] = json.load(answer)
+        return content
+
+    def started(self) -> int:
+        counts: dict[str, int] = self.read("count")["started"]
+        return sum(counts.values())
+
+    def served(self) -> int:
+        counts: dict[str, int] = self.read("count")["served"]
+        return sum(counts.values())
+
+    def wait_for_requests(self, count: int = 1) -> None:
+        deadline = time.monotonic() + LIMIT_S
+        while self.started() < count:
+            assert time.monotonic() < deadline, "no request arrived"
+            time.sleep(0.05)
+
+
+@dataclass
+class Outcome:
+    """How a command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The one JSON object on stdout."""
+        assert self.stdout, self.stderr
+        document: dict[str, Any] = json.loads(self.stdout)
+        return document
+
+    @property
+    def requests(self) -> int:
+        """Requests of the whole run, warm-up included."""
+        return sum(second["requests"] for second in self.record["seconds"])
+
+
+class Command:
+    """A perfcli that runs."""
+
+    def __init__(self, *arguments: str, environment: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "perfcli", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment},
+            # Ctrl-C reaches all of a terminal's group; so does `interrupt` below.
+            start_new_session=True,
+        )
+
+    def interrupt(self, number: int = signal.SIGINT) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, number)
+
+    def finish(self) -> Outcome:
+        stdout, stderr = self.process.communicate(timeout=LIMIT_S)
+        return Outcome(self.process.returncode, stdout, stderr)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A cache that the tests share, so that the engine is calibrated once."""
+    return {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
+
+
+@pytest.fixture
+def start(cache: dict[str, str]) -> Iterator[Callable[..., Command]]:
+    """Start `perfcli ARGUMENTS`."""
+    commands: list[Command] = []
+
+    def run(*arguments: str, **environment: str) -> Command:
+        commands.append(Command(*arguments, environment={**cache, **environment}))
+        return commands[-1]
+
+    yield run
+    for command in commands:
+        command.close()
+
+
+@pytest.fixture
+def perfcli(start: Callable[..., Command]) -> Callable[..., Outcome]:
+    """Run `perfcli ARGUMENTS` to its end."""
+    return lambda *arguments, **environment: start(*arguments, **environment).finish()
+
+
+@pytest.fixture
+def server() -> Iterator[CountingServer]:
+    """A server of this test's own, with counts at zero."""
+    with subprocess.Popen([sys.executable, str(SERVER)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield CountingServer(f"http://127.0.0.1:{int(process.stdout.readline())}")
+        process.terminate()
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Callable[[str], str]:
+    """Write a locustfile and return its path."""
+
+    def write(text: str) -> str:
+        file = tmp_path / "scenario_of_a_user.py"
+        file.write_text(text)
+        return str(file)
+
+    return write
