@@ -99,8 +99,8 @@ def to_milliseconds(seconds: float) -> float:
 
 
 def from_milliseconds(milliseconds: float) -> float:
-    """Convert back from a JSON key that ends in `_ms`."""
-    return milliseconds / 1e3
+    """Convert back from a JSON key that ends in `_ms`, without the dust of the division."""
+    return round(milliseconds / 1e3, 12)
 
 
 def to_mebibytes(size_bytes: float) -> float:

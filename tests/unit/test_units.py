@@ -1,0 +1,97 @@
+"""Text to numbers and back."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perfcli import units
+from perfcli.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("500ms", 0.5), ("10s", 10), ("2m", 120), ("1h", 3600), ("10", 10), (".5", 0.5), ("250us", 0.00025), (" 3 s ", 3)],
+)
+def test_durations_are_read(text, seconds):
+    assert units.parse_duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1s", "1e3", "nan", "inf", "10 parsecs", "1s2", "1,5s"])
+def test_what_is_no_duration_is_refused_with_a_hint(text):
+    with pytest.raises(UsageError) as caught:
+        units.parse_duration(text)
+    assert repr(text) in repr(caught.value.message) or text in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("1.5MiB", 1_572_864), ("512KiB", 524_288), ("10", 10), ("1 MB", 1_000_000), ("2GiB", 2**31)]
+)
+def test_sizes_are_read(text, size):
+    assert units.parse_size(text) == size
+
+
+@pytest.mark.parametrize(("text", "ratio"), [("1%", 0.01), ("0.01", 0.01), ("100 %", 1.0), ("0", 0.0)])
+def test_ratios_are_read(text, ratio):
+    assert units.parse_ratio(text) == pytest.approx(ratio)
+
+
+def test_a_ratio_has_no_other_unit():
+    with pytest.raises(UsageError, match="unknown unit 'ms'"):
+        units.parse_ratio("5ms")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (1e-9, "1.00 ns"),
+        (550e-9, "550 ns"),
+        (999.4e-6, "999 us"),
+        (999.6e-6, "1.00 ms"),
+        (0.00568, "5.68 ms"),
+        (0.9996, "1.00 s"),
+        (9.996, "10.0 s"),
+        (99.94, "99.9 s"),
+        (100, "1 m 40 s"),
+        (3700, "1 h 01 m"),
+        (-0.001, "-1.00 ms"),
+    ],
+)
+def test_durations_are_written_with_three_digits(seconds, text):
+    assert units.format_duration(seconds) == text
+
+
+@given(st.floats(1e-9, 99))
+def test_a_written_duration_is_read_back_to_three_digits(seconds):
+    assert units.parse_duration(units.format_duration(seconds)) == pytest.approx(seconds, rel=5.1e-3)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 B"), (512, "512 B"), (1023.9, "1.00 KiB"), (12345, "12.1 KiB"), (263 * 2**20, "263 MiB")]
+)
+def test_sizes_are_written_with_three_digits(size, text):
+    assert units.format_size(size) == text
+
+
+@pytest.mark.parametrize(("rate", "text"), [(1234, "1234/s"), (5.678, "5.68/s"), (999.9, "1000/s"), (0, "0/s")])
+def test_rates_are_written(rate, text):
+    assert units.format_rate(rate) == text
+
+
+def test_ratios_are_written_as_percentages():
+    assert units.format_ratio(0.1254) == "12.5 %"
+
+
+@given(st.integers(0, 2**45))
+def test_a_size_survives_the_json_key_to_the_byte(size):
+    assert units.from_mebibytes(units.to_mebibytes(size)) == size
+
+
+@given(st.integers(0, 10**15))
+def test_a_duration_survives_the_json_key_to_the_nanosecond(nanoseconds):
+    assert round(units.from_milliseconds(units.to_milliseconds(nanoseconds / 1e9)) * 1e9) == pytest.approx(
+        nanoseconds, rel=1e-12
+    )
