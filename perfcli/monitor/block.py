@@ -103,6 +103,7 @@ class Block:
             self._end(kind)
         except Exception:  # noqa: BLE001
             open_blocks.discard(self)
+            self.is_open = False
             warn_once("A prediction could not be measured", exc_info=True)
 
     def _begin(self, frame: FrameType) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SEES_BUILTINS = sys.version_info < (3, 12)
 """Whether calls of C functions are in the profile, and counted."""
 
+_TAKEN_OVER = "another profiler took over"
 _AWAITS = "the block awaits, and other coroutines run in between"
 
 
@@ -95,7 +96,10 @@ class DeepProfile:
                 # Disabling would switch off the profile function of this thread, which is somebody else's.
                 _disable_elsewhere(self._profiler)
                 raise NotProfiledError(self._lost())
-            self._profiler.disable()
+            try:
+                self._profiler.disable()
+            except ValueError:  # Since 3.12: somebody has freed the place that every profiler uses.
+                raise NotProfiledError(_TAKEN_OVER) from None
             if self.thread != get_ident():
                 raise NotProfiledError(self._lost())
         finally:
@@ -127,7 +131,7 @@ class DeepProfile:
 
     def _lost(self) -> str:
         if self.thread == get_ident():
-            return "another profiler took over"
+            return _TAKEN_OVER
         if SEES_BUILTINS:
             _left_behind.add(self._profiler)
         return "the block ended in another thread than it began in"

@@ -17,6 +17,7 @@ from perfcli.monitor.deep import SEES_BUILTINS
 
 WORKERS = 8
 ROUNDS = 50
+STEPS = 100
 # perf_counter_ns and thread_time_ns, at the begin and at the end of the inside of a block.
 STAMPS = 4 if SEES_BUILTINS else 0
 
@@ -46,21 +47,24 @@ def step(number: int) -> int:
 
 
 def compute(worker: int) -> int:
-    """Make `steps_of(worker)` calls of `step`, and one to learn how many."""
+    """Make `STEPS * turns_of(worker)` calls of `step`, and let the other threads run in between."""
     number = worker
-    for _ in range(steps_of(worker)):
-        number = step(number)
+    for _ in range(turns_of(worker)):
+        time.sleep(0)
+        for _ in range(STEPS):
+            number = step(number)
     return number
 
 
-def steps_of(worker: int) -> int:
-    return 1000 + 100 * worker
+def turns_of(worker: int) -> int:
+    return 10 + worker
 
 
 def calls_of(worker: int) -> int:
     if worker % 2:
         return 1 + STAMPS if SEES_BUILTINS else 0
-    return steps_of(worker) + 2 + STAMPS
+    in_python = 2 + STEPS * turns_of(worker)
+    return in_python + turns_of(worker) + STAMPS if SEES_BUILTINS else in_python
 
 
 def observe(monitor: PerformanceMonitor, worker: int) -> Observed:

@@ -1,0 +1,179 @@
+"""Somebody else's profiler: served all the same, said once, and left as it was."""
+
+import cProfile
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from perfcli.monitor import Measurement, PerformanceMonitor
+from perfcli.monitor.deep import SEES_BUILTINS
+
+
+def leaf() -> int:
+    return 1
+
+
+def reason_of(monitor: PerformanceMonitor) -> object:
+    metrics = monitor.get_metrics()
+    assert metrics is not None
+    assert metrics["profiled"] is (metrics["reason"] is None)
+    assert isinstance(metrics["inference_time_ms"], float)
+    return metrics["reason"]
+
+
+def calls_of_leaf(profile: cProfile.Profile) -> int:
+    return sum(entry.callcount for entry in profile.getstats() if entry.code is leaf.__code__)
+
+
+def test_beside_another_profiler_predictions_are_measured_without_calls_and_it_is_said_once(
+    monitor: PerformanceMonitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = cProfile.Profile()
+    other.enable()
+    reasons = []
+    for _ in range(3):
+        with monitor.profile():
+            leaf()
+        reasons.append(reason_of(monitor))
+    other.disable()
+    name = "Profile" if SEES_BUILTINS else "cProfile"
+    assert reasons == [f"another profiler is active: {name}"] * 3
+    assert [record.message for record in caplog.records] == [
+        f"Predictions are measured without cProfile: another profiler is active: {name}"
+    ]
+    assert calls_of_leaf(other) == 3
+
+
+def test_after_it_predictions_are_profiled_again(monitor: PerformanceMonitor) -> None:
+    with cProfile.Profile(), monitor.profile():
+        leaf()
+    with monitor.profile():
+        leaf()
+    assert reason_of(monitor) is None
+
+
+def test_a_profile_function_in_python_is_left_alone(monitor: PerformanceMonitor) -> None:
+    seen = []
+
+    def watch(_frame: object, event: str, _argument: object) -> None:
+        seen.append(event)
+
+    sys.setprofile(watch)
+    with monitor.profile():
+        leaf()
+    kept = sys.getprofile()
+    sys.setprofile(None)
+    assert kept is watch
+    assert seen
+    assert reason_of(monitor) == "another profiler is active: function"
+
+
+def test_a_profiler_that_is_switched_on_in_the_middle_of_a_block_goes_on(monitor: PerformanceMonitor) -> None:
+    other = cProfile.Profile()
+    refused = None
+    with monitor.profile():
+        leaf()
+        try:
+            other.enable()
+        except ValueError as error:
+            refused = str(error)
+        leaf()
+    leaf()
+    other.disable()
+    if SEES_BUILTINS:
+        assert reason_of(monitor) == "another profiler took over"
+        assert calls_of_leaf(other) == 2
+    else:
+        # Since 3.12 there is room for one in a process, and ours was first.
+        assert refused == "Another profiling tool is already active"
+        assert reason_of(monitor) is None
+    with monitor.profile():
+        leaf()
+    assert reason_of(monitor) is None
+
+
+def test_a_profiler_that_goes_on_and_off_in_another_thread_breaks_nothing(monitor: PerformanceMonitor) -> None:
+    stop = threading.Event()
+
+    def use_a_profiler() -> None:
+        while not stop.is_set():
+            other = cProfile.Profile()
+            try:
+                other.enable()
+                leaf()
+                other.disable()
+            except ValueError:
+                continue
+
+    thread = threading.Thread(target=use_a_profiler)
+    thread.start()
+    reasons = set()
+    try:
+        for _ in range(200):
+            with monitor.profile():
+                assert leaf() == 1
+            reasons.add(reason_of(monitor))
+    finally:
+        stop.set()
+        thread.join()
+    assert reasons <= {None, "another profiler is active: cProfile", "another profiler is active"}
+
+
+def test_a_debugger_or_a_coverage_tool_does_not_matter(monitor: PerformanceMonitor) -> None:
+    before = sys.gettrace()
+    traced = []
+
+    def trace(frame: object, event: str, argument: object) -> None:
+        traced.append(event)
+
+    sys.settrace(trace)
+    with monitor.profile():
+        leaf()
+    sys.settrace(before)
+    assert traced
+    assert reason_of(monitor) is None
+
+
+def test_a_worker_of_gevent_is_not_profiled(monitor: PerformanceMonitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gevent", sys)
+    with monitor.profile():
+        leaf()
+    assert reason_of(monitor) == "gevent switches requests inside a thread"
+
+
+def test_a_profiler_that_fails_is_logged_once_and_the_prediction_is_served(
+    emitted: list[Measurement], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitor = PerformanceMonitor(emitted.append, enabled=True)
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise RuntimeError("no profiler today")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("perfcli.monitor.deep.Profile", fail)
+        for _ in range(2):
+            with monitor.profile():
+                assert leaf() == 1
+    assert [record.message for record in caplog.records] == ["A prediction could not be measured"]
+    with monitor.profile():
+        leaf()
+    assert reason_of(monitor) is None
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is new in 3.12")
+def test_whoever_takes_the_tool_away_in_the_middle_breaks_nothing() -> None:
+    script = """
+import sys
+from perfcli.monitor import PerformanceMonitor
+monitor = PerformanceMonitor(lambda measurement: None, enabled=True)
+with monitor.profile():
+    sys.monitoring.free_tool_id(sys.monitoring.PROFILER_ID)
+for _ in range(2):
+    with monitor.profile():
+        len("x")
+print(monitor.get_metrics()["profiled"])
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout == "True\n"
