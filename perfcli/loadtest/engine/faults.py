@@ -64,7 +64,7 @@ def classify(error: BaseException) -> FaultError:
     for cause in reversed(chain):
         kind = _kind_of(cause)
         if kind is not None:
-            return FaultError(kind, str(cause) or type(cause).__name__)
+            return FaultError(kind, getattr(cause, "strerror", None) or str(cause) or type(cause).__name__)
     return FaultError(Kind.CHECK_FAILED, str(error) or type(error).__name__)
 
 

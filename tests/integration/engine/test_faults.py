@@ -1,6 +1,7 @@
 """Each way an exchange can go wrong lands in its own class, and none of them stops the engine."""
 
 import socket
+import threading
 
 import pytest
 import trustme
@@ -109,7 +110,18 @@ def test_a_connection_that_nobody_accepts_times_out(engine, server) -> None:
 
 
 def test_plain_text_where_tls_is_expected(engine, server) -> None:
-    run = engine(server.plan(base_url=server.url.replace("http:", "https:"), requests=2))
+    def answer_in_plain_text() -> None:
+        for _ in range(2):
+            connection, _ = listener.accept()
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer_in_plain_text)
+        thread.start()
+        run = engine(server.plan(base_url=f"https://127.0.0.1:{listener.getsockname()[1]}", requests=2))
+        thread.join(10)
     assert run.failures == {"tls": 2}
 
 

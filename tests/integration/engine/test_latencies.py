@@ -11,17 +11,22 @@ def _rank(values, q):
     return sorted(values)[math.ceil(q * len(values)) - 1]
 
 
-@pytest.mark.parametrize(
-    "path", ["/sleep?s=0.0004", "/bimodal?fast=0.002&slow=0.02", "/lognormal?median=0.003&sigma=0.5"]
-)
+@pytest.mark.parametrize("path", ["/sleep?s=0.04", "/bimodal?fast=0.02&slow=0.2", "/lognormal?median=0.05&sigma=0.5"])
 def test_percentiles_are_those_the_server_measured_itself(server, engine, path) -> None:
-    run = engine(server.plan(path, users=1, requests=800, duration_s=60.0))
+    run = engine(server.plan(path, users=8, requests=400, duration_s=60.0))
     truth_s = [value / 1e9 for value in server.read("times")[path.partition("?")[0]]]
-    assert len(truth_s) == run.succeeded == 800
+    assert len(truth_s) == run.succeeded == 400
     for q in (0.5, 0.95):
         truth = _rank(truth_s, q)
-        # A client cannot see less than the server spent. The upper bound leaves room for a busy machine.
-        assert truth * 0.999 <= run.response_s(q) <= truth * 1.05 + 0.0005, q
+        # A client cannot see less than the server spent; 3 ms are for the way through a busy machine.
+        assert truth * 0.999 <= run.response_s(q) <= truth * 1.05 + 0.003, q
+
+
+def test_a_latency_below_a_millisecond_is_not_rounded(server, engine) -> None:
+    run = engine(server.plan("/sleep?s=0.0004", users=1, requests=300))
+    truth_s = [value / 1e9 for value in server.read("times")["/sleep"]]
+    assert _rank(truth_s, 0.5) * 0.999 <= run.response_s(0.5) < 0.005
+    assert len(run.response().counts) > 50
 
 
 def test_failures_at_once_leave_the_median_of_successes_alone(server, engine) -> None:

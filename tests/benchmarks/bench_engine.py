@@ -1,0 +1,265 @@
+"""The engine beside Locust's own clients, wrk and hey, in one run against one nginx.
+
+Needs nginx, wrk and hey (Debian: `apt-get install nginx-light wrk hey`); what is missing is named and left out. The
+server has one core, the generator another. The tools take turns in short rounds, so that a noisy neighbour hits all.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from perfcli.loadtest.buckets import highest_in_bucket
+from perfcli.loadtest.engine.merge import merge_latencies
+from perfcli.loadtest.plan import Plan, plan_to_json
+from perfcli.loadtest.wire import Latencies, Message, Second, from_line
+
+ROUNDS = 5
+ROUND_S = 3.0
+USERS = 20
+FIXED_RPS = 2000.0
+SERVER_CORE, GENERATOR_CORE = 0, 1
+PAYLOAD = '{"mean_radius": 17.99, "mean_texture": 10.38, "mean_perimeter": 122.8}'
+SCENARIO = """
+from locust import BASE, task
+
+class Client(BASE):
+    @task
+    def predict(self):
+        self.client.post("/predict", data=PAYLOAD, headers={"Content-Type": "application/json"})
+"""
+NGINX = """
+worker_processes 1;
+daemon off;
+pid FOLDER/pid;
+error_log FOLDER/error.log;
+events { worker_connections 4096; }
+http {
+  access_log off;
+  keepalive_requests 1000000000;
+  client_body_temp_path FOLDER/a; proxy_temp_path FOLDER/b; fastcgi_temp_path FOLDER/c;
+  uwsgi_temp_path FOLDER/d; scgi_temp_path FOLDER/e;
+  server {
+    listen 127.0.0.1:PORT;
+    location / { default_type application/json; return 200 '{"predictions":[1],"model_version":"1"}'; }
+  }
+}
+"""
+
+
+@dataclass
+class Generator:
+    """One tool under test.
+
+    Attributes:
+        rates: Requests per second of each round.
+        cpu_us: CPU time per request of each round, in microseconds.
+    """
+
+    name: str
+    run: Callable[[], float]
+    rates: list[float] = field(default_factory=list)
+    cpu_us: list[float] = field(default_factory=list)
+
+
+def main() -> None:
+    """Print the comparison."""
+    missing = [tool for tool in ("nginx", "wrk", "hey") if shutil.which(tool) is None]
+    if missing:
+        print(f"not installed: {', '.join(missing)} (apt-get install nginx-light wrk hey)")
+    if "nginx" in missing:
+        return
+    with tempfile.TemporaryDirectory() as folder, _nginx(Path(folder)) as url:
+        files = _files(Path(folder))
+        plan = Plan(base_url=url, payload_file=files["payloads"], users=USERS, duration_s=ROUND_S)
+        _compare_throughput(plan, url, files, missing)
+        _compare_service_time(plan, url, files, missing)
+        _check_memory(plan)
+
+
+def _compare_throughput(plan: Plan, url: str, files: dict[str, str], missing: list[str]) -> None:
+    generators = [
+        Generator("perfcli", lambda: _count(run_engine(plan)) / ROUND_S),
+        Generator("FastHttpUser", lambda: _count(run_engine(replace(plan, scenario=files["FastHttpUser"]))) / ROUND_S),
+        Generator("HttpUser", lambda: _count(run_engine(replace(plan, scenario=files["HttpUser"]))) / ROUND_S),
+    ]
+    if "hey" not in missing:
+        generators.append(Generator("hey", lambda: _hey(url)))
+    if "wrk" not in missing:
+        generators.append(Generator("wrk", lambda: _wrk(url, files["lua"], USERS, ROUND_S)[0]))
+    for _ in range(ROUNDS):
+        for generator in generators:
+            before = os.times()
+            rate = generator.run()
+            after = os.times()
+            spent = after.children_user + after.children_system - before.children_user - before.children_system
+            generator.rates.append(rate)
+            generator.cpu_us.append(spent / (rate * ROUND_S) * 1e6)
+    own = statistics.median(generators[0].rates), statistics.median(generators[0].cpu_us)
+    print(f"throughput, {USERS} connections, one core each, median of {ROUNDS} rounds")
+    for generator in generators:
+        rate, cpu_us = statistics.median(generator.rates), statistics.median(generator.cpu_us)
+        print(
+            f"  {generator.name:13} {rate:9.0f}/s  perfcli is {own[0] / rate:6.2f} x"
+            f"   CPU per request, start included {cpu_us:7.1f} us, {cpu_us / own[1]:6.2f} x perfcli's"
+        )
+
+
+def _compare_service_time(plan: Plan, url: str, files: dict[str, str], missing: list[str]) -> None:
+    own, fast, wrk, lag = [], [], [], []
+    fixed = replace(plan, open_loop=True, rate=FIXED_RPS, duration_s=ROUND_S)
+    for _ in range(ROUNDS):
+        messages = run_engine(fixed)
+        own.append(_percentile_us(_merged(messages, "service"), 0.5))
+        lag.append(_percentile_us(merge_latencies(m.lag for m in messages if isinstance(m, Second)), 0.99))
+        fast.append(_percentile_us(_merged(run_engine(replace(fixed, scenario=files["FastHttpUser"])), "service"), 0.5))
+        if "wrk" not in missing:
+            wrk.append(_wrk(url, files["lua"], 1, ROUND_S)[1])
+    print(f"service time at {FIXED_RPS:.0f}/s, median of {ROUNDS} rounds")
+    print(f"  perfcli p50 {statistics.median(own):.0f} us; lag of the schedule p99 {statistics.median(lag):.0f} us")
+    print(f"  FastHttpUser p50 {statistics.median(fast):.0f} us: perfcli is {_ratio(own, fast):.2f} x")
+    if wrk:
+        print(f"  wrk, one connection, p50 {statistics.median(wrk):.0f} us: perfcli is {_ratio(own, wrk):.2f} x")
+
+
+def _check_memory(plan: Plan) -> None:
+    """Compare resident memory at half a million requests with that at the end, which PERFCLI_BENCH_REQUESTS sets."""
+    requests = int(os.environ.get("PERFCLI_BENCH_REQUESTS", "2000000"))
+    sent, early_bytes, late_bytes = 0, 0, 0
+    for message in run_engine(replace(plan, duration_s=None, requests=requests)):
+        if isinstance(message, Second):
+            sent += message.sent
+            early_bytes = early_bytes or (message.rss_bytes if sent >= 500_000 else 0)
+            late_bytes = message.rss_bytes
+    print(f"memory: after {sent} requests {late_bytes / early_bytes:.3f} x that after 500000")
+
+
+def run_engine(plan: Plan) -> list[Message]:
+    """Run the engine on its core."""
+    reader, writer = os.pipe()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "perfcli.loadtest.engine", str(writer)],
+        stdin=subprocess.PIPE,
+        pass_fds=(writer,),
+        preexec_fn=lambda: _pin(GENERATOR_CORE),
+    )
+    os.close(writer)
+    assert child.stdin is not None
+    child.stdin.write(plan_to_json(plan).encode())
+    child.stdin.close()
+    with os.fdopen(reader) as lines:
+        messages = [from_line(line) for line in lines]
+    child.wait()
+    return messages
+
+
+def _hey(url: str) -> float:
+    command = ["hey", "-z", f"{ROUND_S}s", "-c", str(USERS), "-m", "POST", "-T", "application/json", "-d", PAYLOAD]
+    text = _output([*command, f"{url}/predict"], GOMAXPROCS="1")
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])
+
+
+def _wrk(url: str, lua: str, connections: int, duration_s: float) -> tuple[float, float]:
+    """Return requests per second and the median latency in microseconds."""
+    text = _output(["wrk", "-t1", f"-c{connections}", f"-d{duration_s:.0f}s", "--latency", "-s", lua, f"{url}/predict"])
+    value, unit = re.search(r"50%\s+([\d.]+)(us|ms)", text).groups()
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]), float(value) * {"us": 1, "ms": 1000}[unit]
+
+
+def _output(command: list[str], **environment: str) -> str:
+    return subprocess.run(
+        command,
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        preexec_fn=lambda: _pin(GENERATOR_CORE),
+    ).stdout
+
+
+@contextmanager
+def _nginx(folder: Path) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    configuration = folder / "nginx.conf"
+    configuration.write_text(NGINX.replace("FOLDER", str(folder)).replace("PORT", str(port)))
+    server = subprocess.Popen(["nginx", "-c", str(configuration)], preexec_fn=lambda: _pin(SERVER_CORE))
+    try:
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _files(folder: Path) -> dict[str, str]:
+    contents = {
+        "payloads": ("payloads.jsonl", PAYLOAD + "\n"),
+        "lua": (
+            "post.lua",
+            f"wrk.method = 'POST'\nwrk.body = '{PAYLOAD}'\nwrk.headers['Content-Type'] = 'application/json'\n",
+        ),
+    }
+    for base in ("HttpUser", "FastHttpUser"):
+        contents[base] = (f"{base.lower()}.py", SCENARIO.replace("BASE", base).replace("PAYLOAD", repr(PAYLOAD)))
+    paths = {}
+    for key, (name, content) in contents.items():
+        (folder / name).write_text(content)
+        paths[key] = str(folder / name)
+    return paths
+
+
+def _count(messages: list[Message]) -> int:
+    return sum(
+        endpoint.succeeded.count
+        for message in messages
+        if isinstance(message, Second)
+        for endpoint in message.endpoints
+    )
+
+
+def _merged(messages: list[Message], field_name: str) -> Latencies:
+    return merge_latencies(
+        getattr(endpoint.succeeded, field_name)
+        for message in messages
+        if isinstance(message, Second)
+        for endpoint in message.endpoints
+    )
+
+
+def _percentile_us(latencies: Latencies, q: float) -> float:
+    rank = q * latencies.total
+    for bucket in sorted(latencies.counts):
+        rank -= latencies.counts[bucket]
+        if rank <= 0:
+            return highest_in_bucket(bucket) / 1e3
+    return float("nan")
+
+
+def _ratio(ours: list[float], theirs: list[float]) -> float:
+    return statistics.median(ours) / statistics.median(theirs)
+
+
+def _pin(core: int) -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[core % len(cores)]})
+
+
+if __name__ == "__main__":
+    main()
