@@ -1,0 +1,203 @@
+"""What a middleware and the decorator do: one request, its ids, its latency, its log."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from perfcli.monitor import BlockMeasurement, Measurement, PerformanceMonitor
+
+
+def predict() -> int:
+    return 1
+
+
+def ids(measurement: Measurement) -> tuple[str | None, str | None]:
+    return measurement.transaction_id, measurement.trace_id
+
+
+def test_a_request_logs_its_prediction_when_it_ends_with_ids_and_end_to_end_latency(
+    monitor: PerformanceMonitor, emitted: list[Measurement]
+) -> None:
+    outer_ns = time.perf_counter_ns()
+    with monitor.request("r-1", "t-1"):
+        with monitor.profile():
+            predict()
+        assert emitted == []
+        inner_ns = time.perf_counter_ns()
+        predict()
+        inner_ns = time.perf_counter_ns() - inner_ns
+    outer_ns = time.perf_counter_ns() - outer_ns
+    (measurement,) = emitted
+    metrics = measurement.document()
+    assert ids(measurement) == ("r-1", "t-1")
+    latency_ms, inference_ms = metrics["latency_ms"], metrics["inference_time_ms"]
+    assert isinstance(latency_ms, float)
+    assert isinstance(inference_ms, float)
+    assert inference_ms + inner_ns / 1e6 <= latency_ms <= outer_ns / 1e6
+
+
+def test_a_thread_reports_to_the_request_whose_context_it_copied(
+    monitor: PerformanceMonitor, emitted: list[Measurement]
+) -> None:
+    def endpoint() -> object:
+        with monitor.profile():
+            predict()
+        return monitor.get_metrics()
+
+    async def answer(number: int) -> object:
+        with monitor.request(f"r-{number}"):
+            inside = await asyncio.to_thread(endpoint)
+            outside = monitor.get_metrics()
+            assert inside == outside
+            return inside
+
+    async def serve() -> list[object]:
+        return await asyncio.gather(*(answer(number) for number in range(20)))
+
+    answers = asyncio.run(serve())
+    assert sorted(str(measurement.transaction_id) for measurement in emitted) == sorted(f"r-{n}" for n in range(20))
+    inference_ms = {measurement.transaction_id: measurement.document()["inference_time_ms"] for measurement in emitted}
+    for number, metrics in enumerate(answers):
+        assert isinstance(metrics, dict)
+        assert inference_ms[f"r-{number}"] == metrics["inference_time_ms"]
+
+
+def test_what_the_handler_logs_is_logged_once_and_with_the_latency_of_the_request(
+    monitor: PerformanceMonitor, emitted: list[Measurement]
+) -> None:
+    with monitor.request("r-1", "t-1"):
+        with monitor.profile():
+            predict()
+        metrics = monitor.get_metrics()
+        assert metrics is not None
+        monitor.log_metrics({**metrics, "model": "v2"})
+    (measurement,) = emitted
+    document = measurement.document()
+    assert ids(measurement) == ("r-1", "t-1")
+    assert document["model"] == "v2"
+    assert float(str(document["latency_ms"])) > float(str(metrics["latency_ms"]))
+    assert document["inference_time_ms"] == metrics["inference_time_ms"]
+
+
+def test_a_nested_block_is_a_part_of_the_prediction_and_not_logged_again(
+    monitor: PerformanceMonitor, emitted: list[Measurement]
+) -> None:
+    with monitor.request("r-1"), monitor.profile(), monitor.profile():
+        predict()
+    assert len(emitted) == 1
+    assert isinstance(emitted[0], BlockMeasurement)
+    assert emitted[0].light.nested is False
+
+
+def test_a_request_that_fails_is_logged_too(monitor: PerformanceMonitor, emitted: list[Measurement]) -> None:
+    with pytest.raises(ZeroDivisionError), monitor.request("r-1"), monitor.profile():
+        1 / 0  # noqa: B018
+    assert emitted[0].document()["error"] == "ZeroDivisionError"
+
+
+def test_a_request_does_not_see_what_was_measured_before_it(monitor: PerformanceMonitor) -> None:
+    with monitor.profile():
+        predict()
+    with monitor.request("r-1"):
+        assert monitor.get_metrics() is None
+
+
+def test_after_the_request_a_log_goes_out_at_once_and_keeps_the_ids(
+    monitor: PerformanceMonitor, emitted: list[Measurement]
+) -> None:
+    done = threading.Event()
+
+    async def background() -> None:
+        await asyncio.to_thread(done.wait, 10)
+        monitor.log_metrics({"latency_ms": 1.0})
+
+    async def serve() -> None:
+        with monitor.request("r-1"):
+            task = asyncio.create_task(background())
+            await asyncio.sleep(0)
+        done.set()
+        await task
+
+    asyncio.run(serve())
+    (measurement,) = emitted
+    assert ids(measurement) == ("r-1", None)
+    assert measurement.document() == {"latency_ms": 1.0}
+
+
+def test_a_decorated_function_is_measured_and_logged_at_each_call(
+    monitor: PerformanceMonitor, emitted: list[Measurement]
+) -> None:
+    @monitor.profiled
+    def decorated(number: int) -> int:
+        """Predict."""
+        return predict() + number
+
+    assert [decorated(1), decorated(number=2)] == [2, 3]
+    assert [measurement.document()["error"] for measurement in emitted] == [None, None]
+    functions = emitted[0].document()["top_functions"]
+    assert isinstance(functions, list)
+    assert {function["function"].rpartition(".")[2] for function in functions} == {"decorated", "predict"}
+    assert (decorated.__name__, decorated.__doc__) == ("decorated", "Predict.")
+
+
+def test_a_decorated_coroutine_function_is_measured_until_it_returns(
+    monitor: PerformanceMonitor, emitted: list[Measurement]
+) -> None:
+    @monitor.profiled
+    async def decorated() -> int:
+        await asyncio.sleep(0.01)
+        return 7
+
+    assert asyncio.run(_await(decorated())) == 7
+    assert float(str(emitted[0].document()["inference_time_ms"])) >= 10
+
+
+async def _await(awaitable: object) -> object:
+    return await awaitable  # type: ignore[misc]
+
+
+def test_a_decorated_function_that_raises_is_logged(monitor: PerformanceMonitor, emitted: list[Measurement]) -> None:
+    @monitor.profiled
+    def decorated() -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        decorated()
+    assert emitted[0].document()["error"] == "LookupError"
+
+
+def test_inside_a_request_a_decorated_function_is_logged_by_the_request(
+    monitor: PerformanceMonitor, emitted: list[Measurement]
+) -> None:
+    decorated = monitor.profiled(predict)
+    with monitor.request("r-1"):
+        decorated()
+        assert emitted == []
+    assert [ids(measurement) for measurement in emitted] == [("r-1", None)]
+
+
+def test_switched_off_a_decorated_function_is_just_called(
+    monitor: PerformanceMonitor, emitted: list[Measurement]
+) -> None:
+    decorated = monitor.profiled(predict)
+    monitor.disable()
+    assert decorated() == 1
+    assert emitted == []
+
+
+def test_a_block_in_a_context_manager_of_somebody_else_is_measured(monitor: PerformanceMonitor) -> None:
+    from contextlib import contextmanager
+
+    @contextmanager
+    def theirs() -> Iterator[None]:
+        with monitor.profile():
+            yield
+
+    with theirs():
+        predict()
+    metrics = monitor.get_metrics()
+    assert metrics is not None
+    assert metrics["profiled"] is True
