@@ -76,8 +76,9 @@ def input_schema(predictor: Predictor, max_rows: int) -> type[PredictionInput]:
         return several if is_batch else single
 
     batch = Annotated[list[row], Field(min_length=1, max_length=max_rows)]  # type: ignore[valid-type]
-    union = Annotated[  # type: ignore[valid-type]
-        Annotated[row, Tag(single)] | Annotated[batch, Tag(several)], Discriminator(kind)
+    union = Annotated[
+        Annotated[row, Tag(single)] | Annotated[batch, Tag(several)],  # type: ignore[valid-type]
+        Discriminator(kind),
     ]
     return create_model("PredictionInput", __base__=PredictionInput, root=(union, ...))
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-_TIMEOUT_S = 60.0
+_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,10 @@ class Client:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_S)
 
     def request(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Answer:
-        """Send bytes as they are and anything else as JSON."""
+        """Send bytes as they are and anything else as JSON, both declared as JSON."""
         content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        self._connection.request(method, path, content, headers or {})
+        declared = {} if body is None else {"Content-Type": "application/json"}
+        self._connection.request(method, path, content, declared | (headers or {}))
         response = self._connection.getresponse()
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
 
@@ -94,7 +95,11 @@ class Server:
 @contextmanager
 def _running(command: list[str], folder: Path, ready_path: str, environment: dict[str, str]) -> Iterator[Server]:
     log_file = folder / "stdout"
-    with socket.create_server(("127.0.0.1", 0)) as listener, log_file.open("wb") as log:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        log_file.open("wb") as log,
+        log_file.with_name("stderr").open("wb") as errors,
+    ):
         process = subprocess.Popen(
             [sys.executable, *command, str(listener.fileno())],
             env=os.environ | {"LOG_SPOOL_DIR": str(folder / "spool")} | environment,
@@ -102,7 +107,7 @@ def _running(command: list[str], folder: Path, ready_path: str, environment: dic
             cwd=folder,
             stdin=subprocess.PIPE,
             stdout=log,
-            stderr=(folder / "stderr").open("wb"),
+            stderr=errors,
             pass_fds=[listener.fileno()],
             start_new_session=True,
         )

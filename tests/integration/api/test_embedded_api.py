@@ -53,30 +53,30 @@ def test_health_and_readiness_need_no_model_run(api: Server) -> None:
         ({**MALIGNANT, "mean_radius": float("inf")}, ["body", "patient", "mean_radius"]),
         ({**MALIGNANT, "mean_radius": -1}, ["body", "patient", "mean_radius"]),
         ({**MALIGNANT, "mean_radius": 10**400}, ["body", "patient", "mean_radius"]),
-        ({**MALIGNANT, "\ud800": 1}, ["body", "patient", "\ud800"]),
+        ({**MALIGNANT, "\ud800": 1}, ["body", "patient"]),
         ({name: value for name, value in MALIGNANT.items() if name != "mean_area"}, ["body", "patient", "mean_area"]),
         ([MALIGNANT, {**BENIGN, "mean_radius": "x"}], ["body", "patients", 1, "mean_radius"]),
         ([], ["body", "patients"]),
         ([MALIGNANT] * 1001, ["body", "patients"]),
         ("text", ["body", "patient"]),
-        (None, ["body"]),
+        (None, ["body", "patient"]),
     ],
 )
 def test_bad_input_is_answered_422_with_the_name_of_the_field(api: Server, body: object, loc: list[object]) -> None:
-    answer = api.request("POST", "/predict", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    answer = api.request("POST", "/predict", json.dumps(body).encode())
     assert answer.status == 422
     assert loc in [problem["loc"] for problem in answer.json()["detail"]]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"1" * 5000, b'{"mean_radius": 1e999}'])
 def test_what_is_no_payload_is_the_clients_fault(api: Server, body: bytes) -> None:
-    answer = api.request("POST", "/predict", body, {"Content-Type": "application/json"})
+    answer = api.request("POST", "/predict", body)
     assert 400 <= answer.status < 500
     assert "detail" in answer.json()
 
 
 def test_a_body_too_long_is_refused_before_it_is_parsed(api: Server) -> None:
-    answer = api.request("POST", "/predict", b" " * (2**20 + 1), {"Content-Type": "application/json"})
+    answer = api.request("POST", "/predict", b" " * (2**20 + 1))
     assert (answer.status, answer.json()) == (413, {"detail": "The body is longer than 1048576 bytes."})
 
 
@@ -95,7 +95,7 @@ def test_the_id_of_a_request_comes_back_and_finds_its_record(api: Server) -> Non
     metrics = line["performance_metrics"]
     assert metrics["profiled"] is True
     assert metrics["function_calls"] > 100
-    assert 0 < metrics["cpu_time_ms"]
+    assert metrics["cpu_time_ms"] > 0
     assert metrics["inference_time_ms"] <= metrics["latency_ms"]
     assert 1 <= len(metrics["top_functions"]) <= 5
 
@@ -113,9 +113,9 @@ def test_server_timing_shows_the_phases_and_they_fit_into_the_total(api: Server)
 
 
 def test_logs_are_paged_newest_first_with_the_total(api: Server) -> None:
-    for _ in range(5):
-        api.request("POST", "/predict", MALIGNANT)
-    api.wait_until(lambda: api.get("/logs").json()["total"] >= 5)
+    for number in range(5):
+        api.request("POST", "/predict", MALIGNANT, {"X-Request-ID": f"paged-{number}"})
+    api.wait_until(lambda: api.get("/logs?request_id=paged-4").json()["total"] == 1)
     everything = api.get("/logs?limit=1000").json()
     page = api.get("/logs?limit=2&offset=1").json()
     assert (page["limit"], page["offset"], page["total"]) == (2, 1, everything["total"])
@@ -128,9 +128,9 @@ def test_logs_are_paged_newest_first_with_the_total(api: Server) -> None:
 
 
 def test_performance_counts_what_the_logs_hold(api: Server) -> None:
-    for _ in range(8):
-        api.request("POST", "/predict", MALIGNANT)
-    api.wait_until(lambda: api.get("/logs").json()["total"] >= 8)
+    for number in range(8):
+        api.request("POST", "/predict", MALIGNANT, {"X-Request-ID": f"counted-{number}"})
+    api.wait_until(lambda: api.get("/logs?request_id=counted-7").json()["total"] == 1)
     report = api.get("/performance").json()
     assert report["predictions"] == api.get("/logs").json()["total"]
     assert report["monitoring"] is True

@@ -62,8 +62,9 @@ def _check(request_id: str, answer: Answer, metrics: dict[str, object]) -> None:
         assert metrics["cpu_time_ms"] == pytest.approx(stamp["cpu_ms"], rel=0.15)
     if metrics["profiled"]:
         functions = {function["function"] for function in metrics["top_functions"]}
-        assert ("_burn" in functions) == ("-burn-" in request_id)
-        assert metrics["function_calls"] <= stamp["calls"] + 20
+        assert ("_spin" in functions) == ("-burn-" in request_id)
+        # Half of the calls are of a builtin, which the profile of Python 3.12 and later does not count.
+        assert stamp["calls"] / 2 - 2 <= metrics["function_calls"] <= stamp["calls"] + 20
     else:
         assert metrics["function_calls"] is None
         assert metrics["reason"]
