@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 
-from perfcli.statistics import Distribution, is_stable, median, percentile_ratio_interval
+from perfcli.records.comparison import Turn
+from perfcli.statistics import is_stable, median, median_interval
 
 Call = Callable[[], object]
 
-TURN_S = 0.04
-MAX_CALLS = 8
+SLOW_S = 0.3
+TURN_S = 0.002
+MIN_CALLS = 3
+MAX_CALLS = 50
 MAX_WARM_UP_CALLS = 50
 WARM_UP_SHARE = 0.1
 
@@ -25,29 +28,27 @@ class TurnPlan:
 
     Attributes:
         max_time_s: No turn is started after this time.
-        precision: Stop once the 95 % interval of the ratio of medians reaches this far to either side.
-        min_runs: But not before so many counted calls on each side.
+        precision: Stop once the 95 % interval of the ratio reaches no farther than this to either side.
+        min_turns: But not before so many turns.
         seed: Of the order.
     """
 
     max_time_s: float = 20.0
     precision: float = 0.01
-    min_runs: int = 100
+    min_turns: int = 50
     seed: int | None = None
 
 
 @dataclass(slots=True)
 class Turns:
-    """What was timed so far, in seconds, in the order it was timed; an interruption loses nothing.
+    """What was timed so far; an interruption loses no turn that was complete.
 
     Attributes:
-        base: Durations of the one side.
-        new: Durations of the other.
+        taken: In the order they were taken.
         partial: The run was interrupted.
     """
 
-    base: list[float] = field(default_factory=list)
-    new: list[float] = field(default_factory=list)
+    taken: list[Turn] = field(default_factory=list)
     partial: bool = False
 
 
@@ -81,22 +82,23 @@ def _run(
 ) -> None:
     ends_ns = clock() + round(plan.max_time_s * 1e9)
     order = random.Random(plan.seed)
-    sides = [(cycle(base), turns.base), (cycle(new), turns.new)]
+    sides = [cycle(base), cycle(new)]
     warm_up_ns = round(plan.max_time_s * WARM_UP_SHARE * 1e9)
-    typical_s = max(_warm_up(calls, clock, clock() + warm_up_ns) for calls, _ in sides)
-    count = max(1, min(MAX_CALLS, round(TURN_S / max(typical_s, 1e-9))))
-    next_look = plan.min_runs
-    # The first turn of each side is taken whatever the time, so that there is something to compare.
-    while clock() < ends_ns or not turns.base:
-        order.shuffle(sides)
-        for calls, durations in sides:
-            next(calls)()
-            durations.extend(_time(next(calls), clock) for _ in range(count))
-        if len(turns.base) >= next_look:
+    typical_s = max(_warm_up(calls, clock, clock() + warm_up_ns) for calls in sides)
+    count = 1 if typical_s > SLOW_S else max(MIN_CALLS, min(MAX_CALLS, round(TURN_S / max(typical_s, 1e-9))))
+    next_look = plan.min_turns
+    # The first turn is taken whatever the time, so that there is something to compare.
+    while clock() < ends_ns or not turns.taken:
+        durations: dict[int, tuple[float, ...]] = {}
+        for side in order.sample((0, 1), 2):
+            next(sides[side])()
+            durations[side] = tuple(_time(next(sides[side]), clock) for _ in range(count))
+        turns.taken.append(Turn(durations[0], durations[1]))
+        if len(turns.taken) >= next_look:
             on_progress(turns)
             if _precise(turns, plan.precision):
                 return
-            next_look = round(len(turns.base) * 1.2)
+            next_look = round(len(turns.taken) * 1.2)
 
 
 def _warm_up(calls: Iterator[Call], clock: Callable[[], int], ends_ns: int) -> float:
@@ -114,8 +116,5 @@ def _time(call: Call, clock: Callable[[], int]) -> float:
 
 
 def _precise(turns: Turns, precision: float) -> bool:
-    base, new = Distribution.of(turns.base), Distribution.of(turns.new)
-    if base.values[0] <= 0 or new.values[0] <= 0:
-        return False
-    low, high = percentile_ratio_interval(base, new)
-    return math.sqrt(high / low) - 1 <= precision
+    interval = median_interval([turn.log_ratio for turn in turns.taken])
+    return interval is not None and (interval[1] - interval[0]) / 2 <= math.log1p(precision)

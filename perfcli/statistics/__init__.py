@@ -7,20 +7,21 @@ import.
 from __future__ import annotations
 
 from perfcli.statistics.bootstrap import percentile_ratio_interval
-from perfcli.statistics.comparison import Change, further_runs, holm, judge_ratio, mann_whitney
+from perfcli.statistics.comparison import compare_shares, further_runs, holm, judge_ratio, mann_whitney, sign_test
 from perfcli.statistics.dependence import effective_size
 from perfcli.statistics.distribution import Distribution
 from perfcli.statistics.early_stopping import Decision, decide, requests_needed
 from perfcli.statistics.intervals import median_interval
 from perfcli.statistics.outliers import modified_z_scores, outliers
 from perfcli.statistics.percentiles import median, percentile, percentile_or_none, samples_needed
-from perfcli.statistics.stability import is_stable, is_steady
+from perfcli.statistics.stability import drift, is_stable, is_steady
 
 __all__ = [
-    "Change",
     "Decision",
     "Distribution",
+    "compare_shares",
     "decide",
+    "drift",
     "effective_size",
     "further_runs",
     "holm",
@@ -37,4 +38,5 @@ __all__ = [
     "percentile_ratio_interval",
     "requests_needed",
     "samples_needed",
+    "sign_test",
 ]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Literal
 
+from perfcli.records.comparison import Change
+from perfcli.statistics.early_stopping import at_most
 from perfcli.statistics.percentiles import in_order
-
-Change = Literal["slower", "faster", "same", "inconclusive"]
 
 
 def mann_whitney(base: Sequence[float], new: Sequence[float]) -> float:
@@ -41,6 +40,44 @@ def mann_whitney(base: Sequence[float], new: Sequence[float]) -> float:
         return 1.0
     z = (abs(statistic - mean) - 0.5) / math.sqrt(variance)
     return min(1.0, math.erfc(z / math.sqrt(2)))
+
+
+def compare_shares(base: float, base_size: float, new: float, new_size: float) -> float:
+    """Return the two-sided p-value of two shares being equal: the z-test with the pooled share.
+
+    Of the samples beyond a percentile of both sides together, this asks whether that tail became heavier, which
+    the rank test, looking at all samples, does not see (for the median it is Mood's median test).
+
+    Args:
+        base: Share from 0 to 1 on one side.
+        base_size: Samples on that side; positive.
+        new: Share on the other side.
+        new_size: Samples there; positive.
+
+    Raises:
+        ValueError: A share is not from 0 to 1, or a size is not positive.
+    """
+    if not (0 <= base <= 1 and 0 <= new <= 1 and base_size > 0 and new_size > 0):
+        raise ValueError(f"no shares: {base} of {base_size} and {new} of {new_size}")
+    pooled = (base * base_size + new * new_size) / (base_size + new_size)
+    variance = pooled * (1 - pooled) * (1 / base_size + 1 / new_size)
+    return math.erfc(abs(new - base) / math.sqrt(2 * variance)) if variance > 0 else 1.0
+
+
+def sign_test(differences: Sequence[float]) -> float:
+    """Return the two-sided p-value of the median difference of pairs being 0: exact, zeros left out.
+
+    Conover, Practical Nonparametric Statistics, 3rd edition, section 3.4. Of pairs in a random order it asks
+    nothing but that: the two of a pair may share any noise.
+
+    Raises:
+        ValueError: One is NaN.
+    """
+    if any(map(math.isnan, differences)):
+        raise ValueError("the sign of a difference that is NaN")
+    positive = sum(difference > 0 for difference in differences)
+    negative = sum(difference < 0 for difference in differences)
+    return min(1.0, 2 * at_most(positive + negative, min(positive, negative), 0.5))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 
 import pytest
 
 from perfcli.profiling.in_turn import Call, TurnPlan, time_in_turn
+from perfcli.records.comparison import Turn
 
 
 class Machine:
@@ -32,9 +34,9 @@ def test_drift_of_the_machine_hits_both_sides_alike() -> None:
     base = machine.call("base", lambda now: 0.004 * (1 + now / 5))
     new = machine.call("new", lambda now: 0.0044 * (1 + now / 5))
     turns = time_in_turn([base], [new], TurnPlan(max_time_s=10, precision=0.0001, seed=1), machine.clock)
-    ratio = sorted(turns.new)[len(turns.new) // 2] / sorted(turns.base)[len(turns.base) // 2]
-    assert ratio == pytest.approx(1.1, rel=0.02)
-    assert len(turns.base) == len(turns.new)
+    ratios = [math.exp(turn.log_ratio) for turn in turns.taken]
+    assert sum(ratios) / len(ratios) == pytest.approx(1.1, rel=0.005)
+    assert all(len(turn.base_s) == len(turn.new_s) == 3 for turn in turns.taken)
 
 
 def test_order_of_the_sides_is_drawn_at_random_and_repeatable() -> None:
@@ -45,7 +47,7 @@ def test_order_of_the_sides_is_drawn_at_random_and_repeatable() -> None:
         return machine.made
 
     assert order(1) == order(1) != order(2)
-    firsts = order(1)[20::4]
+    firsts = order(1)[20::8]
     assert {"base", "new"} == set(firsts)
 
 
@@ -54,7 +56,7 @@ def test_run_ends_when_the_ratio_is_known_well_enough() -> None:
     source = random.Random(3)
     noisy = [machine.call(name, lambda _: 0.005 * source.lognormvariate(0, 0.05)) for name in ("base", "new")]
     turns = time_in_turn([noisy[0]], [noisy[1]], TurnPlan(max_time_s=1000, precision=0.01, seed=1), machine.clock)
-    assert 100 <= len(turns.base) < 1000
+    assert 50 <= len(turns.taken) < 1000
     assert not turns.partial
 
 
@@ -70,7 +72,7 @@ def test_slow_calls_are_timed_once_on_each_side_whatever_the_time() -> None:
     machine = Machine()
     sides = [machine.call(name, lambda _: 60.0) for name in ("base", "new")]
     turns = time_in_turn([sides[0]], [sides[1]], TurnPlan(max_time_s=1, seed=1), machine.clock)
-    assert (turns.base, turns.new) == ([60.0], [60.0])
+    assert turns.taken == [Turn((60.0,), (60.0,))]
 
 
 def test_payloads_are_taken_in_turn() -> None:
@@ -92,5 +94,5 @@ def test_interruption_keeps_what_was_timed() -> None:
     sides = [machine.call(name, interrupted) for name in ("base", "new")]
     turns = time_in_turn([sides[0]], [sides[1]], TurnPlan(max_time_s=60, precision=0.0, seed=1), machine.clock)
     assert turns.partial
-    assert len(turns.base) + len(turns.new) > 100
-    assert set(turns.base + turns.new) == {0.01}
+    assert len(turns.taken) == 22
+    assert set(turns.taken) == {Turn((0.01,) * 3, (0.01,) * 3)}

@@ -5,9 +5,9 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import mannwhitneyu
+from scipy.stats import binomtest, chi2_contingency, mannwhitneyu
 
-from perfcli.statistics import further_runs, holm, judge_ratio, mann_whitney
+from perfcli.statistics import compare_shares, further_runs, holm, judge_ratio, mann_whitney, sign_test
 
 TIED = st.lists(st.integers(0, 12), min_size=1, max_size=40)
 CONTINUOUS = st.lists(st.floats(0.001, 1000), min_size=1, max_size=40)
@@ -29,6 +29,33 @@ def test_rank_test_of_equal_values_finds_no_difference() -> None:
 def test_rank_test_refuses_no_values_and_nan(base: list[float], new: list[float]) -> None:
     with pytest.raises(ValueError, match="statistics of"):
         mann_whitney(base, new)
+
+
+@given(st.integers(1, 500), st.integers(1, 500), st.integers(1, 500), st.integers(1, 500))
+def test_shares_are_compared_as_the_contingency_table_of_scipy_does(a: int, b: int, c: int, d: int) -> None:
+    expected = chi2_contingency([[a, b], [c, d]], correction=False).pvalue
+    assert compare_shares(a / (a + b), a + b, c / (c + d), c + d) == pytest.approx(expected, rel=1e-6, abs=1e-12)
+
+
+def test_shares_of_all_or_nothing_do_not_differ() -> None:
+    assert compare_shares(0.0, 10, 0.0, 20) == compare_shares(1.0, 10, 1.0, 20) == 1.0
+
+
+@pytest.mark.parametrize("arguments", [(1.1, 10, 0.5, 10), (0.5, 0, 0.5, 10), (0.5, 10, -0.1, 10)])
+def test_what_is_no_share_is_refused(arguments: tuple[float, float, float, float]) -> None:
+    with pytest.raises(ValueError, match="no shares"):
+        compare_shares(*arguments)
+
+
+@given(st.integers(0, 300), st.integers(0, 300), st.integers(0, 5))
+def test_sign_test_agrees_with_the_binomial_test_of_scipy(positive: int, negative: int, ties: int) -> None:
+    expected = binomtest(positive, positive + negative, 0.5).pvalue if positive + negative else 1.0
+    assert sign_test([0.1] * positive + [-0.2] * negative + [0.0] * ties) == pytest.approx(expected, rel=1e-6)
+
+
+def test_sign_of_nan_is_refused() -> None:
+    with pytest.raises(ValueError, match="NaN"):
+        sign_test([1.0, math.nan])
 
 
 def test_holm_corrects_the_example_by_hand() -> None:

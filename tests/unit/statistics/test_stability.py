@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from perfcli.statistics import is_stable, is_steady
+from perfcli.statistics import drift, is_stable, is_steady
 
 
 def test_median_that_still_falls_is_not_stable() -> None:
@@ -39,3 +39,23 @@ def test_windows_and_tolerances_that_make_no_sense_are_refused(window: int, tole
         is_stable([1.0], window, tolerance)
     with pytest.raises(ValueError, match=r"window|tolerance"):
         is_steady([1.0], window, tolerance)
+
+
+def test_drift_is_the_farthest_part_from_the_median_of_all() -> None:
+    assert drift([1.0] * 8 + [2.0] * 2) == 2.0
+    assert drift([4.0] * 2 + [5.0] * 8) == 1.25
+    assert drift([3.0] * 10) == 1.0
+
+
+def test_one_slow_call_is_no_drift() -> None:
+    assert drift([1.0, 1.0, 90.0, 1.0, 1.0] * 3) == 1.0
+
+
+def test_few_values_are_parts_of_their_own() -> None:
+    assert drift([1.0, 2.0, 4.0]) == 2.0
+
+
+@pytest.mark.parametrize("values", [[], [1.0, 0.0], [1.0, math.nan]])
+def test_drift_refuses_no_values_and_values_that_are_no_durations(values: list[float]) -> None:
+    with pytest.raises(ValueError, match=r"no values|not positive|NaN"):
+        drift(values)

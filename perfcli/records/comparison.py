@@ -1,0 +1,128 @@
+"""The result of `perfcli compare`: whether one run is slower than another, and where."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+from perfcli.records.profile import Advice
+
+Change = Literal["slower", "faster", "same", "inconclusive"]
+Part = Literal["stage", "phase", "function", "endpoint"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What was timed at about the same moment, on both sides.
+
+    Attributes:
+        base_s: Durations of the one, at least one; positive.
+        new_s: Durations of the other, at least one; positive.
+    """
+
+    base_s: tuple[float, ...]
+    new_s: tuple[float, ...]
+
+    @property
+    def log_ratio(self) -> float:
+        """Logarithm of the median of `new_s` over that of `base_s`: 0 when both are the same."""
+        return math.log(median(self.new_s) / median(self.base_s))
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRun:
+    """One side of a comparison.
+
+    Attributes:
+        name: Of the target or the URL, secrets masked.
+        kind: `profile` or `load`.
+        source: File, target or revision it came from, as the user named it.
+        started_at: Moment of its start, UTC, ISO 8601.
+        git_revision: Commit it was measured at; None outside a checkout.
+        samples: Calls or successful requests.
+        independent_samples: How many independent samples these are worth; fewer when neighbours in time are alike.
+    """
+
+    name: str
+    kind: str
+    source: str
+    started_at: str
+    git_revision: str | None
+    samples: int
+    independent_samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class MetricChange:
+    """How one percentile of the latency changed.
+
+    Attributes:
+        metric: `median`, `p95` or `p99`. base_s: In the base. new_s: In the new run. ratio: `new_s` over
+        `base_s`. ci_low: Lower end of the confidence interval of the ratio; wider when several metrics are
+        compared. ci_high: Upper end of it. p_value: Of the rank test for the median and of the test of
+        proportions for a tail, corrected for the number of
+            metrics.
+        change: What follows. further_runs: Estimate of the samples that each side lacks; None when the change is
+        settled, or too near to the
+            smallest effect for any number to settle it.
+    """
+
+    metric: str
+    base_s: float
+    new_s: float
+    ratio: float
+    ci_low: float
+    ci_high: float
+    p_value: float
+    change: Change
+    further_runs: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A part that takes more or less time than before.
+
+    Attributes:
+        part: What kind of part it is.
+        name: Of the stage, phase or endpoint; of a function with its file.
+        base_s: Time per prediction in the base, 0 when it did not run there; of an endpoint its median latency.
+        new_s: The same in the new run.
+    """
+
+    part: Part
+    name: str
+    base_s: float
+    new_s: float
+
+    @property
+    def difference_s(self) -> float:
+        """Time it takes longer; negative when it became shorter."""
+        return self.new_s - self.base_s
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Everything a comparison found out; every report is made from this alone.
+
+    Attributes:
+        base: What is compared with. new: What is judged. in_turn: Both were measured in turn within one run, so
+        that drift of the machine hit both. min_effect: Smallest change of a ratio that matters, such as 0.05.
+        confidence: Of all intervals together. metrics: The median first. change: Of all metrics together:
+        `slower` when any is, else `inconclusive` when any is, else `faster` when any is. moved: Parts, the
+        largest difference first. differences: What the runs do not share although a comparison needs it; empty
+        unless that was forced. warnings: What the reader should know. partial: One of the runs was interrupted.
+    """
+
+    base: ComparedRun
+    new: ComparedRun
+    turns: tuple[Turn, ...]
+    min_effect: float
+    confidence: float
+    metrics: tuple[MetricChange, ...]
+    change: Change
+    moved: tuple[Movement, ...]
+    differences: tuple[str, ...]
+    warnings: tuple[Advice, ...]
+    partial: bool

@@ -1,0 +1,69 @@
+"""A comparison to a JSON object and back: `perfcli/comparison/1`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from perfcli.records.comparison import ComparedRun, Comparison, MetricChange, Movement, Turn
+from perfcli.records.profile import Advice
+from perfcli.units import from_milliseconds, to_milliseconds
+
+
+def encode_comparison(comparison: Comparison) -> dict[str, object]:
+    """Return the JSON object of a comparison, without its schema."""
+    return {
+        **asdict(comparison),
+        "turns": [
+            {"base_ms": [*map(to_milliseconds, turn.base_s)], "new_ms": [*map(to_milliseconds, turn.new_s)]}
+            for turn in comparison.turns
+        ],
+        "metrics": [_in_ms(asdict(metric)) for metric in comparison.metrics],
+        "moved": [
+            {**_in_ms(asdict(movement)), "difference_ms": to_milliseconds(movement.difference_s)}
+            for movement in comparison.moved
+        ],
+    }
+
+
+def decode_comparison(document: Mapping[str, Any]) -> Comparison:
+    """Return the comparison that `encode_comparison` made this object of."""
+    plain = {field.name: document[field.name] for field in fields(Comparison)}
+    return Comparison(
+        **{
+            **plain,
+            "base": ComparedRun(**_known(ComparedRun, document["base"])),
+            "new": ComparedRun(**_known(ComparedRun, document["new"])),
+            "turns": tuple(Turn(_durations(turn["base_ms"]), _durations(turn["new_ms"])) for turn in document["turns"]),
+            "metrics": tuple(MetricChange(**_from_ms(MetricChange, metric)) for metric in document["metrics"]),
+            "moved": tuple(Movement(**_from_ms(Movement, movement)) for movement in document["moved"]),
+            "differences": tuple(document["differences"]),
+            "warnings": tuple(Advice(**_known(Advice, warning)) for warning in document["warnings"]),
+        }
+    )
+
+
+def _in_ms(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the keys that end in `_s` as milliseconds."""
+    return {
+        f"{key[:-2]}_ms" if key.endswith("_s") else key: to_milliseconds(value) if key.endswith("_s") else value
+        for key, value in document.items()
+    }
+
+
+def _from_ms(record: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        field.name: from_milliseconds(document[f"{field.name[:-2]}_ms"])
+        if field.name.endswith("_s")
+        else document[field.name]
+        for field in fields(record)
+    }
+
+
+def _durations(milliseconds: Iterable[float]) -> tuple[float, ...]:
+    return tuple(map(from_milliseconds, milliseconds))
+
+
+def _known(record: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    return {field.name: document[field.name] for field in fields(record)}

@@ -1,0 +1,85 @@
+"""Two results to a comparison: did the latency change by more than matters, and which part of it moved?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from perfcli.errors import ExitCode, MeasurementError
+from perfcli.records import ProfileResult
+from perfcli.records.comparison import Change, ComparedRun, Comparison, MetricChange, Turn
+from perfcli.records.load import LoadResult
+from perfcli.verdicts.comparability import check_comparable
+from perfcli.verdicts.latency_change import CONFIDENCE, Rule, changes_apart, changes_in_turn, independent_samples
+from perfcli.verdicts.movements import find_movements
+
+
+def compare(
+    base: ProfileResult | LoadResult,
+    new: ProfileResult | LoadResult,
+    rule: Rule,
+    *,
+    sources: tuple[str, str],
+    turns: Sequence[Turn] = (),
+) -> Comparison:
+    """Compare two results of the same kind.
+
+    Args:
+        base: What is compared with.
+        new: What is judged.
+        rule: What counts as a change.
+        sources: Files, targets or revisions the two came from, as the user named them.
+        turns: What was timed in turn, when it was; the results then say only where the time goes.
+
+    Raises:
+        UsageError: The results are not comparable, and that is not forced.
+        MeasurementError: One of them holds no samples.
+    """
+    differences = check_comparable(base, new, force=rule.force)
+    for run, source in zip((base, new), sources, strict=True):
+        if not (run.total.successes if isinstance(run, LoadResult) else run.samples_s):
+            raise MeasurementError(f"{source} holds no samples.", "Measure it again.")
+    metrics, warnings = changes_in_turn(turns, rule) if turns else changes_apart(base, new, rule)
+    return Comparison(
+        base=_describe(base, sources[0], [turn.base_s for turn in turns]),
+        new=_describe(new, sources[1], [turn.new_s for turn in turns]),
+        turns=tuple(turns),
+        min_effect=rule.min_effect,
+        confidence=CONFIDENCE,
+        metrics=metrics,
+        change=_overall(metrics),
+        moved=find_movements(base, new),
+        differences=differences,
+        warnings=warnings,
+        partial=base.partial or new.partial,
+    )
+
+
+def exit_code(comparison: Comparison, fail_if: Sequence[Change]) -> ExitCode:
+    """Return what the process ends with: failed for a change in `fail_if`, inconclusive where one may hide."""
+    if comparison.change in fail_if:
+        return ExitCode.FAILED
+    return ExitCode.INCONCLUSIVE if fail_if and comparison.change == "inconclusive" else ExitCode.OK
+
+
+def _describe(run: ProfileResult | LoadResult, source: str, turns: Sequence[Sequence[float]]) -> ComparedRun:
+    if isinstance(run, LoadResult):
+        name, kind, samples = run.description.url, "load", run.total.successes
+    else:
+        name, kind, samples = run.target.name, "profile", len(run.samples_s)
+    return ComparedRun(
+        name=name,
+        kind=kind,
+        source=source,
+        started_at=run.started_at,
+        git_revision=run.environment.git_revision,
+        samples=sum(map(len, turns)) or samples,
+        independent_samples=len(turns) or independent_samples(run),
+    )
+
+
+def _overall(metrics: Sequence[MetricChange]) -> Change:
+    changes = {metric.change for metric in metrics}
+    for change in ("slower", "inconclusive", "faster"):
+        if change in changes:
+            return change
+    return "same"

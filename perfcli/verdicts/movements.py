@@ -1,0 +1,67 @@
+"""Which stages, functions or endpoints take more or less time than before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from perfcli.records import FunctionTime, ProfileResult
+from perfcli.records.comparison import Movement, Part
+from perfcli.records.load import LoadResult
+
+MIN_SHARE = 0.005
+"""Of the base's median: a part that moved by less is noise, and not named."""
+MAX_FUNCTIONS = 20
+
+
+def find_movements(base: ProfileResult | LoadResult, new: ProfileResult | LoadResult) -> tuple[Movement, ...]:
+    """Return the parts that moved, the largest difference first; empty when the runs do not know their parts."""
+    if isinstance(base, ProfileResult) and isinstance(new, ProfileResult):
+        smallest_s = MIN_SHARE * base.latency.median_s if base.latency else 0.0
+        functions = _moved("function", _functions(base), _functions(new), smallest_s)
+        moved = [
+            *_moved("stage", _stages(base), _stages(new), smallest_s),
+            *_moved("phase", _phases(base), _phases(new), smallest_s),
+            *_largest_first(functions)[:MAX_FUNCTIONS],
+        ]
+    elif isinstance(base, LoadResult) and isinstance(new, LoadResult):
+        smallest_s = MIN_SHARE * (base.total.latency.p50_s or 0.0)
+        moved = _moved("endpoint", _endpoints(base), _endpoints(new), smallest_s)
+    else:
+        return ()
+    return tuple(_largest_first(moved))
+
+
+def _largest_first(moved: list[Movement]) -> list[Movement]:
+    return sorted(moved, key=lambda movement: -abs(movement.difference_s))
+
+
+def _moved(part: Part, base: Mapping[str, float], new: Mapping[str, float], smallest_s: float) -> list[Movement]:
+    movements = [Movement(part, name, base.get(name, 0.0), new.get(name, 0.0)) for name in {**base, **new}]
+    return [movement for movement in movements if abs(movement.difference_s) > smallest_s]
+
+
+def _stages(result: ProfileResult) -> dict[str, float]:
+    return {stage.name: stage.median_s for stage in result.stages}
+
+
+def _phases(result: ProfileResult) -> dict[str, float]:
+    return {phase.name: phase.median_s for phase in result.phases if phase.median_s is not None}
+
+
+def _functions(result: ProfileResult) -> dict[str, float]:
+    """Return self times by name and file; without the line, which moves when something above it is edited."""
+    times: dict[str, float] = {}
+    for function in _seen_functions(result):
+        name = f"{function.function} {function.file}".rstrip()
+        times[name] = times.get(name, 0.0) + function.self_s
+    return times
+
+
+def _seen_functions(result: ProfileResult) -> tuple[FunctionTime, ...]:
+    """Return the functions of the server where there is one: those of the client are perfcli's own."""
+    return result.server.functions if result.target.kind == "remote" and result.server else result.functions
+
+
+def _endpoints(result: LoadResult) -> dict[str, float]:
+    medians = {name: endpoint.latency.p50_s for name, endpoint in result.endpoints.items()}
+    return {name: median_s for name, median_s in medians.items() if median_s is not None}

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from perfcli.errors import ExitCode, MeasurementError, UsageError
+from perfcli.records import FunctionTime, LatencySummary, ProfileResult, Stage
+from perfcli.records.comparison import Comparison, Movement, Turn
+from perfcli.records.comparison_codec import decode_comparison, encode_comparison
+from perfcli.records.load import LoadResult, LoadSecond
+from perfcli.verdicts.comparison import compare, exit_code
+from perfcli.verdicts.latency_change import Rule
+
+MakeProfile = Callable[..., ProfileResult]
+MakeLoad = Callable[..., LoadResult]
+SOURCES = ("base.json", "new.json")
+# Evenly spread around 10 ms in an order without trend, 3 % to either side.
+QUIET = [0.010 * (0.97 + 0.06 * ((number * 377) % 1000) / 1000) for number in range(1000)]
+
+
+def compared(base: ProfileResult | LoadResult, new: ProfileResult | LoadResult, **rule: object) -> Comparison:
+    return compare(base, new, Rule(**rule), sources=SOURCES)
+
+
+@pytest.mark.parametrize(
+    ("factor", "change"),
+    [(1.0, "same"), (1.03, "same"), (1.10, "slower"), (0.90, "faster"), (1.05, "inconclusive"), (3.0, "slower")],
+)
+def test_two_quiet_profiles_are_told_apart(make_profile: MakeProfile, factor: float, change: str) -> None:
+    comparison = compared(make_profile(QUIET), make_profile([sample * factor for sample in QUIET]))
+    (median,) = comparison.metrics
+    assert (comparison.change, median.change) == (change, change)
+    assert median.ratio == pytest.approx(factor)
+    assert median.ci_low < factor < median.ci_high
+    assert median.base_s == pytest.approx(0.010, rel=0.001)
+    assert (median.p_value < 0.05) == (factor != 1.0)
+
+
+def test_smallest_effect_decides_what_matters(make_profile: MakeProfile) -> None:
+    base, new = make_profile(QUIET), make_profile([sample * 1.10 for sample in QUIET])
+    assert compared(base, new, min_effect=0.2).change == "same"
+
+
+def test_runs_of_few_samples_are_inconclusive_and_say_how_many_they_lack(make_profile: MakeProfile) -> None:
+    (median,) = compared(make_profile([0.010, 0.011] * 3), make_profile([0.020, 0.021] * 3)).metrics
+    assert (median.change, median.further_runs) == ("inconclusive", 4)
+
+
+def test_machine_that_drifts_within_a_run_proves_nothing_between_two(make_profile: MakeProfile) -> None:
+    drifting = [sample * (1.0 if number < 800 else 1.3) for number, sample in enumerate(QUIET)]
+    comparison = compared(make_profile(drifting), make_profile([sample * 1.15 for sample in QUIET]))
+    assert (comparison.change, comparison.metrics[0].further_runs) == ("inconclusive", None)
+    (advice,) = comparison.warnings
+    assert (advice.code, "--base" in advice.hint) == ("measured_apart", True)
+    assert "the machine drifted by 29." in advice.message
+
+
+def test_turns_cancel_noise_that_hits_both_sides(make_profile: MakeProfile) -> None:
+    # The machine is up to eight times slower in bursts; the new side is 10 % slower at any moment.
+    bursts = [1 + 7 * ((number * 7919) % 100 > 60) for number in range(200)]
+    turns = [
+        Turn(
+            tuple(QUIET[3 * n + k] * burst for k in range(3)),
+            tuple(1.1 * QUIET[3 * n + 500 - k] * burst for k in range(3)),
+        )
+        for n, burst in enumerate(bursts[:160])
+    ]
+    profile = make_profile(QUIET)
+    comparison = compare(profile, profile, Rule(), sources=("a", "b"), turns=turns)
+    (median,) = comparison.metrics
+    assert comparison.change == "slower"
+    assert 1.08 < median.ci_low < 1.1 < median.ci_high < 1.12
+    assert (comparison.base.samples, comparison.base.independent_samples) == (480, 160)
+    assert comparison.warnings == ()
+
+
+def test_few_turns_are_inconclusive(make_profile: MakeProfile) -> None:
+    profile = make_profile(QUIET)
+    turns = [Turn((0.01,), (0.02 + number / 1e6,)) for number in range(5)]
+    (median,) = compare(profile, profile, Rule(), sources=("a", "b"), turns=turns).metrics
+    assert (median.change, median.further_runs) == ("inconclusive", 5)
+
+
+def make_stages(**seconds: float) -> tuple[Stage, ...]:
+    return tuple(Stage(name, median_s, 0.5, 1.0) for name, median_s in seconds.items())
+
+
+def make_function(name: str, line: int, self_s: float) -> FunctionTime:
+    return FunctionTime(name, "model.py", line, 1.0, self_s, self_s, self_s, self_s, 0.5)
+
+
+def test_parts_that_moved_are_named_the_largest_first(make_profile: MakeProfile) -> None:
+    latency = LatencySummary(0.010, None, None, 0.010, None, None, 0.010, 0.010, 1000)
+    base = make_profile(
+        QUIET,
+        latency=latency,
+        stages=make_stages(scale=0.002, predict=0.004, gone=0.001, still=0.003),
+        functions=(make_function("f", 10, 0.001), make_function("g", 20, 0.0005)),
+    )
+    new = make_profile(
+        QUIET,
+        stages=make_stages(scale=0.0055, predict=0.0035, still=0.00304, fresh=0.002),
+        functions=(make_function("f", 12, 0.0013), make_function("g", 22, 0.0005)),
+    )
+    assert compared(base, new).moved == (
+        Movement("stage", "scale", 0.002, 0.0055),
+        Movement("stage", "fresh", 0.0, 0.002),
+        Movement("stage", "gone", 0.001, 0.0),
+        Movement("stage", "predict", 0.004, 0.0035),
+        Movement("function", "f model.py", 0.001, 0.0013),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        ({"cpu_model": "Other CPU"}, "cpu model Test CPU and Other CPU"),
+        ({"python_version": "3.13.1"}, "python version 3.11.7 and 3.13.1"),
+        ({"libraries": {"scikit-learn": "1.8.0"}}, "scikit-learn 1.7.2 and 1.8.0"),
+        ({"cpus": 8}, "cpus 2 and 8"),
+    ],
+)
+def test_other_machines_and_versions_are_refused_unless_forced(
+    make_profile: MakeProfile, change: dict[str, object], difference: str
+) -> None:
+    base = make_profile(QUIET)
+    new = replace(base, environment=replace(base.environment, **change))
+    with pytest.raises(UsageError, match=difference):
+        compared(base, new)
+    assert compared(base, new, force=True).differences == (difference,)
+
+
+def test_other_payloads_are_refused_and_other_targets_are_not(make_profile: MakeProfile) -> None:
+    base = make_profile(QUIET)
+    with pytest.raises(UsageError, match="payloads abc and def"):
+        compared(base, replace(base, target=replace(base.target, payload_digest="def")))
+    assert compared(base, replace(base, target=replace(base.target, name="other"))).differences == ()
+
+
+def test_profile_and_load_cannot_be_compared_even_by_force(make_profile: MakeProfile, make_load: MakeLoad) -> None:
+    with pytest.raises(UsageError, match="A profile cannot be compared"):
+        compared(make_profile(QUIET), make_load(QUIET), force=True)
+
+
+def test_results_without_samples_are_refused_by_name(make_profile: MakeProfile, make_load: MakeLoad) -> None:
+    with pytest.raises(MeasurementError, match=r"new\.json holds no samples"):
+        compared(make_profile(QUIET), make_profile([]))
+    with pytest.raises(MeasurementError, match=r"base\.json holds no samples"):
+        compared(make_load(), make_load(QUIET))
+
+
+def steady_load(make_load: MakeLoad, make_second: Callable[..., LoadSecond], samples: Sequence[float]) -> LoadResult:
+    seconds = tuple(make_second(float(start), samples[start * 100 : start * 100 + 100]) for start in range(10))
+    return make_load(samples, seconds=seconds, endpoints={"/a": samples, "/b": [0.001] * 10})
+
+
+def test_loads_are_compared_by_median_and_tails(make_load: MakeLoad, make_second: Callable[..., LoadSecond]) -> None:
+    # Three of a hundred requests take 30 ms, in the new run 60 ms: only the p99 moved.
+    base = steady_load(make_load, make_second, [0.030 if n % 100 >= 97 else s for n, s in enumerate(QUIET)])
+    new = steady_load(make_load, make_second, [0.060 if n % 100 >= 97 else s for n, s in enumerate(QUIET)])
+    comparison = compared(base, new)
+    assert [(metric.metric, metric.change) for metric in comparison.metrics] == [
+        ("median", "same"),
+        ("p95", "same"),
+        ("p99", "slower"),
+    ]
+    assert comparison.metrics[2].ratio == pytest.approx(2.0, rel=2e-3)
+    slower = compared(base, steady_load(make_load, make_second, [sample * 1.2 for sample in QUIET]))
+    assert slower.change == "slower"
+    assert slower.moved == (Movement("endpoint", "/a", pytest.approx(0.010, rel=1e-2), pytest.approx(0.012, rel=1e-2)),)
+
+
+def test_percentiles_without_the_samples_are_left_out_and_that_is_said(
+    make_load: MakeLoad, make_second: Callable[..., LoadSecond]
+) -> None:
+    short = steady_load(make_load, make_second, QUIET[:400])
+    comparison = compared(short, short)
+    assert [metric.metric for metric in comparison.metrics] == ["median", "p95"]
+    assert comparison.warnings[0].message == "p99 was not compared: it needs 459 samples, and one side has 400."
+
+
+@pytest.mark.parametrize(
+    ("factor", "fail_if", "code"),
+    [
+        (1.1, ("slower",), ExitCode.FAILED),
+        (0.9, ("slower",), ExitCode.OK),
+        (0.9, ("slower", "faster"), ExitCode.FAILED),
+        (1.0, ("slower",), ExitCode.OK),
+        (1.05, ("slower",), ExitCode.INCONCLUSIVE),
+        (1.05, (), ExitCode.OK),
+        (1.1, (), ExitCode.OK),
+    ],
+)
+def test_exit_code_follows_what_shall_fail(
+    make_profile: MakeProfile, factor: float, fail_if: tuple[str, ...], code: ExitCode
+) -> None:
+    comparison = compared(make_profile(QUIET), make_profile([sample * factor for sample in QUIET]))
+    assert exit_code(comparison, fail_if) == code
+
+
+def test_comparison_survives_its_json(make_profile: MakeProfile) -> None:
+    base = make_profile(QUIET, stages=make_stages(a=0.001))
+    new = make_profile([sample * 1.2 for sample in QUIET], stages=make_stages(a=0.003))
+    turns = [Turn((0.010, 0.011), (0.012, 0.013))] * 8
+    comparison = compare(base, new, Rule(), sources=SOURCES, turns=turns)
+    document = encode_comparison(comparison)
+    assert document["turns"][0] == {"base_ms": [10.0, 11.0], "new_ms": [12.0, 13.0]}
+    assert document["moved"] == [{"part": "stage", "name": "a", "base_ms": 1.0, "new_ms": 3.0, "difference_ms": 2.0}]
+    assert encode_comparison(decode_comparison(document)) == document
+    assert decode_comparison(document).turns == comparison.turns
