@@ -186,8 +186,12 @@ class Spool:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 yield False
-            else:
+                return
+            try:
                 yield True
+            finally:
+                # Closing is not enough: a child that was forked meanwhile has the file open as well.
+                fcntl.flock(lock, fcntl.LOCK_UN)
 
     def _new_path(self, batch_id: str, suffix: str) -> Path:
         return self._folder / f"{self._time_ns():020d}_{batch_id}{suffix}"

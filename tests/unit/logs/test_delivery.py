@@ -143,6 +143,8 @@ def test_closing_does_not_wait_for_a_sink_that_hangs() -> None:
     delivery.close(timeout_s=0.0)
     assert blocked.delivered == []
     blocked.released.set()
+    delivery.close(timeout_s=10.0)
+    assert len(blocked.delivered) == 1
 
 
 def test_fields_are_made_in_the_writer_thread() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -102,6 +103,42 @@ def test_a_forked_child_leaves_the_file_and_its_lock_to_the_parent(new_spool: Ne
     assert os.waitpid(pid, 0)[1] == 0
     parent.append(records(2, 2))
     assert drained(parent) == [("parent-1", ["r1", "r2"])]
+
+
+def test_a_child_that_was_forked_during_a_send_does_not_keep_the_lock(new_spool: NewSpool, records: Records) -> None:
+    first, second = new_spool("a"), new_spool("b")
+    first.append(records(1, 1))
+    waits, released = os.pipe()
+    with first.oldest():
+        pid = os.fork()
+        if pid == 0:
+            os.close(released)
+            os.read(waits, 1)
+            os._exit(0)
+    assert drained(second) == [("a-1", ["r1"])]
+    os.close(released)
+    os.close(waits)
+    os.waitpid(pid, 0)
+
+
+def test_a_disk_that_fills_up_in_a_write_leaves_whole_lines_only(
+    new_spool: NewSpool, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = new_spool("a")
+    assert spool.append(records(1, 2)) == 2
+    write = os.write
+    room = iter([150, 0])
+
+    def fill_up(fd: int, data: memoryview) -> int:
+        if not (left := next(room)):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(fd, data[:left])
+
+    monkeypatch.setattr(os, "write", fill_up)
+    assert spool.append(records(3, 5)) == 0
+    monkeypatch.undo()
+    assert spool.append(records(3, 5)) == 3
+    assert drained(spool) == [("a-1", ["r1", "r2", "r3", "r4", "r5"])]
 
 
 def test_a_line_that_was_cut_off_is_counted_and_the_others_come(
