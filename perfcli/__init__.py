@@ -1,15 +1,12 @@
 """Profile and load-test machine-learning inference services.
 
-`performance_monitor`, `instrument` and `profiled` are loaded on first use, so that `import perfcli` imports nothing.
+`performance_monitor`, `instrument` and `profiled` are loaded on first use: `import perfcli` imports nothing.
 """
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "instrument", "performance_monitor", "profiled"]
 
+TYPE_CHECKING = False  # Type checkers know the name; the module of that name would be an import.
 if TYPE_CHECKING:
     from perfcli.api.instrument import instrument
     from perfcli.logs.library import performance_monitor, profiled

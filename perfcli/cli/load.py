@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from perfcli.cli.extras import require_extra
 from perfcli.cli.loading import aimed, confirm_target, default_scenario, load_payloads, read_label, split_address
 from perfcli.cli.options import AsJson, Outputs
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
@@ -189,6 +190,7 @@ def load(
 
       perfcli load --scenario loadtests/mixed.py --shape 'ramp 0-50/20s, hold 1m'
     """
+    require_extra("load", "A load test")
     from perfcli.loadtest.planning import LoadOptions, plan_load
     from perfcli.loadtest.run import calibrate_engine, ensure_measured, run_load
     from perfcli.profiling.environment import describe_environment

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from perfcli.cli.extras import require_extra
+
 
 def serve(
     model: Annotated[
@@ -35,6 +37,7 @@ def serve(
       perfcli serve --monitoring
       perfcli serve --model models/patient.joblib --trust --port 0
     """
+    require_extra("serve", "The API")
     from contextlib import ExitStack
 
     from perfcli.api.redis_server import redis_server

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from perfcli.cli.extras import require_extra
+
 
 def worker(
     master_host: Annotated[str, typer.Option(help="Where `perfcli load --master` runs.")] = "127.0.0.1",
@@ -21,6 +23,7 @@ def worker(
 
       perfcli worker --master-host 10.0.0.5
     """
+    require_extra("load", "A load test")
     from perfcli.loadtest.run import run_worker
     from perfcli.units import parse_duration
 
