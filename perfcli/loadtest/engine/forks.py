@@ -7,7 +7,11 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gevent import monkey
+
 _PORT_DIGITS = 5
+# gevent's own `os.close` leaves the work to its hub, which does not run while a worker waits for its port.
+_close = monkey.get_original("os", "close")
 
 
 @dataclass(slots=True)
@@ -37,16 +41,16 @@ class Forks:
             pid = os.fork()
             if pid == 0:
                 for fd in (self._port, *close_in_child):
-                    os.close(fd)
+                    _close(fd)
                 _live(reader, work)
             self.workers.append(Fork(pid))
-        os.close(reader)
+        _close(reader)
 
     def connect_to(self, port: int) -> None:
         """Tell all workers where the master is."""
         for _ in self.workers:
             os.write(self._port, f"{port:0{_PORT_DIGITS}d}".encode())
-        os.close(self._port)
+        _close(self._port)
 
 
 def _live(reader: int, work: Callable[[int], None]) -> None:
