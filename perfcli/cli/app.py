@@ -11,13 +11,11 @@ import typer
 
 from perfcli import __version__
 from perfcli.cli.load import load
-from perfcli.cli.load import load
 from perfcli.cli.logs import logs_app
 from perfcli.cli.profile import profile
 from perfcli.cli.report import report
 from perfcli.cli.serve import serve
 from perfcli.cli.signals import end_runs_on_sigterm
-from perfcli.cli.worker import worker
 from perfcli.cli.worker import worker
 from perfcli.errors import ExitCode, PerfcliError
 
@@ -33,11 +31,9 @@ app = typer.Typer(
 app.command("profile")(profile)
 app.command("load")(load)
 app.command("worker")(worker)
-app.command("load")(load)
 app.command("serve")(serve)
 app.add_typer(logs_app, name="logs")
 app.command("report")(report)
-app.command("worker")(worker)
 
 
 def _print_version(wanted: bool) -> None:
