@@ -59,14 +59,17 @@ class MetricChange:
     """How one percentile of the latency changed.
 
     Attributes:
-        metric: `median`, `p95` or `p99`. base_s: In the base. new_s: In the new run. ratio: `new_s` over
-        `base_s`. ci_low: Lower end of the confidence interval of the ratio; wider when several metrics are
-        compared. ci_high: Upper end of it. p_value: Of the rank test for the median and of the test of
-        proportions for a tail, corrected for the number of
-            metrics.
-        change: What follows. further_runs: Estimate of the samples that each side lacks; None when the change is
-        settled, or too near to the
-            smallest effect for any number to settle it.
+        metric: `median`, `p95` or `p99`.
+        base_s: In the base.
+        new_s: In the new run.
+        ratio: New over base; measured in turn, the median over the turns.
+        ci_low: Lower end of the confidence interval of the ratio; wider when several metrics are compared.
+        ci_high: Upper end of it.
+        p_value: Of there being no difference, corrected for the number of metrics: by the rank test for the medians
+            of profiles, the test of shares for the percentiles of loads, the sign test for turns.
+        change: What follows.
+        further_runs: Estimate of the samples, or turns, that each side lacks; None when the change is settled, or when
+            no number would settle it: too near to the smallest effect, or a machine that drifts.
     """
 
     metric: str
@@ -107,12 +110,18 @@ class Comparison:
     """Everything a comparison found out; every report is made from this alone.
 
     Attributes:
-        base: What is compared with. new: What is judged. in_turn: Both were measured in turn within one run, so
-        that drift of the machine hit both. min_effect: Smallest change of a ratio that matters, such as 0.05.
-        confidence: Of all intervals together. metrics: The median first. change: Of all metrics together:
-        `slower` when any is, else `inconclusive` when any is, else `faster` when any is. moved: Parts, the
-        largest difference first. differences: What the runs do not share although a comparison needs it; empty
-        unless that was forced. warnings: What the reader should know. partial: One of the runs was interrupted.
+        base: What is compared with.
+        new: What is judged.
+        turns: Of both measured in turn within one run, so that drift of the machine hit both; empty for two runs.
+        min_effect: Smallest change of a ratio that matters, such as 0.05.
+        confidence: Of all intervals together.
+        metrics: The median first.
+        change: Of all metrics together: `slower` when any is, else `inconclusive` when any is, else `faster` when
+            any is.
+        moved: Parts, the largest difference first.
+        differences: What the runs do not share although a comparison needs it; empty unless that was forced.
+        warnings: What the reader should know.
+        partial: One of the runs was interrupted.
     """
 
     base: ComparedRun

@@ -8,6 +8,7 @@ from typing import Literal
 
 from perfcli.records.environment import Environment
 from perfcli.records.profile import Advice
+from perfcli.records.verdict import SloVerdict
 
 Loop = Literal["closed", "open"]
 GeneratorVerdict = Literal["trustworthy", "generator-bound"]
@@ -284,6 +285,7 @@ class LoadResult:
         seconds: The course of the run, warm-up included.
         warnings: What the reader should know.
         partial: The run was interrupted.
+        verdicts: What the SLOs say; empty without any.
     """
 
     description: LoadDescription
@@ -301,3 +303,4 @@ class LoadResult:
     seconds: tuple[LoadSecond, ...]
     warnings: tuple[Advice, ...]
     partial: bool
+    verdicts: tuple[SloVerdict, ...] = ()

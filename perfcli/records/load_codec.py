@@ -21,6 +21,7 @@ from perfcli.records.load import (
     Window,
 )
 from perfcli.records.profile import Advice
+from perfcli.records.verdict import SloVerdict
 from perfcli.units import from_milliseconds, to_milliseconds
 
 
@@ -42,6 +43,7 @@ def encode_load(result: LoadResult) -> dict[str, object]:
         "seconds": [_encode_second(second) for second in result.seconds],
         "warnings": [asdict(warning) for warning in result.warnings],
         "partial": result.partial,
+        "verdicts": [asdict(verdict) for verdict in result.verdicts],
     }
 
 
@@ -65,6 +67,7 @@ def decode_load(document: Mapping[str, Any]) -> LoadResult:
         seconds=tuple(_decode_second(second) for second in document["seconds"]),
         warnings=tuple(Advice(**_known(Advice, warning)) for warning in document["warnings"]),
         partial=document["partial"],
+        verdicts=tuple(SloVerdict(**_known(SloVerdict, verdict)) for verdict in document.get("verdicts", ())),
     )
 
 

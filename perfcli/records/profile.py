@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from perfcli.records.environment import Environment
 from perfcli.records.metrics import PerformanceMetrics, TopFunction
+from perfcli.records.verdict import SloVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +230,7 @@ class ProfileResult:
         server: What a remote API says itself.
         warnings: What the reader should know.
         partial: The run was interrupted.
+        verdicts: What the SLOs say; empty without any.
     """
 
     target: TargetDescription
@@ -249,6 +251,7 @@ class ProfileResult:
     server: ServerView | None
     warnings: tuple[Advice, ...]
     partial: bool
+    verdicts: tuple[SloVerdict, ...] = ()
 
     def performance_metrics(self) -> PerformanceMetrics | None:
         """Return the run in the shape of one log record: medians, and the five most expensive functions.

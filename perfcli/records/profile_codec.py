@@ -21,6 +21,7 @@ from perfcli.records.profile import (
     Stage,
     TargetDescription,
 )
+from perfcli.records.verdict import SloVerdict
 from perfcli.units import from_mebibytes, from_milliseconds, to_mebibytes, to_milliseconds
 
 
@@ -58,6 +59,7 @@ def encode_profile(result: ProfileResult) -> dict[str, object]:
         "server": None if result.server is None else _encode_server(result.server),
         "warnings": [asdict(warning) for warning in result.warnings],
         "partial": result.partial,
+        "verdicts": [asdict(verdict) for verdict in result.verdicts],
     }
 
 
@@ -88,6 +90,7 @@ def decode_profile(document: Mapping[str, Any]) -> ProfileResult:
         server=None if server is None else _decode_server(server),
         warnings=tuple(Advice(**_known(Advice, warning)) for warning in document["warnings"]),
         partial=document["partial"],
+        verdicts=tuple(SloVerdict(**_known(SloVerdict, verdict)) for verdict in document.get("verdicts", ())),
     )
 
 
