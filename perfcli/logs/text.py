@@ -50,8 +50,9 @@ def write_summary(summary: LogSummary, stream: TextIO) -> None:
 
 def _summary_parts(summary: LogSummary) -> Iterator[RenderableType]:
     rate = _NOT_MEASURED if summary.throughput_rps is None else format_rate(summary.throughput_rps)
+    predictions = f"{summary.predictions} prediction{'s' * (summary.predictions != 1)}"
     yield (
-        f"{summary.predictions} predictions in {format_duration(summary.elapsed_s)}, {rate}, "
+        f"{predictions} in {format_duration(summary.elapsed_s)}, {rate}, "
         f"{summary.errors} with an error, {summary.profiled} profiled\n"
         f"{summary.first} to {summary.last}"
     )

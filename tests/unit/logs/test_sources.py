@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from perfcli.errors import UsageError
+from perfcli.errors import MissingExtraError, UsageError
 from perfcli.logs.entry import Record
 from perfcli.logs.query import LogQuery
 from perfcli.logs.sources import SOURCES, open_source
@@ -92,3 +93,15 @@ def test_an_address_that_names_nothing_lists_what_can_be_named(address: str) -> 
         open_source(address, Settings())
     assert all(scheme in error.value.hint for scheme in SOURCES)
     assert "geheim" not in str(error.value)
+
+
+def test_reading_from_redis_without_its_packages_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "perfcli.logs.sources.redis", raising=False)
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(MissingExtraError, match=r"perfcli\[redis\]"):
+        open_source("redis", Settings())
+
+
+def test_a_folder_is_no_log(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="Is a directory"):
+        open_source(str(tmp_path), Settings())

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import io
+import json
+
+from perfcli.logs.entry import Record
+from perfcli.logs.summary import summarize
+from perfcli.logs.text import describe, write_summary
+
+PREDICTION = {
+    "inference_time_ms": 26.46,
+    "cpu_time_ms": 26.4,
+    "memory_mb": 263.48,
+    "memory_delta_mb": 1.55,
+    "function_calls": 26025,
+    "latency_ms": 30.0,
+    "top_functions": [
+        {"function": "predict", "file": "a.py", "line": 45, "cumulative_time_ms": 26, "total_time_ms": 11, "calls": 1},
+        {"function": "sum", "file": "", "line": 0, "cumulative_time_ms": 4, "total_time_ms": 4, "calls": 30},
+    ],
+    "profiler_overhead_ms": 16.46,
+    "corrected_time_ms": 10.0,
+    "error": "ValueError",
+}
+
+
+def record(**fields: object) -> Record:
+    document = {
+        "timestamp": "2026-11-22T10:00:00.123456Z",
+        "level": "INFO",
+        "event.id": "a",
+        "message": "hello",
+        **fields,
+    }
+    return Record("a", "2026-11-22T10:00:00.123456Z", json.dumps(document).encode() + b"\n")
+
+
+def test_a_profiled_prediction_shows_what_it_took_without_the_profiler() -> None:
+    assert describe(record(transaction_id="t1", performance_metrics=PREDICTION)) == (
+        "2026-11-22T10:00:00.123Z  INFO     t1  inference 26.5 ms, CPU 26.4 ms, latency 30.0 ms, RSS 263 MiB, "
+        "26025 calls, 10.0 ms without the profiler, error ValueError"
+    )
+
+
+def test_another_record_shows_its_message() -> None:
+    assert describe(record(level="WARNING")) == "2026-11-22T10:00:00.123Z  WARNING  -  hello"
+
+
+def test_what_was_not_measured_is_no_zero() -> None:
+    metrics = {"inference_time_ms": 26.46, "cpu_time_ms": None}
+    assert describe(record(performance_metrics=metrics)).endswith("inference 26.5 ms, CPU -, latency -, RSS -")
+
+
+def test_the_summary_of_profiled_predictions_names_both_times_and_the_functions() -> None:
+    stream = io.StringIO()
+    write_summary(summarize([record(performance_metrics=PREDICTION)]), stream)
+    rows = [line.split() for line in stream.getvalue().splitlines()]
+    assert " ".join(rows[0]) == "1 prediction in 30.0 ms, 33.3/s, 1 with an error, 1 profiled"
+    assert ["inference", "1", "10.0", "ms", "-", "-", "-", "-", "10.0", "ms"] in rows
+    as_logged = ["inference", "as", "logged,", "profiler", "included", "1", "26.5", "ms"]
+    assert [*as_logged, "-", "-", "-", "-", "26.5", "ms"] in rows
+    assert ["predict", "a.py:45", "1", "1", "11.0", "ms", "26.0", "ms"] in rows
+    assert ["sum", "builtin", "1", "30", "4.00", "ms", "4.00", "ms"] in rows
