@@ -16,15 +16,16 @@ Clocks: TypeAlias = tuple[int, int, int]
 
 
 def clocks_at_start() -> Clocks:
-    """Read wall, thread and process time in nanoseconds; the wall clock first, so that CPU time lies within it."""
+    """Read the clocks, in nanoseconds; the wall clock first, so that CPU time lies within it, and thread in process."""
     wall_ns = perf_counter_ns()
-    return wall_ns, thread_time_ns(), process_time_ns()
+    process_cpu_ns = process_time_ns()
+    return wall_ns, thread_time_ns(), process_cpu_ns
 
 
 def clocks_at_end() -> Clocks:
-    """Read the same clocks, the wall clock last."""
-    process_cpu_ns = process_time_ns()
+    """Read the same clocks in the opposite order."""
     thread_cpu_ns = thread_time_ns()
+    process_cpu_ns = process_time_ns()
     return perf_counter_ns(), thread_cpu_ns, process_cpu_ns
 
 

@@ -1,0 +1,83 @@
+"""The memory of this process, and what must hold between the clocks of every record."""
+
+import os
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perfcli.monitor import PerformanceMonitor
+from perfcli.monitor.clocks import ResidentMemory
+
+# CLOCK_THREAD_CPUTIME_ID and CLOCK_MONOTONIC are not one clock; over milliseconds they differ by less.
+RESOLUTION_MS = 0.01
+
+
+def test_the_resident_set_is_what_psutil_says() -> None:
+    memory = ResidentMemory()
+    assert memory.read_bytes() == pytest.approx(psutil.Process().memory_info().rss, rel=0.02)
+    kept = bytearray(os.urandom(1024)) * 2**14
+    assert memory.read_bytes() == pytest.approx(psutil.Process().memory_info().rss, rel=0.02)
+    assert len(kept) == 2**24
+
+
+def test_where_there_is_no_statm_psutil_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("perfcli.monitor.clocks._STATM", str(tmp_path / "missing"))
+    assert ResidentMemory().read_bytes() == pytest.approx(psutil.Process().memory_info().rss, rel=0.02)
+
+
+def test_a_daemon_that_closed_all_files_gets_its_memory_all_the_same(tmp_path: Path) -> None:
+    memory = ResidentMemory()
+    memory.read_bytes()
+    assert memory._statm is not None
+    other = os.open(tmp_path / "other", os.O_CREAT | os.O_RDWR)
+    os.dup2(other, memory._statm)
+    for _ in range(2):
+        assert memory.read_bytes() == pytest.approx(psutil.Process().memory_info().rss, rel=0.02)
+    os.close(other)
+
+
+def in_thread_seconds(duration_s: float) -> None:
+    end_s = time.thread_time() + duration_s
+    while time.thread_time() < end_s:
+        pass
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    busy_ms=st.integers(0, 4),
+    asleep_ms=st.integers(0, 4),
+    nested=st.booleans(),
+    fails=st.booleans(),
+    share=st.sampled_from([0.0, 0.5, 1.0]),
+)
+def test_what_holds_for_every_record(busy_ms: int, asleep_ms: int, nested: bool, fails: bool, share: float) -> None:
+    monitor = PerformanceMonitor(lambda measurement: None, enabled=True, sample_rate=share)
+    try:
+        with monitor.profile():
+            in_thread_seconds(busy_ms / 1e3)
+            time.sleep(asleep_ms / 1e3)
+            if nested:
+                with monitor.profile():
+                    pass
+            if fails:
+                {}[busy_ms]
+    except KeyError:
+        assert fails
+    metrics = monitor.get_metrics()
+    assert metrics is not None
+    wall, cpu, wait, process_cpu, latency = (
+        float(str(metrics[name]))
+        for name in ("inference_time_ms", "cpu_time_ms", "wait_ms", "process_cpu_time_ms", "latency_ms")
+    )
+    assert busy_ms <= cpu <= wall + RESOLUTION_MS
+    assert busy_ms + asleep_ms <= wall + RESOLUTION_MS
+    assert wait >= asleep_ms - RESOLUTION_MS
+    assert cpu <= process_cpu + RESOLUTION_MS
+    assert latency >= wall
+    assert metrics["profiled"] is (metrics["function_calls"] is not None)
+    assert metrics["profiled"] is (metrics["reason"] is None)
+    assert metrics["error"] == ("KeyError" if fails else None)

@@ -1,0 +1,95 @@
+"""What is read out of a profile, against pstats."""
+
+import cProfile
+import pstats
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from perfcli.monitor.functions import count_calls, describe, prediction_entries, top_functions
+
+
+def recursive(depth: int) -> int:
+    return 0 if depth == 0 else 1 + recursive(depth - 1)
+
+
+def busy() -> int:
+    return sum(number * number for number in range(20_000))
+
+
+def wrapper() -> int:
+    return inner_wrapper()
+
+
+def inner_wrapper() -> int:
+    return busy() + recursive(5)
+
+
+def profile(function: Callable[[], object]) -> cProfile.Profile:
+    profiler = cProfile.Profile(subcalls=False)
+    profiler.enable()
+    function()
+    profiler.disable()
+    return profiler
+
+
+def test_calls_and_times_are_those_of_pstats() -> None:
+    profiler = profile(wrapper)
+    entries = prediction_entries(profiler.getstats())
+    truth = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
+    truth = {key: row for key, row in truth.items() if "disable" not in key[2]}
+    assert count_calls(entries) == sum(row[1] for row in truth.values())
+    for function in top_functions(entries):
+        (row,) = [row for key, row in truth.items() if key[1] == function.line and function.line] or [None]
+        if row is not None:
+            assert (function.calls, function.total_time_s, function.cumulative_time_s) == (row[1], row[2], row[3])
+
+
+def test_recursive_calls_are_all_counted() -> None:
+    entries = prediction_entries(profile(lambda: recursive(9)).getstats())
+    by_name = {function.function: function for function in top_functions(entries)}
+    assert by_name["recursive"].calls == 10
+
+
+def test_functions_that_only_hand_on_are_left_out() -> None:
+    entries = prediction_entries(profile(wrapper).getstats())
+    names = [function.function for function in top_functions(entries)]
+    assert "wrapper" not in names
+    assert "inner_wrapper" not in names
+    assert "busy.<locals>.<genexpr>" in names
+
+
+def test_at_most_five_are_shown_the_longest_first() -> None:
+    functions = [eval(f"lambda: sum(range({size}))") for size in range(1000, 9000, 1000)]
+    entries = prediction_entries(profile(lambda: [function() for function in functions]).getstats())
+    times = [function.cumulative_time_s for function in top_functions(entries)]
+    assert len(times) == 5
+    assert times == sorted(times, reverse=True)
+
+
+def test_an_empty_profile_has_no_functions() -> None:
+    assert top_functions([]) == ()
+    assert count_calls([]) == 0
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("<built-in method builtins.len>", "len"),
+        ("<built-in method numpy.array>", "numpy.array"),
+        ("<method 'append' of 'list' objects>", "list.append"),
+        ("<something else>", "<something else>"),
+    ],
+)
+def test_a_builtin_has_its_real_name(label: str, name: str) -> None:
+    assert describe(label) == (name, "", 0)
+
+
+def test_a_function_has_its_qualified_name_and_a_file_relative_to_its_package(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code = pytest.raises.__code__
+    name, file, line = describe(code)
+    assert (name, file, line) == ("raises", "_pytest/raises.py", code.co_firstlineno) or file.startswith("_pytest/")
+    assert not any(file.startswith(folder) for folder in sys.path if folder)
