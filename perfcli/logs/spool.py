@@ -25,6 +25,9 @@ from perfcli.logs.entry import Record
 _logger = logging.getLogger("perfcli.logs")
 _OPEN = ".open"
 _SEALED = ".batch"
+# A file that is still being made has a name that begins with a dot, which `*` would match.
+_OPEN_FILES = f"[0-9]*{_OPEN}"
+_SEALED_FILES = f"[0-9]*{_SEALED}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +156,9 @@ class Spool:
     def _first(self) -> SpooledBatch | None:
         with suppress(FileNotFoundError):
             self._adopt_orphans()
-            if not any(self._folder.glob(f"*{_SEALED}")):
+            if not any(self._folder.glob(_SEALED_FILES)):
                 self.seal()
-            for path in sorted(self._folder.glob(f"*{_SEALED}")):
+            for path in sorted(self._folder.glob(_SEALED_FILES)):
                 records, torn = _read(path)
                 if records or torn:
                     batch_id = path.stem.partition("_")[2]
@@ -165,7 +168,7 @@ class Spool:
 
     def _adopt_orphans(self) -> None:
         own = self._appended.path if self._appended else None
-        for path in self._folder.glob(f"*{_OPEN}"):
+        for path in self._folder.glob(_OPEN_FILES):
             # The owner may seal it at any moment.
             with suppress(FileNotFoundError, BlockingIOError):
                 if path != own:
@@ -198,8 +201,8 @@ class Spool:
 
     def _count_fitting(self, records: Sequence[Record]) -> int:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        free = self._max_bytes - sum(_size(path) for path in self._folder.glob(f"*_*{_SEALED}"))
-        free -= sum(_size(path) for path in self._folder.glob(f"*_*{_OPEN}"))
+        files = itertools.chain(self._folder.glob(_SEALED_FILES), self._folder.glob(_OPEN_FILES))
+        free = self._max_bytes - sum(map(_size, files))
         ends = itertools.accumulate(len(record.line) for record in records)
         return sum(1 for _ in itertools.takewhile(lambda end: end <= free, ends))
 

@@ -141,6 +141,17 @@ def test_a_disk_that_fills_up_in_a_write_leaves_whole_lines_only(
     assert drained(spool) == [("a-1", ["r1", "r2", "r3", "r4", "r5"])]
 
 
+def test_a_file_that_another_process_is_still_making_is_not_touched(
+    new_spool: NewSpool, records: Records, tmp_path: Path
+) -> None:
+    spool = new_spool("a")
+    spool.append(records(1, 1))
+    for suffix in ("batch", "open"):
+        (tmp_path / "store" / f".00000000000000000000_b-1.{suffix}").write_bytes(records(2, 2)[0].line[:30])
+    assert drained(spool) == [("a-1", ["r1"])]
+    assert len(list((tmp_path / "store").glob(".*"))) == 2
+
+
 def test_a_line_that_was_cut_off_is_counted_and_the_others_come(
     new_spool: NewSpool, records: Records, tmp_path: Path
 ) -> None:
