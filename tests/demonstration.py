@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import time
 
 import httpx
 
@@ -27,7 +28,7 @@ def main() -> None:
             for url, taken in seconds.items():
                 answer = client.post(f"{url}/predict", json=patient).raise_for_status()
                 taken.append(answer.elapsed.total_seconds())
-        logs = client.get(f"{monitored.base_url}/logs", params={"limit": REQUESTS}).json()
+        logs = read_logs(client, monitored.base_url)
         silent = client.get(f"{bare.base_url}/logs").json()
         performance = client.get(f"{monitored.base_url}/performance").json()
     records = [entry["performance_metrics"] for entry in logs["logs"] if "performance_metrics" in entry]
@@ -41,6 +42,16 @@ def main() -> None:
         f"GET /performance counts {performance['predictions']} predictions, {performance['profiled']} of them profiled."
     )
     print(f"Median answer: {on * 1e3:.1f} ms with every prediction profiled, {off * 1e3:.1f} ms without monitoring.")
+
+
+def read_logs(client: httpx.Client, url: str) -> dict[str, list[dict[str, object]]]:
+    """Read the logs once the last record is there: they are written off the path of the requests."""
+    deadline = time.monotonic() + 10
+    while True:
+        page = client.get(f"{url}/logs", params={"limit": REQUESTS}).json()
+        if page["total"] >= REQUESTS or time.monotonic() > deadline:
+            return page
+        time.sleep(0.05)
 
 
 if __name__ == "__main__":
