@@ -11,6 +11,7 @@ from perfcli.loadtest.calibration import Calibration
 from perfcli.loadtest.diagnosis import diagnose
 from perfcli.loadtest.generator import judge_generator, weighted_mean
 from perfcli.loadtest.planning import LoadPlan
+from perfcli.loadtest.server_metrics import ServerAccount
 from perfcli.loadtest.tally import Durations, EndpointTally, merged
 from perfcli.loadtest.timeline import EndpointKey, Timeline, totals
 from perfcli.loadtest.watch import Sample
@@ -19,7 +20,6 @@ from perfcli.loadtest.wire import Hello, Second
 from perfcli.records.environment import Environment
 from perfcli.records.load import (
     Arrivals,
-    CountCheck,
     EndpointResult,
     ErrorCount,
     LoadedServer,
@@ -88,7 +88,7 @@ class Recording:
         self._seconds.append(summary)
         return summary
 
-    def result(self, counted: CountCheck | None = None) -> LoadResult:
+    def result(self, told: ServerAccount | None = None) -> LoadResult:
         """Return the result as of now."""
         ending, timeline = self.ending, self._timeline
         loaded_s = ending.end.elapsed_s if ending.end is not None else timeline.elapsed_s
@@ -117,7 +117,7 @@ class Recording:
                 self._calibration,
                 processes=self._hello.processes if self._hello is not None else self._plan.engine.processes,
             ),
-            server=self._server(seconds, counted),
+            server=self._server(seconds, told),
             diagnosis=None,
             seconds=seconds,
             warnings=(),
@@ -135,10 +135,10 @@ class Recording:
         errors = (ErrorCount(kind, count, example) for kind, (count, example) in self._errors.items())
         return tuple(sorted(errors, key=lambda error: -error.count))
 
-    def _server(self, seconds: Sequence[LoadSecond], counted: CountCheck | None) -> LoadedServer | None:
+    def _server(self, seconds: Sequence[LoadSecond], told: ServerAccount | None) -> LoadedServer | None:
         measured = [sample.server for second, sample in zip(seconds, self._samples, strict=True) if second.measured]
         samples = [sample for sample in measured if sample is not None]
-        if not samples and counted is None:
+        if not samples and told is None:
             return None
         return LoadedServer(
             processes=max((sample.processes for sample in samples), default=None),
@@ -146,8 +146,8 @@ class Recording:
             busiest_cpu_ratio=weighted_mean((sample.busiest_cpu_ratio, sample.elapsed_s) for sample in samples),
             rss_bytes=max((sample.rss_bytes for sample in samples), default=None),
             threads=max((sample.threads for sample in samples), default=None),
-            timings={},
-            counted=counted,
+            timings={} if told is None else told.durations,
+            counted=None if told is None else told.counted,
         )
 
 

@@ -19,11 +19,11 @@ from perfcli.loadtest.child import Engine, running_engine, stopped_by_signals
 from perfcli.loadtest.plan import Plan
 from perfcli.loadtest.planning import LoadPlan, is_loopback
 from perfcli.loadtest.recording import UNREACHED, Recording
-from perfcli.loadtest.server_metrics import MetricSample, check_count, read_metrics
+from perfcli.loadtest.server_metrics import MetricSample, ServerAccount, account, read_metrics
 from perfcli.loadtest.watch import DEFAULT_PORTS, Watch, watch_server
 from perfcli.loadtest.wire import Crash, End, Hello, Message, Second, WorkerLost
 from perfcli.records.environment import Environment
-from perfcli.records.load import CountCheck, LoadResult, LoadSecond
+from perfcli.records.load import LoadResult, LoadSecond
 
 CALIBRATION_SCENARIO = "loadtests/predict.py"
 
@@ -63,7 +63,7 @@ def run_load(
         _listen(engine, recording, watch, on_second, should_stop)
     if recording.ending.crash is not None and not recording.requests:
         raise _as_error(recording.ending.crash)
-    return recording.result(_count_check(plan, recording, before))
+    return recording.result(_server_account(plan, recording, before))
 
 
 def run_worker(master_host: str, master_port: int, *, connect_s: float) -> None:
@@ -177,8 +177,10 @@ def _as_error(crash: Crash) -> PerfcliError:
     return kind(crash.message, crash.hint)
 
 
-def _count_check(plan: LoadPlan, recording: Recording, before: Collection[MetricSample] | None) -> CountCheck | None:
+def _server_account(
+    plan: LoadPlan, recording: Recording, before: Collection[MetricSample] | None
+) -> ServerAccount | None:
     if plan.metrics_url is None or before is None:
         return None
     after = read_metrics(plan.metrics_url)
-    return None if after is None else check_count(before, after, recording.paths, recording.answered)
+    return None if after is None else account(before, after, recording.paths, recording.answered)

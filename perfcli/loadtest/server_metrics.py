@@ -19,8 +19,17 @@ REQUEST_COUNTERS = (
     "nv_inference_request_success",
 )
 """Counters of answered requests, the first that is offered counts: ours, MLServer's, the usual ones, Triton's."""
+DURATIONS = (
+    "perfcli_http_request_duration_seconds",
+    "rest_server_request_duration_seconds",
+    "http_request_duration_seconds",
+    "http_server_request_duration_seconds",
+    "model_infer_request_duration",
+)
+"""Histograms or summaries of seconds, by the same servers; all that are offered count."""
 PATH_LABELS = ("path", "route", "handler", "endpoint", "uri", "http_route")
 
+_PARAMETER = re.compile(r"\{[^/]*\}|<[^/]*>|:[^/]+")
 _SAMPLE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _ANSWER_TIMEOUT_S = 5.0
@@ -39,6 +48,19 @@ class MetricSample:
     name: str
     labels: Mapping[str, str]
     value: float
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAccount:
+    """What a server says of a run.
+
+    Attributes:
+        counted: Growth of its request counter beside the client's count; None when it has no counter we know.
+        durations: Mean duration in seconds by metric, of the requests of the run.
+    """
+
+    counted: CountCheck | None
+    durations: Mapping[str, float]
 
 
 def read_metrics(url: str) -> tuple[MetricSample, ...] | None:
@@ -63,10 +85,10 @@ def parse_metrics(text: str) -> tuple[MetricSample, ...]:
     return tuple(samples)
 
 
-def check_count(
+def account(
     before: Collection[MetricSample], after: Collection[MetricSample], paths: Collection[str], client_requests: int
-) -> CountCheck | None:
-    """Set the growth of the server's request counter beside the client's count; None when it has no counter we know.
+) -> ServerAccount:
+    """Compare two readings of a server's metrics.
 
     Args:
         before: Metrics at the start of the run.
@@ -74,6 +96,14 @@ def check_count(
         paths: Paths of the run; counters of other paths are left out, so that a health probe is not counted.
         client_requests: Answers the client received.
     """
+    return ServerAccount(
+        counted=_check_count(before, after, paths, client_requests), durations=_mean_durations(before, after, paths)
+    )
+
+
+def _check_count(
+    before: Collection[MetricSample], after: Collection[MetricSample], paths: Collection[str], client_requests: int
+) -> CountCheck | None:
     for name in REQUEST_COUNTERS:
         grown = _total(after, name, paths)
         if grown is not None:
@@ -88,6 +118,20 @@ def _number(text: str) -> float:
         return math.nan
 
 
+def _mean_durations(
+    before: Collection[MetricSample], after: Collection[MetricSample], paths: Collection[str]
+) -> dict[str, float]:
+    means = {}
+    for name in DURATIONS:
+        count, total_s = (
+            (_total(after, f"{name}_{part}", paths) or 0.0) - (_total(before, f"{name}_{part}", paths) or 0.0)
+            for part in ("count", "sum")
+        )
+        if count > 0:
+            means[name] = total_s / count
+    return means
+
+
 def _total(samples: Collection[MetricSample], name: str, paths: Collection[str]) -> float | None:
     values = [sample.value for sample in samples if sample.name == name and _is_ours(sample, paths)]
     return sum(values) if values else None
@@ -95,4 +139,10 @@ def _total(samples: Collection[MetricSample], name: str, paths: Collection[str])
 
 def _is_ours(sample: MetricSample, paths: Collection[str]) -> bool:
     labels = [sample.labels[label] for label in PATH_LABELS if label in sample.labels]
-    return not labels or any(label in paths for label in labels)
+    return not labels or any(_names(label, path) for label in labels for path in paths)
+
+
+def _names(label: str, path: str) -> bool:
+    """Tell whether a label names a path: the path itself, or its template such as `/models/{name}/infer`."""
+    fixed = [re.escape(part) for part in _PARAMETER.split(label)]
+    return re.fullmatch("[^/]+".join(fixed), path.partition("?")[0]) is not None

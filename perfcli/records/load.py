@@ -211,7 +211,7 @@ class LoadedServer:
         busiest_cpu_ratio: Mean CPU of the busiest of them, as a share of one core.
         rss_bytes: Highest resident memory of all of them together.
         threads: Highest number of threads.
-        timings: Mean duration in seconds by metric of `Server-Timing`; empty without that header.
+        timings: Mean duration in seconds of the requests of the run by metric of the server; empty without any.
         counted: Reconciliation with the server's own counter; None when it offers none.
     """
 

@@ -55,7 +55,7 @@ def test_an_engine_that_dies_is_explained_and_its_seconds_are_kept(
     record = json.loads(file.read_text())
     assert record["partial"] is True
     assert 1 <= sum(second["requests"] for second in record["seconds"]) <= server.served() == 8
-    assert [warning["code"] for warning in record["warnings"]][0] == "engine_crashed"
+    assert record["warnings"][0]["code"] == "engine_crashed"
 
 
 def test_a_scenario_that_sends_nothing_is_no_measurement(

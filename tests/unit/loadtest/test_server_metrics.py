@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 
-from perfcli.loadtest.server_metrics import MetricSample, check_count, parse_metrics, read_metrics
+from perfcli.loadtest.server_metrics import MetricSample, account, parse_metrics, read_metrics
 from perfcli.records.load import CountCheck
 
 MLSERVER = """\
@@ -56,23 +56,53 @@ def test_the_growth_of_the_counter_of_our_paths_is_the_servers_count() -> None:
     after = parse_metrics(MLSERVER)
     before = [MetricSample("rest_server_requests_total", {"path": "/v2/models/iris/infer"}, 200.0)]
 
-    assert check_count(before, after, {"/v2/models/iris/infer"}, 1007) == CountCheck(
-        "rest_server_requests_total", 1007, 1007
-    )
+    found = account(before, after, {"/v2/models/iris/infer"}, 1007)
+
+    assert found.counted == CountCheck("rest_server_requests_total", 1007, 1007)
+
+
+@pytest.mark.parametrize(
+    ("label", "path", "counts"),
+    [
+        ("/v2/models/{model_name}/infer", "/v2/models/iris/infer", True),
+        ("/v2/models/:name/infer", "/v2/models/iris/infer", True),
+        ("/v2/models/<name>/infer", "/v2/models/iris/infer", True),
+        ("/v2/models/{model_name}/ready", "/v2/models/iris/infer", False),
+        ("/v2/models/{model_name}", "/v2/models/iris/infer", False),
+        ("/predict", "/predict?explain=1", True),
+        ("/predict.", "/predictX", False),
+    ],
+)
+def test_a_label_names_a_path_or_its_template(label: str, path: str, counts: bool) -> None:
+    counter = [MetricSample("http_requests_total", {"path": label}, 5.0)]
+
+    assert (account([], counter, {path}, 5).counted is not None) is counts
+
+
+def test_mean_durations_are_those_of_the_run_alone() -> None:
+    def reading(count: float, total_s: float) -> list[MetricSample]:
+        labels = {"path": "/predict"}
+        name = "http_request_duration_seconds"
+        return [MetricSample(f"{name}_count", labels, count), MetricSample(f"{name}_sum", labels, total_s)]
+
+    found = account(reading(10, 5.0), reading(30, 5.4), {"/predict"}, 20)
+
+    assert found.durations == {"http_request_duration_seconds": pytest.approx(0.02)}
+    assert account(reading(10, 5.0), reading(10, 5.0), {"/predict"}, 0).durations == {}
 
 
 def test_a_counter_that_did_not_exist_before_the_run_began_at_zero() -> None:
-    found = check_count([], parse_metrics("http_requests_total 12"), {"/predict"}, 11)
+    found = account([], parse_metrics("http_requests_total 12"), {"/predict"}, 11)
 
-    assert found == CountCheck("http_requests_total", 12, 11)
+    assert found.counted == CountCheck("http_requests_total", 12, 11)
 
 
 def test_a_counter_of_other_paths_only_says_nothing() -> None:
-    assert check_count([], parse_metrics('http_requests_total{handler="/health"} 12'), {"/predict"}, 0) is None
+    assert account([], parse_metrics('http_requests_total{handler="/health"} 12'), {"/predict"}, 0).counted is None
 
 
 def test_a_server_without_a_known_counter_is_not_judged() -> None:
-    assert check_count([], parse_metrics("process_cpu_seconds_total 1"), {"/predict"}, 5) is None
+    assert account([], parse_metrics("process_cpu_seconds_total 1"), {"/predict"}, 5).counted is None
 
 
 def test_metrics_are_fetched(metrics_url: str) -> None:
