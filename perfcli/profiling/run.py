@@ -16,6 +16,7 @@ from perfcli.profiling.environment import describe_environment
 from perfcli.profiling.functions import function_profile
 from perfcli.profiling.passes import OUTSIDE, measure_peak, time_stages
 from perfcli.profiling.sampling import Call, Round, Sampler, SamplingPlan
+from perfcli.profiling.stacks import StackRecorder, call_tree, record_stacks
 from perfcli.records import (
     Advice,
     CpuTime,
@@ -35,7 +36,7 @@ class Progress:
     """How far a run is.
 
     Attributes:
-        step: `warm-up`, `measuring`, `stages` or `memory`.
+        step: `warm-up`, `measuring`, `stages`, `memory` or `call tree`.
         runs: Unprofiled calls counted so far.
         median_s: Their median; None before the first.
         elapsed_s: Time since the first call.
@@ -56,6 +57,7 @@ class Finding:
     warm: bool = False
     stages: tuple[Stage, ...] = ()
     peak_bytes: int | None = None
+    stacks: StackRecorder | None = None
     warnings: list[Advice] = field(default_factory=list)
     partial: bool = False
 
@@ -123,6 +125,7 @@ def run_profile(
         server=target.server_view(),
         warnings=tuple(finding.warnings),
         partial=finding.partial,
+        call_tree=call_tree(finding.stacks, functions) if finding.stacks is not None and functions else None,
     )
     return Profile(result, graph)
 
@@ -195,3 +198,6 @@ def _measure(
     finding.warnings.extend(repeated)
     tell("memory")
     finding.peak_bytes = measure_peak(calls)
+    if sampler.plan.profiled and target.kind != "remote":
+        tell("call tree")
+        finding.stacks = record_stacks(calls)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from perfcli.records.call_tree import CallNode
 from perfcli.records.environment import Environment
 from perfcli.records.metrics import PerformanceMetrics, TopFunction
 from perfcli.records.verdict import SloVerdict
@@ -231,6 +232,7 @@ class ProfileResult:
         warnings: What the reader should know.
         partial: The run was interrupted.
         verdicts: What the SLOs say; empty without any.
+        call_tree: Every path down from the outermost function, in the order `CallNode` says; None when not recorded.
     """
 
     target: TargetDescription
@@ -252,6 +254,7 @@ class ProfileResult:
     warnings: tuple[Advice, ...]
     partial: bool
     verdicts: tuple[SloVerdict, ...] = ()
+    call_tree: tuple[CallNode, ...] | None = None
 
     def performance_metrics(self) -> PerformanceMetrics | None:
         """Return the run in the shape of one log record: medians, and the five most expensive functions.

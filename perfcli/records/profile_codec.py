@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
+from perfcli.records.call_tree_codec import decode_call_tree, encode_call_tree
 from perfcli.records.environment import Environment
 from perfcli.records.metrics import PerformanceMetrics, TopFunction
 from perfcli.records.profile import (
@@ -60,12 +61,14 @@ def encode_profile(result: ProfileResult) -> dict[str, object]:
         "warnings": [asdict(warning) for warning in result.warnings],
         "partial": result.partial,
         "verdicts": [asdict(verdict) for verdict in result.verdicts],
+        "call_tree": None if result.call_tree is None else encode_call_tree(result.call_tree),
     }
 
 
 def decode_profile(document: Mapping[str, Any]) -> ProfileResult:
     """Return the profile that `encode_profile` made this object of."""
     latency, cpu, memory, server = (document[key] for key in ("latency_ms", "cpu_time_ms", "memory_mb", "server"))
+    tree = document.get("call_tree")  # Records of the first versions have none.
     return ProfileResult(
         target=TargetDescription(**_known(TargetDescription, document["target"])),
         environment=Environment(**_known(Environment, document["environment"])),
@@ -91,6 +94,7 @@ def decode_profile(document: Mapping[str, Any]) -> ProfileResult:
         warnings=tuple(Advice(**_known(Advice, warning)) for warning in document["warnings"]),
         partial=document["partial"],
         verdicts=tuple(SloVerdict(**_known(SloVerdict, verdict)) for verdict in document.get("verdicts", ())),
+        call_tree=None if tree is None else decode_call_tree(tree),
     )
 
 

@@ -23,6 +23,7 @@ from perfcli.records import (
     TargetDescription,
     TopFunction,
 )
+from perfcli.records.call_tree import CallNode
 from perfcli.records.codec import decode, encode
 
 FUNCTION = FunctionTime("f", "package/module.py", 12, 2.5, 0.001, 0.002, 0.003, 0.004, 0.25, "caller")
@@ -50,6 +51,11 @@ FULL = ProfileResult(
     server=ServerView({"total": 0.0045}, METRICS, 100, (FUNCTION,)),
     warnings=(Advice("outliers", "3 of 100 calls are outliers.", "Look at the p95."),),
     partial=False,
+    call_tree=(
+        CallNode("(prediction)", "", 0, False, 0, 1.0, 0.0, 0.005),
+        CallNode("f", "package/module.py", 12, False, 1, 1.0, 0.001, 0.005),
+        CallNode("f", "package/module.py", 12, False, 2, 2.5, 0.004, 0.004),
+    ),
 )
 EMPTY = dataclasses.replace(
     FULL,
@@ -67,6 +73,7 @@ EMPTY = dataclasses.replace(
     server=None,
     warnings=(),
     partial=True,
+    call_tree=None,
 )
 
 
@@ -113,6 +120,18 @@ def test_the_metrics_of_a_local_model_are_medians_of_unprofiled_calls():
         0.005,
         (TopFunction("f", "package/module.py", 12, 0.002, 0.001, 2),),
     )
+
+
+def test_a_record_of_an_earlier_version_has_no_call_tree():
+    document = encode(FULL)
+    del document["call_tree"]
+    assert decode(document) == dataclasses.replace(FULL, call_tree=None)
+
+
+def test_a_call_tree_names_each_function_once():
+    tree = encode(FULL)["call_tree"]
+    assert [function["function"] for function in tree["functions"]] == ["(prediction)", "f"]  # type: ignore[index]
+    assert tree["nodes"][2] == [2, 1, 2.5, 4.0, 4.0]  # type: ignore[index]
 
 
 def test_keys_of_a_later_version_are_ignored():
