@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import cProfile
+import itertools
 import socket
 import sys
 import time
@@ -15,7 +16,8 @@ from collections.abc import AsyncIterator
 
 import uvicorn
 from fastapi import BackgroundTasks, FastAPI
-from starlette.responses import StreamingResponse
+from starlette.responses import JSONResponse, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from perfcli import instrument
 
@@ -112,26 +114,34 @@ async def background_finished() -> list[str]:
     return finished_background
 
 
-@app.get("/stranger/on")
-async def stranger_on() -> bool:
-    """Switch on a profiler that is not ours, as a debugger or a coverage tool would."""
-    profiler = cProfile.Profile()
-    try:
-        profiler.enable()
-    except ValueError:
-        return False
-    _strangers.append(profiler)
-    return True
+async def strangers(scope: Scope, receive: Receive, send: Send) -> None:
+    """Use a profiler that is not ours, as a debugger or a coverage tool would; not an endpoint, so never measured."""
+    action = {"/stranger/on": _switch_on, "/stranger/off": _switch_off, "/stranger/alone": _profile_alone}[
+        scope["path"]
+    ]
+    await JSONResponse(await action())(scope, receive, send)
 
 
-@app.get("/stranger/off")
-async def stranger_off() -> bool:
+async def _switch_on() -> int:
+    """Switch it on between two predictions; return the attempts that took."""
+    for attempt in itertools.count(1):
+        profiler = cProfile.Profile()
+        try:
+            profiler.enable()
+        except ValueError:
+            # Since Python 3.12 there is one for all threads, and at this moment it is ours.
+            await asyncio.sleep(0.0005)
+            continue
+        _strangers.append(profiler)
+        return attempt
+    raise AssertionError
+
+
+async def _switch_off() -> None:
     _strangers.pop().disable()
-    return True
 
 
-@app.get("/stranger/alone")
-def stranger_alone() -> int:
+async def _profile_alone() -> int:
     """Profile as if nobody else ever had; return the calls of one function."""
     profiler = cProfile.Profile()
     profiler.enable()
@@ -140,6 +150,7 @@ def stranger_alone() -> int:
     return sum(entry.callcount for entry in profiler.getstats() if getattr(entry.code, "co_name", "") == "_spin")
 
 
+app.mount("/stranger", strangers)
 instrument(app)
 
 

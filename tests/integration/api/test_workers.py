@@ -1,0 +1,62 @@
+"""Several workers of one server: any of them answers for all."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from perfcli.bundled import bundled_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Server
+
+MALIGNANT = json.loads(bundled_path("sample_payloads/malignant.json").read_text())
+_REQUESTS = 20
+
+
+def _sum(server: Server, name: str, **labels: str) -> float:
+    families = text_string_to_metric_families(server.get("/metrics").body.decode())
+    samples = [sample for family in families for sample in family.samples if sample.name == name]
+    return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
+
+
+def test_logs_and_metrics_are_those_of_all_workers(start_api: Callable[..., Server]) -> None:
+    server = start_api(API_WORKERS="2")
+    for number in range(_REQUESTS):
+        server.request("POST", "/predict", MALIGNANT, {"X-Request-ID": f"worker-{number}"})
+    server.wait_until(lambda: server.get("/logs").json()["total"] == _REQUESTS)
+    server.wait_until(lambda: _sum(server, "perfcli_predictions_total") == _REQUESTS)
+    # Whichever worker answers, and each does at some time, the answer is the same.
+    for _ in range(10):
+        logs = server.get("/logs").json()
+        assert {line["transaction_id"] for line in logs["logs"]} == {f"worker-{n}" for n in range(_REQUESTS)}
+        assert server.get("/performance").json()["predictions"] == _REQUESTS
+        assert _sum(server, "perfcli_http_requests_total", route="/predict", status="200") == _REQUESTS
+    assert len(server.log()) == _REQUESTS
+
+
+def test_the_server_ends_with_the_process_that_started_it(start_api: Callable[..., Server]) -> None:
+    server = start_api()
+    # What the kernel does for a parent that dies: the other end of the pipe closes.
+    assert server.process.stdin is not None
+    server.process.stdin.close()
+    assert server.process.wait(30) == -signal.SIGTERM
+
+
+def test_a_server_of_workers_stops_with_all_of_them(start_api: Callable[..., Server]) -> None:
+    server = start_api(API_WORKERS="2")
+    server.process.terminate()
+    server.process.wait(30)
+    # The session of the server is its own: nobody is left in it.
+    server.process.stdin.close()
+    try:
+        os.killpg(server.process.pid, 0)
+    except ProcessLookupError:
+        return
+    raise AssertionError("a worker outlived its server")
