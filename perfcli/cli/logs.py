@@ -61,7 +61,9 @@ def show(
     """Show the newest records, the last one last.
 
     Examples:
+
       perfcli logs show --since 5m
+
       perfcli logs show --from redis --slowest 10
     """
     from perfcli.logs.summary import slowest as slowest_of
@@ -89,7 +91,9 @@ def tail(
     """Show the last records, and with -f each new one.
 
     Examples:
+
       perfcli logs tail -f
+
       perfcli logs tail -f --from es+http://localhost:9200 --level WARNING
     """
     from functools import partial
@@ -116,7 +120,9 @@ def summary(
     """Summarize all predictions: throughput, percentiles, CPU, memory, and the functions that cost most.
 
     Examples:
+
       perfcli logs summary --since 1h
+
       perfcli logs summary --from api.log --json
     """
     import sys
