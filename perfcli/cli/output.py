@@ -91,9 +91,9 @@ def _write_whole(file: Path, write: Callable[[Path], None]) -> str | None:
     try:
         write(unfinished)
         unfinished.replace(file)
-    except OSError as error:
+    except (OSError, DeliveryError) as error:
         unfinished.unlink(missing_ok=True)
-        return f"{file} ({error.strerror or error})"
+        return f"{file} ({error.message if isinstance(error, DeliveryError) else error.strerror or error})"
     return None
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from perfcli.records import Advice, FunctionTime, LatencySummary, Phase, ProfileResult, ServerView, Stage
 from perfcli.records.profile_codec import encode_metrics
+from perfcli.reporters.call_tree import FoldedTree
 from perfcli.reporters.protocol import View
 from perfcli.units import format_duration, format_ratio, format_size
 
@@ -31,6 +32,8 @@ def profile_tables(result: ProfileResult, view: View) -> Iterator[RenderableType
         yield from _server(result.server, view)
     if result.functions:
         yield _FunctionTable(result.functions, _functions_title(result, view), view)
+    if view.tree and result.call_tree:
+        yield FoldedTree(result.call_tree)
     yield from _warnings(result.warnings)
     metrics = result.performance_metrics()
     if metrics is not None:

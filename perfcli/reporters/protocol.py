@@ -15,10 +15,12 @@ class View:
     Attributes:
         top: Rows of the table of functions.
         sort: `self` or `cumulative`.
+        tree: Show the call tree too.
     """
 
     top: int = 10
     sort: str = "self"
+    tree: bool = False
 
 
 class Reporter(Protocol):
@@ -35,5 +37,6 @@ class Reporter(Protocol):
 
         Raises:
             OSError: The stream does not take it.
+            DeliveryError: The result does not hold what this reporter shows.
         """
         ...
