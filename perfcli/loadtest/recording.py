@@ -12,8 +12,8 @@ from perfcli.loadtest.diagnosis import diagnose
 from perfcli.loadtest.generator import judge_generator, weighted_mean
 from perfcli.loadtest.planning import LoadPlan
 from perfcli.loadtest.server_metrics import ServerAccount
-from perfcli.loadtest.tally import Durations, EndpointTally, merged
-from perfcli.loadtest.timeline import EndpointKey, Timeline, totals
+from perfcli.loadtest.tally import Durations, EndpointTally, TimingTally, merged
+from perfcli.loadtest.timeline import EndpointKey, Slot, Timeline, totals
 from perfcli.loadtest.watch import Sample
 from perfcli.loadtest.window import choose_window
 from perfcli.loadtest.wire import Hello, Second
@@ -117,7 +117,7 @@ class Recording:
                 self._calibration,
                 processes=self._hello.processes if self._hello is not None else self._plan.engine.processes,
             ),
-            server=self._server(seconds, told),
+            server=self._server(seconds, slots, told),
             diagnosis=None,
             seconds=seconds,
             warnings=(),
@@ -135,10 +135,15 @@ class Recording:
         errors = (ErrorCount(kind, count, example) for kind, (count, example) in self._errors.items())
         return tuple(sorted(errors, key=lambda error: -error.count))
 
-    def _server(self, seconds: Sequence[LoadSecond], told: ServerAccount | None) -> LoadedServer | None:
+    def _server(
+        self, seconds: Sequence[LoadSecond], slots: Sequence[Slot], told: ServerAccount | None
+    ) -> LoadedServer | None:
         measured = [sample.server for second, sample in zip(seconds, self._samples, strict=True) if second.measured]
         samples = [sample for sample in measured if sample is not None]
-        if not samples and told is None:
+        timings = TimingTally()
+        for slot in slots:
+            timings.merge(slot.timings)
+        if not samples and told is None and not timings.sums:
             return None
         return LoadedServer(
             processes=max((sample.processes for sample in samples), default=None),
@@ -146,7 +151,7 @@ class Recording:
             busiest_cpu_ratio=weighted_mean((sample.busiest_cpu_ratio, sample.elapsed_s) for sample in samples),
             rss_bytes=max((sample.rss_bytes for sample in samples), default=None),
             threads=max((sample.threads for sample in samples), default=None),
-            timings={} if told is None else told.durations,
+            timings={**timings.means_s(), **({} if told is None else told.durations)},
             counted=None if told is None else told.counted,
         )
 

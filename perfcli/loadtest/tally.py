@@ -10,6 +10,8 @@ from perfcli.loadtest.wire import Endpoint, Latencies
 from perfcli.records.load import EndpointResult, Quantiles
 from perfcli.statistics import samples_needed
 from perfcli.statistics.percentiles import nearest_rank
+from perfcli.targets.server_timing import parse_server_timing
+from perfcli.units import from_milliseconds
 
 PERCENTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
 
@@ -106,6 +108,32 @@ class EndpointTally:
             failure_latency=self.failed.quantiles(),
             histogram=self.response.encoded(),
         )
+
+
+@dataclass(slots=True)
+class TimingTally:
+    """Durations by metric of the header `Server-Timing`; in the order the metrics were first sent."""
+
+    sums: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def add(self, header: str) -> None:
+        """Add the header of one answer; a metric without a duration is left out."""
+        for metric in parse_server_timing(header):
+            if metric.duration_ms is not None:
+                self._add(metric.name, 1, from_milliseconds(metric.duration_ms))
+
+    def merge(self, other: TimingTally) -> None:
+        """Add another tally."""
+        for name, (count, sum_s) in other.sums.items():
+            self._add(name, count, sum_s)
+
+    def means_s(self) -> dict[str, float]:
+        """Return the mean duration by metric."""
+        return {name: sum_s / count for name, (count, sum_s) in self.sums.items()}
+
+    def _add(self, name: str, count: int, sum_s: float) -> None:
+        before, before_s = self.sums.get(name, (0, 0.0))
+        self.sums[name] = (before + count, before_s + sum_s)
 
 
 def merged(tallies: Iterable[EndpointTally]) -> EndpointTally:

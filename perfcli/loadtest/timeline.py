@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from perfcli.loadtest.steady import Level
-from perfcli.loadtest.tally import EndpointTally, merged
+from perfcli.loadtest.tally import EndpointTally, TimingTally, merged
 from perfcli.loadtest.wire import Second
 
 MOST_SLOTS = 120
@@ -25,6 +25,7 @@ class Slot:
         seconds: Number of seconds it holds.
         scheduled: Arrivals due in it.
         endpoints: What each endpoint did.
+        timings: What the server says of its own work.
     """
 
     start_s: float
@@ -32,12 +33,15 @@ class Slot:
     seconds: int = 0
     scheduled: int = 0
     endpoints: dict[EndpointKey, EndpointTally] = field(default_factory=dict)
+    timings: TimingTally = field(default_factory=TimingTally)
 
     def add(self, second: Second) -> None:
         """Add the second that follows."""
         self.elapsed_s += second.elapsed_s
         self.seconds += 1
         self.scheduled += second.scheduled
+        for header in second.server_timing:
+            self.timings.add(header)
         for endpoint in second.endpoints:
             self.endpoints.setdefault((endpoint.method, endpoint.name), EndpointTally()).add(endpoint)
 
@@ -46,6 +50,7 @@ class Slot:
         self.elapsed_s += following.elapsed_s
         self.seconds += following.seconds
         self.scheduled += following.scheduled
+        self.timings.merge(following.timings)
         for key, tally in following.endpoints.items():
             self.endpoints.setdefault(key, EndpointTally()).merge(tally)
 

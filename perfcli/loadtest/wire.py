@@ -128,6 +128,7 @@ class Second:
         cpu_ratio: CPU time over elapsed time of the busiest engine process; 1 is a whole core.
         rss_bytes: Resident memory of all engine processes.
         endpoints: In no particular order; one without ended requests is left out.
+        server_timing: The header `Server-Timing` of a few answers, of those that have one.
     """
 
     index: int
@@ -143,6 +144,7 @@ class Second:
     cpu_ratio: float
     rss_bytes: int
     endpoints: Sequence[Endpoint]
+    server_timing: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,12 +232,8 @@ _NAMES = {message: name for name, message in _MESSAGES.items()}
 
 def to_line(message: Message) -> bytes:
     """Write a message as one line."""
-    return (
-        json.dumps(
-            {"type": _NAMES[type(message)], **cast("dict[str, object]", plain(message))}, separators=(",", ":")
-        ).encode()
-        + b"\n"
-    )
+    document = {"type": _NAMES[type(message)], **cast("dict[str, object]", plain(message))}
+    return json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
 
 def from_line(line: bytes | str) -> Message:
@@ -272,7 +270,7 @@ def _frozen(document: dict[str, object]) -> dict[str, Any]:
 def _second(document: dict[str, Any]) -> Second:
     document["lag"] = _latencies(document["lag"])
     document["endpoints"] = tuple(_endpoint(endpoint) for endpoint in document["endpoints"])
-    return Second(**document)
+    return Second(**_frozen(document))
 
 
 def _endpoint(document: dict[str, Any]) -> Endpoint:

@@ -40,6 +40,8 @@ def load_tables(result: LoadResult, view: View) -> Iterator[RenderableType]:
     yield _endpoints(result, view.top)
     if result.errors:
         yield _errors(result.errors)
+    if result.server is not None and result.server.timings:
+        yield _timings(result.server.timings)
     if result.arrivals is not None:
         yield from _arrivals(result.arrivals, result.total)
     yield _course(result)
@@ -118,7 +120,6 @@ def _server(server: LoadedServer) -> str:
         parts.append(f"RSS {format_size(server.rss_bytes)}")
     if server.threads is not None:
         parts.append(f"{server.threads} thread{'s' * (server.threads != 1)}")
-    parts.extend(f"{name} {format_duration(seconds)}" for name, seconds in server.timings.items())
     if server.counted is not None:
         parts.append(f"counted {server.counted.server_requests} requests, the client {server.counted.client_requests}")
     return ", ".join(parts)
@@ -165,6 +166,15 @@ def _arrivals(arrivals: Arrivals, total: EndpointResult) -> Iterator[RenderableT
         f"{arrivals.scheduled} arrivals: {arrivals.sent} sent, {arrivals.late} of them more than 1 ms late,"
         f" {arrivals.dropped} dropped\n"
     )
+
+
+def _timings(timings: Mapping[str, float]) -> Table:
+    table = _table("The server's own account of these requests")
+    table.add_column("metric", overflow="fold")
+    table.add_column("mean", justify="right", no_wrap=True)
+    for name, seconds in timings.items():
+        table.add_row(name, format_duration(seconds))
+    return table
 
 
 def _course(result: LoadResult) -> Text:

@@ -28,6 +28,7 @@ def merge_seconds(seconds: Sequence[Second]) -> Second:
         cpu_ratio=max(second.cpu_ratio for second in seconds),
         rss_bytes=sum(second.rss_bytes for second in seconds),
         endpoints=tuple(_merge_endpoints(same) for same in endpoints.values()),
+        server_timing=tuple(header for second in seconds for header in second.server_timing),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from perfcli.loadtest.engine.faults import Kind
@@ -10,6 +11,8 @@ from perfcli.loadtest.wire import LATE_NS, Endpoint, Failures, Latencies, Outcom
 
 _EXAMPLE_LENGTH = 300
 _MAX_ENDPOINTS = 1000
+_ANSWERS_READ = 10
+"""So many answers a second are looked through for what the server says of its own work."""
 
 
 class Histogram:
@@ -89,6 +92,7 @@ class Recorder:
         now: Counts of the current second.
         total: Counts of the seconds before it.
         in_flight: Requests without an answer.
+        to_read: Answers of this second whose headers are still wanted.
     """
 
     def __init__(self, open_loop: bool) -> None:
@@ -99,6 +103,15 @@ class Recorder:
         self.now = Totals()
         self.total = Totals()
         self.in_flight = 0
+        self.to_read = _ANSWERS_READ
+        self._server_timing: list[str] = []
+
+    def read(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Keep the Server-Timing of an answer."""
+        self.to_read -= 1
+        lines = [value.decode("latin-1") for name, value in headers if name.lower() == b"server-timing"]
+        if lines:
+            self._server_timing.append(", ".join(lines))
 
     def sent(self, intended_ns: int | None, sent_ns: int) -> None:
         """Count a request that starts; without an intended start it starts when it is sent."""
@@ -151,6 +164,11 @@ class Recorder:
         endpoint.failures[kind] = (count + 1, first)
         if kind is Kind.INCOMPLETE:
             self.now.incomplete += 1
+
+    def take_server_timing(self) -> tuple[str, ...]:
+        """Return the headers kept in the second that ends now, and begin the next."""
+        kept, self._server_timing, self.to_read = self._server_timing, [], _ANSWERS_READ
+        return tuple(kept)
 
     def take(self) -> tuple[Totals, Latencies, tuple[Endpoint, ...]]:
         """Return the second that ends now, and begin the next."""

@@ -114,6 +114,8 @@ class InferenceUser(User):
         received = 0
         if answer is not None:
             received = len(answer.body)
+            if recorder.to_read:
+                recorder.read(answer.headers)
             fault = self._verdict(answer, body.rows, expect)
             if check is not None and fault is None:
                 problem = check(answer)

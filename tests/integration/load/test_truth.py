@@ -92,3 +92,15 @@ def test_an_open_loop_asks_at_the_rate_it_was_told(server: Any, perfcli: Perfcli
     latency, service = outcome.record["total"]["latency_ms"], outcome.record["total"]["service_ms"]
     assert latency["mean"] >= service["mean"]
     assert latency["mean"] - service["mean"] == pytest.approx(arrivals["lag_ms"]["mean"], rel=0.05, abs=0.01)
+
+
+def test_the_server_timing_of_the_embedded_api_fits_into_what_the_client_saw(perfcli: Perfcli) -> None:
+    outcome = perfcli(
+        *("load", "-u", "1", "--requests", "100", "--warm-up", "none", "--json"),
+        ENABLE_PERFORMANCE_MONITORING="true",
+    )
+
+    timings = outcome.record["server"]["timings_ms"]
+    assert {"parse", "queue", "total"} <= set(timings)
+    assert 0 < timings["total"] < outcome.record["total"]["latency_ms"]["mean"] * 1.5
+    assert sum(timings[name] for name in ("parse", "queue")) < timings["total"]

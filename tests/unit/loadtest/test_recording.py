@@ -192,3 +192,19 @@ def test_a_busy_machine_is_told(record: Record, second: MakeSecond, endpoint: Ma
 
 def test_a_request_that_was_sent_twice_is_told(record: Record, second: MakeSecond, endpoint: MakeEndpoint) -> None:
     assert "resent" in codes(record([second(0, endpoint(FAST), resent=1)]))
+
+
+def test_what_the_server_says_of_its_own_work_is_averaged_over_the_measured_seconds(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    seconds = [
+        second(0, endpoint(FAST), server_timing=("queue;dur=900",)),
+        second(1, endpoint(FAST), server_timing=("queue;dur=1, predict;dur=4", 'predict;dur=6;desc="a, b"')),
+        second(2, endpoint(FAST), server_timing=("predict;dur=8, cache", "not; a header")),
+    ]
+
+    result = record(seconds, warm_up="1s")
+
+    assert result.server is not None
+    assert result.server.timings == {"queue": pytest.approx(0.001), "predict": pytest.approx(0.006)}
+    assert result.server.cpu_ratio is None
