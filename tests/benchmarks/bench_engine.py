@@ -25,8 +25,8 @@ from perfcli.loadtest.engine.merge import merge_latencies
 from perfcli.loadtest.plan import Plan, plan_to_json
 from perfcli.loadtest.wire import Latencies, Message, Second, from_line
 
-ROUNDS = 5
-ROUND_S = 3.0
+ROUNDS = 3
+ROUND_S = 2.0
 USERS = 20
 FIXED_RPS = 2000.0
 SERVER_CORE, GENERATOR_CORE = 0, 1

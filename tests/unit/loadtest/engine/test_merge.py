@@ -1,0 +1,114 @@
+"""Merged seconds are the sum of their parts, histograms included."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perfcli.loadtest.engine.faults import Kind
+from perfcli.loadtest.engine.merge import Merger, merge_ends, merge_latencies, merge_seconds
+from perfcli.loadtest.engine.recorder import Recorder
+from perfcli.loadtest.wire import End, Endpoint, Latencies, ScenarioError, Second
+
+latencies = st.lists(st.integers(1, 10**9), max_size=50)
+
+
+def _second(index: int = 0, *, endpoints: tuple[Endpoint, ...] = (), lag: Latencies | None = None, **values) -> Second:
+    numbers = {"users": 1, "in_flight": 1, "scheduled": 5, "sent": 4, "late": 1, "dropped": 1, "resent": 1} | values
+    return Second(
+        index=index,
+        elapsed_s=1.0,
+        cpu_ratio=0.5,
+        rss_bytes=100,
+        lag=lag or Latencies({}, 0, 0),
+        endpoints=endpoints,
+        **numbers,
+    )
+
+
+def _record(recorder: Recorder, values: list[int]) -> None:
+    for number, value in enumerate(values):
+        recorder.sent(0, value)
+        key = ("POST", f"/{number % 2}")
+        if number % 3:
+            recorder.succeeded(key, 0, value // 2, value, 1)
+        else:
+            recorder.failed(key, 0, value // 2, value, 2, Kind.RESET, "gone")
+
+
+def _by_name(endpoints):
+    return {endpoint.name: endpoint for endpoint in endpoints}
+
+
+@given(st.lists(latencies, min_size=1, max_size=4))
+def test_what_several_processes_recorded_is_what_one_would_have(parts) -> None:
+    one = Recorder(open_loop=True)
+    seconds = []
+    for part in parts:
+        own = Recorder(open_loop=True)
+        _record(own, part)
+        _record(one, part)
+        _, lag, endpoints = own.take()
+        seconds.append(_second(endpoints=endpoints, lag=lag))
+    merged = merge_seconds(seconds)
+    _, lag, endpoints = one.take()
+    assert merged.lag == lag
+    assert _by_name(merged.endpoints) == _by_name(endpoints)
+
+
+def test_numbers_add_up_and_the_busiest_process_counts() -> None:
+    merged = merge_seconds([_second(), _second(users=3)])
+    assert (merged.users, merged.in_flight, merged.scheduled, merged.sent) == (4, 2, 10, 8)
+    assert (merged.late, merged.dropped, merged.resent) == (2, 2, 2)
+    assert (merged.cpu_ratio, merged.rss_bytes, merged.elapsed_s) == (0.5, 200, 1.0)
+
+
+def test_a_second_is_held_back_until_every_worker_has_reported_it() -> None:
+    merger = Merger(["a", "b"])
+    assert merger.add("a", _second(0)) == []
+    assert merger.add("a", _second(1)) == []
+    [first] = merger.add("b", _second(0))
+    assert (first.index, first.sent) == (0, 8)
+
+
+def test_a_worker_that_left_is_not_waited_for_and_what_it_reported_is_kept() -> None:
+    merger = Merger(["a", "b"])
+    merger.add("b", _second(0))
+    merger.add("a", _second(0))
+    merger.add("a", _second(1))
+    [second] = merger.leave("b")
+    assert (second.index, second.sent) == (1, 4)
+    assert merger.leave("a") == []
+
+
+def test_the_last_seconds_come_out_when_all_have_left() -> None:
+    merger = Merger(["a", "b"])
+    merger.add("a", _second(3))
+    assert merger.leave("a") == []
+    assert [second.index for second in merger.leave("b")] == [3]
+
+
+def test_ends_add_up_and_the_most_frequent_reason_stands() -> None:
+    def end(reason: str, *errors: ScenarioError) -> End:
+        return End(reason, 2.0, 0.1, scheduled=3, sent=2, late=1, dropped=1, incomplete=1, scenario_errors=errors)
+
+    merged = merge_ends(
+        [
+            end("duration", ScenarioError("KeyError", 2, "first")),
+            end("interrupted", ScenarioError("KeyError", 1, "second"), ScenarioError("OSError", 1, "third")),
+            end("interrupted"),
+        ]
+    )
+    assert merged == End(
+        "interrupted",
+        2.0,
+        0.1,
+        scheduled=9,
+        sent=6,
+        late=3,
+        dropped=3,
+        incomplete=3,
+        scenario_errors=(ScenarioError("KeyError", 3, "first"), ScenarioError("OSError", 1, "third")),
+    )
+
+
+def test_merging_nothing_is_nothing() -> None:
+    assert merge_latencies([]) == Latencies({}, 0, 0)

@@ -1,0 +1,116 @@
+"""Counts are exact and histograms lose less than a thousandth."""
+
+import math
+
+import numpy as np
+import pytest
+from hdrh.histogram import HdrHistogram
+
+from perfcli.loadtest.buckets import HISTOGRAM_DIGITS, HISTOGRAM_MAX_NS, bucket_of, highest_in_bucket
+from perfcli.loadtest.engine.faults import Kind
+from perfcli.loadtest.engine.recorder import Recorder
+from perfcli.loadtest.wire import LATE_NS, Latencies
+
+KEY = ("POST", "/predict")
+
+
+def _percentile(latencies: Latencies, q: float) -> int:
+    rank = math.ceil(q * latencies.total)
+    for bucket in sorted(latencies.counts):
+        rank -= latencies.counts[bucket]
+        if rank <= 0:
+            return highest_in_bucket(bucket)
+    raise AssertionError
+
+
+@pytest.mark.parametrize("median_ns", [420_000, 1_450_000, 104_000_000])
+def test_percentiles_are_within_a_thousandth_of_numpy_on_the_raw_values(median_ns) -> None:
+    values = np.random.default_rng(1).lognormal(math.log(median_ns), 0.7, 19_999).astype(int)
+    recorder = Recorder(open_loop=False)
+    for value in values.tolist():
+        recorder.sent(None, 0)
+        recorder.succeeded(KEY, 0, 0, value, 0)
+    _, _, [endpoint] = recorder.take()
+    response = endpoint.succeeded.response
+    for q in (0.5, 0.9, 0.95, 0.99, 0.999, 1.0):
+        exact = np.quantile(values, q, method="inverted_cdf")
+        assert _percentile(response, q) == pytest.approx(exact, rel=0.001), q
+    assert (response.sum_ns, response.max_ns, response.total) == (values.sum(), values.max(), 19_999)
+
+
+def test_the_buckets_are_those_of_hdrhistogram() -> None:
+    values = np.unique(np.geomspace(1, HISTOGRAM_MAX_NS, 5000).astype(int)).tolist()
+    reference = HdrHistogram(1, HISTOGRAM_MAX_NS, HISTOGRAM_DIGITS)
+    for value in values:
+        assert bucket_of(value) == reference.get_counts_array_index(value)
+        assert highest_in_bucket(bucket_of(value)) == reference.get_highest_equivalent_value(value)
+
+
+def test_the_open_loop_holds_time_from_the_intended_start_beside_time_from_the_send() -> None:
+    recorder = Recorder(open_loop=True)
+    recorder.sent(1_000, 3_000_000)
+    recorder.succeeded(KEY, 1_000, 3_000_000, 5_000_000, 12)
+    totals, lag, [endpoint] = recorder.take()
+    assert (endpoint.succeeded.response.max_ns, endpoint.succeeded.service.max_ns) == (4_999_000, 2_000_000)
+    assert lag.max_ns == 2_999_000
+    assert (totals.sent, totals.late, totals.scheduled) == (1, 1, 0)
+    assert endpoint.succeeded.received_bytes == 12
+
+
+def test_a_millisecond_after_the_intended_start_is_not_yet_late() -> None:
+    recorder = Recorder(open_loop=True)
+    recorder.sent(0, LATE_NS)
+    recorder.sent(0, LATE_NS + 1)
+    assert recorder.now.late == 1
+
+
+def test_without_an_intended_start_a_request_is_scheduled_when_it_is_sent() -> None:
+    recorder = Recorder(open_loop=False)
+    recorder.sent(None, 5)
+    totals, lag, endpoints = recorder.take()
+    assert (totals.scheduled, totals.sent, lag.total, endpoints) == (1, 1, 0, ())
+
+
+def test_failures_are_apart_from_successes_and_keep_the_first_example() -> None:
+    recorder = Recorder(open_loop=False)
+    for ended_ns, kind, example in ((10, Kind.RESET, "first"), (20, Kind.RESET, "second"), (30, Kind.DNS, "x" * 1000)):
+        recorder.sent(None, 0)
+        recorder.failed(KEY, 0, 0, ended_ns, 0, kind, example)
+    recorder.sent(None, 0)
+    recorder.succeeded(KEY, 0, 0, 40, 0)
+    _, _, [endpoint] = recorder.take()
+    assert (endpoint.succeeded.count, endpoint.failed.count) == (1, 3)
+    assert (endpoint.succeeded.response.sum_ns, endpoint.failed.response.sum_ns) == (40, 60)
+    assert [(failures.kind, failures.count, failures.example) for failures in endpoint.failures] == [
+        ("reset", 2, "first"),
+        ("dns", 1, "x" * 300),
+    ]
+
+
+def test_requests_in_flight_are_those_sent_and_not_ended() -> None:
+    recorder = Recorder(open_loop=False)
+    for _ in range(3):
+        recorder.sent(None, 0)
+    recorder.succeeded(KEY, 0, 0, 1, 0)
+    recorder.failed(KEY, 0, 0, 1, 0, Kind.INCOMPLETE, "")
+    assert (recorder.in_flight, recorder.now.incomplete) == (1, 1)
+
+
+def test_seconds_begin_at_zero_and_the_sum_goes_on() -> None:
+    recorder = Recorder(open_loop=False)
+    recorder.sent(None, 0)
+    recorder.take()
+    recorder.sent(None, 0)
+    recorder.resent()
+    assert (recorder.now.sent, recorder.sum().sent, recorder.sum().resent) == (1, 2, 1)
+
+
+def test_a_scenario_that_names_every_request_differently_does_not_grow_without_bound() -> None:
+    recorder = Recorder(open_loop=False)
+    for number in range(1_500):
+        recorder.sent(None, 0)
+        recorder.succeeded(("GET", f"/patients/{number}"), 0, 0, 1, 0)
+    _, _, endpoints = recorder.take()
+    counts = {endpoint.name: endpoint.succeeded.count for endpoint in endpoints}
+    assert len(counts) == 1_001
+    assert counts["(other)"] == 500
