@@ -185,15 +185,15 @@ class Block:
             self._reason = str(error)
 
     def _measure(self, ended: Clocks, kind: type[BaseException] | None) -> BlockMeasurement:
-        wall_ns, cpu_ns, process_cpu_ns = (end - begin for begin, end in zip(self._begun, ended, strict=True))
+        begun = self._begun
         is_own_time = not self._suspended and get_ident() == self.thread
         root = self._root()
         rss_bytes = _resident_memory.read_bytes()
         was_profiled = self.profile is not None
         light = Light(
-            wall_ns=wall_ns,
-            cpu_ns=cpu_ns if is_own_time else None,
-            process_cpu_ns=process_cpu_ns,
+            wall_ns=ended[0] - begun[0],
+            cpu_ns=ended[1] - begun[1] if is_own_time else None,
+            process_cpu_ns=ended[2] - begun[2],
             rss_bytes=rss_bytes,
             rss_delta_bytes=rss_bytes - self._rss_bytes,
             in_flight=self.in_flight,

@@ -28,7 +28,7 @@ class Off:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, *_exception: object) -> None:
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
         return None
 
 
