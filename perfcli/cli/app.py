@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from perfcli import __version__
+from perfcli.cli.compare import compare
 from perfcli.cli.load import load
 from perfcli.cli.logs import logs_app
 from perfcli.cli.profile import profile
 from perfcli.cli.report import report
 from perfcli.cli.serve import serve
-from perfcli.cli.signals import end_runs_on_sigterm
+from perfcli.cli.signals import end_runs_on_sigterm, interruption_code
 from perfcli.cli.worker import worker
 from perfcli.errors import ExitCode, PerfcliError
 
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.command("profile")(profile)
 app.command("load")(load)
+app.command("compare")(compare)
 app.command("worker")(worker)
 app.command("serve")(serve)
 app.add_typer(logs_app, name="logs")
@@ -56,6 +58,9 @@ def main() -> None:
     end_runs_on_sigterm()
     try:
         app()
+    except SystemExit as ending:
+        # Typer takes the SIGTERM that interrupted a command for Ctrl-C.
+        sys.exit(interruption_code() if ending.code == ExitCode.INTERRUPTED else ending.code)
     except PerfcliError as error:
         _explain(error)
         sys.exit(error.exit_code)

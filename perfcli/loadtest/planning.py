@@ -13,7 +13,8 @@ from perfcli.loadtest.plan import Plan
 from perfcli.loadtest.shape import parse_shape
 from perfcli.payloads import Payload, payload_digest, row_count
 from perfcli.records.load import LoadDescription
-from perfcli.targets.request_headers import mask_url, parse_headers
+from perfcli.secrets import mask_url
+from perfcli.targets.request_headers import parse_headers
 from perfcli.units import format_duration, parse_duration
 
 DEFAULT_USERS = 10

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import marshal
-import re
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +13,6 @@ if TYPE_CHECKING:
     from _lsprof import profiler_entry, profiler_subentry
     from cProfile import Profile
 
-_BUILTIN = re.compile(r"<built-in method (.+)>")
-_METHOD = re.compile(r"<method '(.+)' of '(.+)' objects>")
 _STOP = "<method 'disable' of '_lsprof.Profiler' objects>"
 
 
@@ -98,20 +94,6 @@ def main_callers(graph: CallGraph) -> dict[CodeType | str, CodeType | str]:
     return {code: caller for code, (_, caller) in longest.items()}
 
 
-def describe(code: CodeType | str) -> tuple[str, str, int]:
-    """Return name, file and line of a function: qualified, relative to its package, and its first line.
-
-    A builtin has its real name (`list.append`, not `<method 'append' of 'list' objects>`), no file and line 0.
-    """
-    if isinstance(code, CodeType):
-        return code.co_qualname, _relative(code.co_filename), code.co_firstlineno
-    if match := _BUILTIN.fullmatch(code):
-        return match[1].removeprefix("builtins."), "", 0
-    if match := _METHOD.fullmatch(code):
-        return f"{match[2]}.{match[1]}", "", 0
-    return code, "", 0
-
-
 def write_pstats(graph: CallGraph, path: Path) -> None:
     """Write the graph as `pstats`, snakeviz and tuna read it.
 
@@ -145,10 +127,3 @@ def _sum(row: _Row, times: Times) -> _Row:
 
 def _label(code: CodeType | str) -> _Label:
     return ("~", 0, code) if isinstance(code, str) else (code.co_filename, code.co_firstlineno, code.co_name)
-
-
-def _relative(path: str) -> str:
-    """Cut the folder that the module was imported from off a path."""
-    folders = (folder.rstrip("/") + "/" for folder in (*sys.path, str(Path.cwd())) if folder)
-    prefix = max((folder for folder in folders if path.startswith(folder)), key=len, default="")
-    return path.removeprefix(prefix)

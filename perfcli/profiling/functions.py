@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import CodeType
 
-from perfcli.profiling.call_graph import CallGraph, Times, describe, main_callers, merge, prediction_entries
+from perfcli.monitor.functions import describe
+from perfcli.profiling.call_graph import CallGraph, Times, main_callers, merge, prediction_entries
 from perfcli.profiling.correction import Calibration, Corrected, calibrate, correct
 from perfcli.profiling.sampling import ProfiledSample, Round
 from perfcli.records import FunctionTime, Overhead

@@ -19,7 +19,7 @@ from types import BuiltinFunctionType, CodeType, FrameType, ModuleType
 from typing import Any
 
 import perfcli
-from perfcli.profiling.call_graph import describe
+from perfcli.monitor.functions import describe
 from perfcli.profiling.sampling import Call
 from perfcli.records import FunctionTime
 from perfcli.records.call_tree import OTHER, CallNode

@@ -19,10 +19,11 @@ from perfcli import __version__
 from perfcli.errors import PayloadError, PerfcliError, UsageError
 from perfcli.payloads import Payload
 from perfcli.records import ServerView
+from perfcli.secrets import mask_url
 from perfcli.targets.phases import PhaseClock, TimedBackend
 from perfcli.targets.protocol import StageClock, Target
 from perfcli.targets.remote_errors import check_status, explain_failure, not_json
-from perfcli.targets.request_headers import REQUEST_ID, RequestHeaders, mask_url, parse_headers
+from perfcli.targets.request_headers import REQUEST_ID, RequestHeaders, parse_headers
 from perfcli.targets.server_metrics import MAX_WAIT_S, Record, RecordSearch, summarize_records
 from perfcli.targets.server_timing import server_timings
 from perfcli.targets.transport import TimedTransport

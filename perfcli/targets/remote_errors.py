@@ -12,7 +12,7 @@ import httpcore
 import httpx
 
 from perfcli.errors import PerfcliError, TargetAnswerError, TargetUnreachableError
-from perfcli.targets.request_headers import mask_url
+from perfcli.secrets import mask_url
 from perfcli.targets.wording import describe_error, one_line
 from perfcli.units import format_duration
 

@@ -1,4 +1,4 @@
-"""Read `--header 'Name: value'`, and keep what is secret in headers and URLs out of everything shown."""
+"""Read `--header 'Name: value'`, and keep what is secret in headers out of everything shown."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from perfcli.errors import UsageError
+from perfcli.secrets import MASK, is_secret_name
 
 REQUEST_ID = "X-Request-ID"
-MASK = "***"
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e]*")
-_USERINFO = re.compile(r"//.*@")
 _FROM_ENVIRONMENT = "env:"
-_SECRET = re.compile(r"auth|cookie|token|secret|passw|signature|session|api[-_]?key|^key$|^sig$", re.IGNORECASE)
 _HINT = "Write it like 'X-Team: fraud', or 'Authorization: env:TOKEN' to read it from the environment."
 
 
@@ -57,7 +54,7 @@ def parse_headers(texts: Sequence[str]) -> RequestHeaders:
             raise UsageError(f"'{name}' is no name of a header.", _HINT)
         if name.lower() == REQUEST_ID.lower():
             raise UsageError(f"perfcli sets {REQUEST_ID} itself, a new one for every request.", "Leave it out.")
-        is_secret = bool(_SECRET.search(name)) or value.startswith(_FROM_ENVIRONMENT)
+        is_secret = is_secret_name(name) or value.startswith(_FROM_ENVIRONMENT)
         if value.startswith(_FROM_ENVIRONMENT):
             value = _from_environment(value.removeprefix(_FROM_ENVIRONMENT), name)
         if not _VALUE.fullmatch(value):
@@ -67,22 +64,6 @@ def parse_headers(texts: Sequence[str]) -> RequestHeaders:
             # A server that repeats a credential may leave out its scheme: `Bearer abc` is also `abc`.
             secrets += [value, value.rpartition(" ")[2]]
     return RequestHeaders(values, tuple(secrets))
-
-
-def mask_url(url: str) -> str:
-    """Return the URL with its password and the values of parameters such as `api_key` replaced."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return _USERINFO.sub(f"//{MASK}@", url)
-    userinfo, at, host = parts.netloc.rpartition("@")
-    user, colon, _ = userinfo.partition(":")
-    netloc = f"{user}{colon and f':{MASK}'}{at}{host}"
-    query = parts.query
-    if any(_SECRET.search(name) for name, _ in parse_qsl(query)):
-        pairs = parse_qsl(query, keep_blank_values=True)
-        query = urlencode([(name, MASK if _SECRET.search(name) else value) for name, value in pairs], safe="*")
-    return urlunsplit(parts._replace(netloc=netloc, query=query))
 
 
 def _from_environment(variable: str, name: str) -> str:

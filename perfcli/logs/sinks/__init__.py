@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from perfcli.errors import MissingExtraError, SettingsError
-from perfcli.logs.urls import masked_url
+from perfcli.secrets import mask_url
 
 if TYPE_CHECKING:
     from perfcli.logs.batch import Sink
@@ -47,7 +47,7 @@ def _redis(settings: Settings) -> Sink:
         return RedisSink(url, settings.redis_logs_key, settings.redis_logs_max_size)
     except ValueError as error:
         raise SettingsError(
-            f"REDIS_URL={masked_url(url)} is no address of Redis.", "Write it like redis://localhost:6379/0."
+            f"REDIS_URL={mask_url(url)} is no address of Redis.", "Write it like redis://localhost:6379/0."
         ) from error
 
 
@@ -57,7 +57,7 @@ def _elasticsearch(settings: Settings) -> Sink:
     url = settings.elasticsearch_url
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
         raise SettingsError(
-            f"ELASTICSEARCH_URL={masked_url(url)} is no address of a server.", "Write it like http://localhost:9200."
+            f"ELASTICSEARCH_URL={mask_url(url)} is no address of a server.", "Write it like http://localhost:9200."
         )
     return ElasticsearchSink(url, settings.elasticsearch_index)
 

@@ -14,7 +14,7 @@ import orjson
 from perfcli.logs.batch import Batch, Receipt, Rejection, StoreDownError, StoreRefusedError
 from perfcli.logs.entry import Record
 from perfcli.logs.sinks.index_template import index_template
-from perfcli.logs.urls import masked_url
+from perfcli.secrets import mask_url
 
 _logger = logging.getLogger("perfcli.logs")
 _FILTER = "errors,items.*.status,items.*.error.type"
@@ -44,7 +44,7 @@ class ElasticsearchSink:
             timeout_s: Limit for one request and its answer.
             clock: Seconds, monotonic.
         """
-        self.address = f"{masked_url(url)} {index}"
+        self.address = f"{mask_url(url)} {index}"
         self._url = url
         self._index = index
         self._timeout_s = timeout_s

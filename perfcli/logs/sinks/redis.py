@@ -7,7 +7,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from perfcli.logs.batch import Batch, Receipt, StoreDownError, StoreRefusedError
-from perfcli.logs.urls import masked_url
+from perfcli.secrets import mask_url
 
 # A batch whose answer was lost is sent again, and the first copy may still lie in the socket of a hung server: only the
 # server can tell that both are one. The script remembers the last batches of each writing process, by number, in a
@@ -41,7 +41,7 @@ class RedisSink:
             max_records: Length the list is trimmed to.
             timeout_s: Limit for the connection, and for each answer.
         """
-        self.address = f"{masked_url(url)} {key}"
+        self.address = f"{mask_url(url)} {key}"
         self._url = url
         self._key = key
         self._max_records = max_records

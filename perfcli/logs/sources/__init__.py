@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from perfcli.errors import MissingExtraError, UsageError
 from perfcli.logs.sinks import redis_url
-from perfcli.logs.urls import masked_url
+from perfcli.secrets import mask_url
 
 if TYPE_CHECKING:
     from perfcli.logs.sources.protocol import LogSource
@@ -44,7 +44,7 @@ def open_source(address: str, settings: Settings) -> LogSource:
     if "://" in address or not path.exists():
         known = ", ".join(f"{name}://" for name in SOURCES)
         raise UsageError(
-            f"There is no log at {masked_url(address)}.", f"Name a file, - for stdin, redis, elasticsearch, or {known}"
+            f"There is no log at {mask_url(address)}.", f"Name a file, - for stdin, redis, elasticsearch, or {known}"
         )
     try:
         return FileSource(path.open("rb"), str(path))

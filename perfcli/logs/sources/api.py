@@ -13,7 +13,7 @@ from perfcli.logs.entry import Record
 from perfcli.logs.query import LogQuery
 from perfcli.logs.sources.http import get_json
 from perfcli.logs.sources.protocol import poll
-from perfcli.logs.urls import masked_url
+from perfcli.secrets import mask_url
 
 _PAGE = 1000
 
@@ -22,7 +22,7 @@ class ApiSource:
     """Reads page by page."""
 
     def __init__(self, url: str, token: str | None = None, timeout_s: float = 10.0) -> None:
-        self.address = masked_url(url)
+        self.address = mask_url(url)
         headers = {} if token is None else {"authorization": f"Bearer {token}"}
         self._client = httpx.Client(base_url=url, headers=headers, timeout=timeout_s)
 

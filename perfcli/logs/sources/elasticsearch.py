@@ -13,7 +13,7 @@ from perfcli.logs.entry import Record
 from perfcli.logs.query import LogQuery
 from perfcli.logs.sources.http import get_json
 from perfcli.logs.sources.protocol import poll
-from perfcli.logs.urls import masked_url
+from perfcli.secrets import mask_url
 
 # What a server returns at once unless it is configured otherwise.
 _PAGE_RECORDS = 10_000
@@ -23,7 +23,7 @@ class ElasticsearchSource:
     """Lets the server select and sort."""
 
     def __init__(self, url: str, index: str, timeout_s: float = 30.0, page_records: int = _PAGE_RECORDS) -> None:
-        self.address = masked_url(url)
+        self.address = mask_url(url)
         self._page_records = page_records
         self._index = index
         self._client = httpx.Client(base_url=url, timeout=timeout_s)

@@ -11,7 +11,7 @@ from perfcli.errors import TargetAnswerError, TargetUnreachableError, UsageError
 from perfcli.logs.entry import Record
 from perfcli.logs.query import LogQuery
 from perfcli.logs.sources.protocol import poll
-from perfcli.logs.urls import masked_url
+from perfcli.secrets import mask_url
 
 
 class RedisSource:
@@ -23,7 +23,7 @@ class RedisSource:
         Raises:
             UsageError: The URL is none of Redis.
         """
-        self.address = masked_url(url)
+        self.address = mask_url(url)
         self._key = key
         try:
             self._client = redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)

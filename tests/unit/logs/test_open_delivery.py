@@ -10,7 +10,6 @@ import pytest
 
 from perfcli.errors import MissingExtraError, SettingsError
 from perfcli.logs import SINKS, LogEntry, MemorySink, open_delivery
-from perfcli.logs.urls import masked_url
 from perfcli.settings import Settings
 
 
@@ -53,17 +52,3 @@ def test_an_address_that_cannot_be_one_is_an_error_at_once(settings: dict[str, o
     with pytest.raises(SettingsError, match=variable) as error:
         open_delivery(Settings.model_validate(settings))
     assert "geheim" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("redis://localhost:6379/0", "redis://localhost:6379/0"),
-        ("redis://:geheim@host:6379/0", "redis://:***@host:6379/0"),
-        ("https://elastic:ge@heim@host/path", "https://elastic:***@host/path"),
-        ("redis://host?password=geheim&db=1", "redis://host?***"),
-        ("api.log", "api.log"),
-    ],
-)
-def test_what_opens_a_store_is_masked(url: str, shown: str) -> None:
-    assert masked_url(url) == shown

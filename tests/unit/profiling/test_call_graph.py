@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from perfcli.profiling.call_graph import CallGraph, describe, main_callers, merge, write_pstats
+from perfcli.monitor.functions import describe
+from perfcli.profiling.call_graph import CallGraph, main_callers, merge, write_pstats
 
 STOP = ("~", 0, "<method 'disable' of '_lsprof.Profiler' objects>")
 

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from perfcli.profiling.call_graph import describe, prediction_entries
+from perfcli.monitor.functions import describe
+from perfcli.profiling.call_graph import prediction_entries
 from perfcli.profiling.stacks import DEEPEST, StackRecorder, call_tree, record_stacks
 from perfcli.records import FunctionTime
 from perfcli.records.call_tree import OTHER, CallNode

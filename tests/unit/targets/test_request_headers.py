@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from perfcli.errors import UsageError
-from perfcli.targets.request_headers import mask_url, parse_headers
+from perfcli.targets.request_headers import parse_headers
 
 
 def test_headers_are_split_at_the_first_colon() -> None:
@@ -45,20 +45,3 @@ def test_what_is_no_header_is_refused_without_its_value(header: str, message: st
         parse_headers([header])
     assert caught.value.message == message
     assert "t0p" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("http://host:8000/predict", "http://host:8000/predict"),
-        ("http://me:secret@host/predict", "http://me:***@host/predict"),
-        ("http://me:se:cr@et@host/predict", "http://me:***@host/predict"),
-        ("http://me@host/predict", "http://me@host/predict"),
-        ("http://host/p?version=2&token=abc#top", "http://host/p?version=2&token=***#top"),
-        ("http://host/p?key=abc&empty=", "http://host/p?key=***&empty="),
-        ("http://me:secret@[host/p", "http://***@[host/p"),
-        ("http://host/p?monkey=a%20b", "http://host/p?monkey=a%20b"),
-    ],
-)
-def test_the_secrets_of_a_url_are_masked(url: str, shown: str) -> None:
-    assert mask_url(url) == shown
