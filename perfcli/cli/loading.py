@@ -53,7 +53,8 @@ def confirm_target(plan: LoadPlan, *, yes: bool) -> None:
         UsageError: Nobody can be asked, because there is no terminal.
         typer.Abort: The person does not agree.
     """
-    from perfcli.loadtest.planning import describe_bound, is_loopback
+    from perfcli.loadtest.planning import describe_bound
+    from perfcli.loadtest.urls import is_loopback
 
     url = plan.description.url
     if not plan.engine.base_url or is_loopback(url):

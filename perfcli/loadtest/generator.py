@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from perfcli.loadtest.calibration import Calibration
 from perfcli.loadtest.tally import Durations
@@ -39,24 +39,25 @@ def judge_generator(
         for each in seconds
         if each.measured and each.generator_cpu_ratio is not None
     )
-    reasons = []
-    if cpu_ratio is not None and cpu_ratio >= BUSY_CORE:
-        reasons.append(f"a process of it used {format_ratio(cpu_ratio)} of its core")
-    if lag.counts and latencies.counts:
-        late_s, slow_s = lag.percentile_s(0.99), latencies.percentile_s(0.99)
-        if late_s > LATE_S and late_s > LATE_SHARE * slow_s:
-            reasons.append(
-                f"1 % of the requests were sent more than {format_duration(late_s)} late, beside a p99 of"
-                f" {format_duration(slow_s)}"
-            )
+    reasons = tuple(_reasons(cpu_ratio, latencies, lag))
     return GeneratorReport(
         verdict="generator-bound" if reasons else "trustworthy",
-        reasons=tuple(reasons),
+        reasons=reasons,
         cpu_ratio=cpu_ratio,
         floor_s=None if calibration is None else calibration.floor_s,
         ceiling_rps=None if calibration is None else calibration.ceiling_rps,
         processes=processes,
     )
+
+
+def _reasons(cpu_ratio: float | None, latencies: Durations, lag: Durations) -> Iterator[str]:
+    if cpu_ratio is not None and cpu_ratio >= BUSY_CORE:
+        yield f"a process of it used {format_ratio(cpu_ratio)} of its core"
+    if lag.counts and latencies.counts:
+        late_s, slow_s = lag.percentile_s(0.99), latencies.percentile_s(0.99)
+        if late_s > LATE_S and late_s > LATE_SHARE * slow_s:
+            late, slow = format_duration(late_s), format_duration(slow_s)
+            yield f"1 % of the requests were sent more than {late} late, beside a p99 of {slow}"
 
 
 def weighted_mean(values: Iterable[tuple[float, float]]) -> float | None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from perfcli.errors import UsageError
 from perfcli.loadtest.plan import Plan
 from perfcli.loadtest.shape import parse_shape
+from perfcli.loadtest.urls import split_url
 from perfcli.payloads import Payload, payload_digest, row_count
 from perfcli.records.load import LoadDescription
 from perfcli.secrets import mask_url
@@ -19,6 +18,7 @@ from perfcli.units import format_duration, parse_duration
 
 DEFAULT_USERS = 10
 DEFAULT_DURATION_S = 10.0
+DEFAULT_PATH = "/predict"
 ARRIVALS = ("constant", "poisson")
 CHECKS = ("status", "rows", "probabilities", "labels")
 AUTO = "auto"
@@ -117,46 +117,11 @@ def plan_load(options: LoadOptions) -> LoadPlan:
     """
     _check_loop(options)
     _check_ranges(options)
-    base_url, path = ("", "/") if options.host is None else split_url(options.host)
     headers = parse_headers(options.headers)
-    segments = parse_shape(options.shape) if options.shape is not None else ()
-    open_loop = options.rate_rps is not None or (options.shape is not None and options.arrivals is not None)
-    users = options.users or (DEFAULT_USERS if not open_loop and not segments else None)
-    duration_s = options.duration_s
-    if duration_s is None and options.requests is None and not segments:
-        duration_s = DEFAULT_DURATION_S
-    arrivals = (options.arrivals or ARRIVALS[0]) if open_loop else None
-    engine = Plan(
-        base_url=base_url,
-        path=options.path or (path if path != "/" else "/predict"),
-        method=options.http_method.upper(),
-        headers=headers.values,
-        timeout_s=options.timeout_s,
-        insecure=options.insecure,
-        scenario=str(options.scenario.resolve()),
-        payload_order=options.payload_order,
-        checks=options.checks or CHECKS,
-        classes=options.classes,
-        batch_size=options.batch_size,
-        open_loop=open_loop,
-        users=users or 1,
-        spawn_rate=options.spawn_rate,
-        rate=options.rate_rps,
-        arrivals=arrivals or ARRIVALS[0],
-        max_in_flight=options.max_in_flight,
-        shape=segments,
-        duration_s=duration_s,
-        requests=options.requests,
-        drain_s=options.timeout_s,
-        seed=options.seed,
-        processes=options.processes,
-        expect_workers=options.expect_workers,
-        master_host=options.master_host,
-        master_port=options.master_port,
-    )
+    engine = replace(_engine_plan(options), headers=headers.values)
     return LoadPlan(
         engine=engine,
-        description=_describe(options, engine, users, arrivals),
+        description=_describe(options, engine),
         payloads=tuple(options.payloads),
         warm_up_s=_warm_up(options.warm_up),
         metrics_url=options.metrics_url,
@@ -178,34 +143,6 @@ def aim(plan: LoadPlan, base_url: str, *, metrics_url: str | None = None) -> Loa
         description=replace(plan.description, url=mask_url(base_url + plan.engine.path)),
         metrics_url=metrics_url or plan.metrics_url,
     )
-
-
-def split_url(url: str) -> tuple[str, str]:
-    """Return the base URL and the path of a URL.
-
-    Raises:
-        UsageError: Not an http or https URL with a host and nothing beside host, port and path.
-    """
-    parts = urlsplit(url)
-    try:
-        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise UsageError(f"'{url}' is no URL of an API.", "Write it like http://127.0.0.1:8000.")
-    if parts.username or parts.query or parts.fragment:
-        hint = "Send credentials with --header 'Authorization: ...', and a query with --path."
-        raise UsageError(f"A host takes no user, query or fragment: {parts.scheme}://{parts.hostname}.", hint)
-    return f"{parts.scheme}://{parts.netloc}", parts.path or "/"
-
-
-def is_loopback(url: str) -> bool:
-    """Tell whether a URL leads to this very machine, without asking a name server."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def describe_bound(plan: LoadPlan) -> str:
@@ -262,6 +199,41 @@ def _check_ranges(options: LoadOptions) -> None:
         raise UsageError(f"There is no scenario '{options.scenario}'.", "Name a locustfile.")
 
 
+def _engine_plan(options: LoadOptions) -> Plan:
+    base_url, path = ("", "/") if options.host is None else split_url(options.host)
+    segments = parse_shape(options.shape) if options.shape is not None else ()
+    duration_s = options.duration_s
+    if duration_s is None and options.requests is None and not segments:
+        duration_s = DEFAULT_DURATION_S
+    return Plan(
+        base_url=base_url,
+        path=options.path or (path if path != "/" else DEFAULT_PATH),
+        method=options.http_method.upper(),
+        timeout_s=options.timeout_s,
+        insecure=options.insecure,
+        scenario=str(options.scenario.resolve()),
+        payload_order=options.payload_order,
+        checks=options.checks or CHECKS,
+        classes=options.classes,
+        batch_size=options.batch_size,
+        open_loop=options.rate_rps is not None or (options.shape is not None and options.arrivals is not None),
+        users=options.users or DEFAULT_USERS,
+        spawn_rate=options.spawn_rate,
+        rate=options.rate_rps,
+        arrivals=options.arrivals or ARRIVALS[0],
+        max_in_flight=options.max_in_flight,
+        shape=segments,
+        duration_s=duration_s,
+        requests=options.requests,
+        drain_s=options.timeout_s,
+        seed=options.seed,
+        processes=options.processes,
+        expect_workers=options.expect_workers,
+        master_host=options.master_host,
+        master_port=options.master_port,
+    )
+
+
 def _warm_up(text: str) -> float | None:
     if text == AUTO:
         return None
@@ -273,7 +245,7 @@ def _warm_up(text: str) -> float | None:
         raise UsageError(f"'{text}' is no warm-up.", f"Write {AUTO}, {NONE} or a duration such as 5s.") from None
 
 
-def _describe(options: LoadOptions, engine: Plan, users: int | None, arrivals: str | None) -> LoadDescription:
+def _describe(options: LoadOptions, engine: Plan) -> LoadDescription:
     rows = row_count(options.payloads[0]) if options.payloads else 0
     return LoadDescription(
         url=mask_url(engine.base_url + engine.path),
@@ -281,9 +253,9 @@ def _describe(options: LoadOptions, engine: Plan, users: int | None, arrivals: s
         payloads=len(options.payloads),
         rows=rows * (engine.batch_size or 1),
         payload_digest=payload_digest(options.payloads) if options.payloads else None,
-        users=users,
+        users=None if engine.open_loop or engine.shape else engine.users,
         rate_rps=options.rate_rps,
-        arrivals=arrivals,
+        arrivals=engine.arrivals if engine.open_loop else None,
         shape=options.shape,
         duration_s=engine.duration_s,
         requests=engine.requests,

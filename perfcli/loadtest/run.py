@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -17,10 +16,11 @@ from perfcli.loadtest.advice import ENGINE_CRASHED
 from perfcli.loadtest.calibration import Calibration, cache_folder, calibrate
 from perfcli.loadtest.child import Engine, running_engine, stopped_by_signals
 from perfcli.loadtest.plan import Plan
-from perfcli.loadtest.planning import LoadPlan, is_loopback
+from perfcli.loadtest.planning import LoadPlan
 from perfcli.loadtest.recording import UNREACHED, Recording
 from perfcli.loadtest.server_metrics import MetricSample, ServerAccount, account, read_metrics
-from perfcli.loadtest.watch import DEFAULT_PORTS, Watch, watch_server
+from perfcli.loadtest.urls import address_of, is_loopback
+from perfcli.loadtest.watch import Watch, watch_server
 from perfcli.loadtest.wire import Crash, End, Hello, Message, Second, WorkerLost
 from perfcli.records.environment import Environment
 from perfcli.records.load import LoadResult, LoadSecond
@@ -114,9 +114,8 @@ def check_reachable(base_url: str) -> None:
     Raises:
         TargetUnreachableError: Nothing accepts a connection.
     """
-    parts = urlsplit(base_url)
     try:
-        socket.create_connection((parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme]), _CONNECT_S).close()
+        socket.create_connection(address_of(base_url), _CONNECT_S).close()
     except OSError as error:
         raise TargetUnreachableError(
             f"Cannot reach {base_url}: {error.strerror or error}.",
@@ -155,7 +154,7 @@ def _listen(
 
 
 def _run_to_its_end(plan: Plan) -> list[Message]:
-    with running_engine(plan) as engine, stopped_by_signals(engine.stop):
+    with running_engine(plan) as engine:
         return list(engine.messages())
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import psutil
 
-DEFAULT_PORTS = {"http": 80, "https": 443}
+from perfcli.loadtest.urls import address_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +103,7 @@ class ServerWatch:
 
 def watch_server(url: str) -> ServerWatch | None:
     """Find the processes that listen on the port of a loopback URL; None when they cannot be seen."""
-    parts = urlsplit(url)
-    port = parts.port or DEFAULT_PORTS.get(parts.scheme)
+    _, port = address_of(url)
     roots = [_topmost_listener(process, port) for process in _listeners(port)]
     return ServerWatch(list(dict.fromkeys(roots))) if roots else None
 
@@ -117,7 +115,7 @@ def _processor_time() -> tuple[float, float]:
     return all_s - times.idle - getattr(times, "iowait", 0.0), all_s
 
 
-def _listeners(port: int | None) -> list[psutil.Process]:
+def _listeners(port: int) -> list[psutil.Process]:
     try:
         connections = psutil.net_connections("tcp")
     except psutil.Error:
@@ -127,11 +125,11 @@ def _listeners(port: int | None) -> list[psutil.Process]:
     return [process for pid in sorted(pids) if (process := _process(pid)) is not None]
 
 
-def _own_listeners(port: int | None) -> list[psutil.Process]:
+def _own_listeners(port: int) -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if _listens(process, port)]
 
 
-def _topmost_listener(process: psutil.Process, port: int | None) -> psutil.Process:
+def _topmost_listener(process: psutil.Process, port: int) -> psutil.Process:
     """Climb to the supervisor that opened the socket and handed it to its workers."""
     parent = process.parent()
     while parent is not None and _listens(parent, port):
@@ -139,7 +137,7 @@ def _topmost_listener(process: psutil.Process, port: int | None) -> psutil.Proce
     return process
 
 
-def _listens(process: psutil.Process, port: int | None) -> bool:
+def _listens(process: psutil.Process, port: int) -> bool:
     try:
         connections = process.net_connections("tcp")
     except psutil.Error:
@@ -147,7 +145,7 @@ def _listens(process: psutil.Process, port: int | None) -> bool:
     return any(_is_listener(each.status, each.laddr, port) for each in connections)
 
 
-def _is_listener(status: str, address: Sequence[str | int], port: int | None) -> bool:
+def _is_listener(status: str, address: Sequence[str | int], port: int) -> bool:
     return status == psutil.CONN_LISTEN and tuple(address[1:2]) == (port,)
 
 

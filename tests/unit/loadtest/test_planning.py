@@ -8,7 +8,8 @@ import pytest
 
 from perfcli.errors import UsageError
 from perfcli.loadtest.plan import Segment
-from perfcli.loadtest.planning import LoadOptions, LoadPlan, aim, describe_bound, is_loopback, plan_load
+from perfcli.loadtest.planning import LoadOptions, LoadPlan, aim, describe_bound, plan_load
+from perfcli.loadtest.urls import is_loopback
 
 MakePlan = Callable[..., LoadPlan]
 
