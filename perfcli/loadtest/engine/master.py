@@ -13,10 +13,13 @@ from dataclasses import replace
 import gevent
 import locust
 from gevent.event import Event
+from locust.env import Environment
+from locust.exception import RPCError
 from locust.rpc import Message
 from locust.runners import STATE_MISSING, MasterRunner
+from zmq.error import ZMQError
 
-from perfcli.errors import ExitCode, MeasurementError, PerfcliError
+from perfcli.errors import ExitCode, MeasurementError, PerfcliError, UsageError
 from perfcli.loadtest.engine.channel import Channel
 from perfcli.loadtest.engine.forks import Forks
 from perfcli.loadtest.engine.merge import Merger, merge_ends
@@ -41,7 +44,7 @@ class Master:
         self._forks = forks.workers
         self._expected = plan.expect_workers + len(forks.workers)
         self._environment = make_environment(plan)
-        self._runner: MasterRunner = self._environment.create_master_runner(plan.master_host, plan.master_port)
+        self._runner = _listen(self._environment, plan)
         load(self._environment, plan)
         self._pids: dict[str, int] = {}
         self._ready: set[str] = set()
@@ -84,13 +87,13 @@ class Master:
         self._stops += 1
         for client in self._runner.clients:
             self._runner.send_message(STOP, {"reason": reason}, client)
-        if not self._started:
-            raise MeasurementError("Stopped before all workers had come.")
 
     def _gather(self) -> None:
         deadline = time.monotonic() + self._plan.connect_s
         while len(self._ready) < self._expected:
             self._fail_if_crashed()
+            if self._stops:
+                raise MeasurementError("Stopped before all workers had come.")
             if time.monotonic() > deadline or any(fork.is_dead() for fork in self._forks):
                 raise MeasurementError(
                     f"Only {len(self._ready)} of {self._expected} workers came within {self._plan.connect_s:g} s.",
@@ -180,6 +183,16 @@ class Master:
         assert isinstance(crash, Crash)
         self._crash = crash
         self._changed.set()
+
+
+def _listen(environment: Environment, plan: Plan) -> MasterRunner:
+    try:
+        return environment.create_master_runner(plan.master_host, plan.master_port)
+    except (SystemExit, RPCError, ZMQError) as error:
+        # Locust takes a busy port for a reason to end the process.
+        raise UsageError(
+            f"The master cannot listen at {plan.master_host}:{plan.master_port}.", "Choose another --master-port."
+        ) from error
 
 
 def direct(plan: Plan, channel: Channel, on_signals: Callable[[Callable[[str], None]], None]) -> None:

@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
         return int(ExitCode.UNMEASURABLE)  # The parent is gone: nobody wants to know more.
     except PerfcliError as error:
         return _crash(channel, Crash(error.message, error.hint, int(error.exit_code), ""))
-    except Exception as error:  # noqa: BLE001 - the last words of the process
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the last words of the process
         text = f"The load engine failed: {type(error).__name__}: {error}."
         return _crash(channel, Crash(text, "", int(ExitCode.UNMEASURABLE), traceback.format_exc()))
     return 0

@@ -86,7 +86,7 @@ def load(environment: Environment, plan: Plan) -> None:
         raise UsageError(f"There is no scenario {path}.", "Name a locustfile with --scenario.")
     try:
         classes, shapes = load_locustfile(str(path.resolve()))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         raise UsageError(
             f"The scenario {path} cannot be loaded: {type(error).__name__}: {error} ({where.filename}:{where.lineno})."

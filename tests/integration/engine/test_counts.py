@@ -1,9 +1,14 @@
 """The engine's counts are the server's own, however the run ends."""
 
+import os
 import signal
+import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
+from perfcli.loadtest.plan import Plan
 
 
 @pytest.mark.parametrize(
@@ -95,8 +100,6 @@ def test_arrivals_beyond_the_limit_in_flight_are_dropped_and_counted(server, eng
 
 
 def test_a_lost_worker_is_named_and_the_run_goes_on(server, engine) -> None:
-    import os
-
     def kill_one(message, child) -> None:
         if type(message).__name__ == "Hello":
             kill_one.victim = message.worker_pids[0]
@@ -116,3 +119,48 @@ def test_users_start_at_the_spawn_rate(server, engine) -> None:
     run = engine(server.plan("/sleep?s=0.05", users=6, spawn_rate=2.0, duration_s=4.2))
     assert [second.users for second in run.seconds[:4]] == [2, 4, 6, 6]
     assert run.succeeded == server.started("/sleep")
+
+
+def test_workers_started_elsewhere_get_the_plan_the_scenario_and_the_payloads_from_the_master(
+    server, engine, scenario, payload_file, tmp_path
+) -> None:
+    text = """
+from locust import task
+from perfcli.loadtest.engine.users import InferenceUser
+
+class Client(InferenceUser):
+    @task
+    def predict(self):
+        self.post(self.payload(), "/remote")
+"""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    plan = server.plan(
+        scenario=scenario(text), payload_file=payload_file, requests=100, users=4, expect_workers=2, master_port=port
+    )
+    worker = Plan(worker=True, master_host="127.0.0.1", master_port=port, connect_s=30.0)
+    with ThreadPoolExecutor() as pool:
+        workers = [pool.submit(engine, worker) for _ in range(2)]
+        run = engine(plan)
+        ended = [future.result() for future in workers]
+    assert (run.exit_code, run.succeeded, server.started("/remote")) == (0, 100, 100), run.stderr
+    assert (run.hello.processes, run.hello.worker_pids) == (2, ())
+    assert [worker.exit_code for worker in ended] == [0, 0]
+
+
+def test_a_master_without_workers_gives_up_and_says_how_to_start_them(server, engine) -> None:
+    run = engine(server.plan(requests=1, expect_workers=1, connect_s=0.3))
+    assert run.exit_code == run.crash.exit_code == 3
+    assert run.crash.message == "Only 0 of 1 workers came within 0.3 s."
+    assert "perfcli worker --master-host" in run.crash.hint
+
+
+def test_a_worker_without_a_master_gives_up(engine) -> None:
+    run = engine(Plan(worker=True, master_host="127.0.0.1", master_port=9, connect_s=0.3))
+    assert run.crash.message == "No master answers at 127.0.0.1:9."
+
+
+def test_a_busy_port_is_the_users_to_change(server, engine) -> None:
+    run = engine(server.plan(requests=1, processes=2, master_port=server.port))
+    assert (run.exit_code, run.crash.hint) == (2, "Choose another --master-port.")

@@ -160,34 +160,33 @@ def test_the_bundled_scenarios_find_no_fault_with_a_good_server(server, engine, 
     assert run.succeeded == 10 - sum(bad_input)
 
 
-@pytest.mark.parametrize("path", sorted(LOADTESTS.glob("*.py")), ids=lambda path: path.stem)
-def test_the_bundled_scenarios_run_with_plain_locust(server, path, tmp_path) -> None:
+@pytest.mark.parametrize("name", ["predict", "predict_proba", "mixed", "soak"])
+def test_the_bundled_scenarios_run_with_plain_locust(server, name, tmp_path) -> None:
     report = tmp_path / "report"
-    command = [
-        "-m",
-        "locust",
-        "-f",
-        str(path),
-        "--headless",
-        "--users",
-        "2",
-        "--run-time",
-        "2",
-        "--json-file",
-        str(report),
-    ]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    options = ["--headless", "--users", "2", "--run-time", "2", "--stop-timeout", "5", "--exit-code-on-error", "0"]
+    options += ["--host", server.url, "--json-file", str(report)]
     subprocess.run(
-        [sys.executable, *command, "--host", server.url, "--exit-code-on-error", "0", "--stop-timeout", "5"],
+        [sys.executable, "-m", "locust", "-f", str(LOADTESTS / f"{name}.py"), *options],
         check=True,
-        env=environment,
+        env={name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")},
         capture_output=True,
         timeout=60,
         cwd=tmp_path,
-    ) if path.stem != "spike" else None
-    if path.stem != "spike":
-        rows = json.loads(report.with_suffix(".json").read_text())
-        assert sum(row["num_requests"] for row in rows) == sum(server.read("count")["started"].values()) > 0
+    )
+    rows = json.loads(report.with_suffix(".json").read_text())
+    assert sum(row["num_requests"] for row in rows) == sum(server.read("count")["started"].values()) > 0
+
+
+def test_the_spike_begins_with_a_quiet_service(server, engine) -> None:
+    run = engine(server.plan("/predict", scenario=str(LOADTESTS / "spike.py"), duration_s=1.5))
+    assert (run.seconds[0].users, run.failed, run.end.reason) == (10, 0, "duration")
+    assert run.succeeded == server.started("/predict") > 0
+
+
+def test_a_scenario_that_ends_the_process_while_it_is_loaded_says_so(server, engine, scenario) -> None:
+    run = engine(server.plan(scenario=scenario("raise SystemExit('not today')"), requests=1))
+    assert (run.exit_code, run.crash.exit_code) == (2, 2)
+    assert "SystemExit: not today" in run.crash.message
 
 
 def test_batches_are_joined_and_checked_for_their_length(server, engine, payload_file) -> None:
