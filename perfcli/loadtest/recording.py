@@ -13,7 +13,7 @@ from perfcli.loadtest.generator import judge_generator, weighted_mean
 from perfcli.loadtest.planning import LoadPlan
 from perfcli.loadtest.server_metrics import ServerAccount
 from perfcli.loadtest.tally import Durations, EndpointTally, TimingTally, merged
-from perfcli.loadtest.timeline import EndpointKey, Slot, Timeline, totals
+from perfcli.loadtest.timeline import EndpointKey, Slot, Timeline
 from perfcli.loadtest.watch import Sample
 from perfcli.loadtest.window import choose_window
 from perfcli.loadtest.wire import Hello, Second
@@ -63,7 +63,7 @@ class Recording:
     @property
     def paths(self) -> frozenset[str]:
         """Names of the endpoints, and the path of the plan."""
-        return frozenset({self._plan.engine.path, *(name for _, name in totals(self._timeline.slots))})
+        return frozenset({self._plan.engine.path, *(name for _, name in self._timeline.totals_from(0))})
 
     def begin(self, hello: Hello) -> None:
         """Note the start."""
@@ -95,7 +95,7 @@ class Recording:
         steadiness = choose_window(timeline.slots, self._plan.engine, self._plan.warm_up_s, loaded_s)
         slots = timeline.slots[steadiness.first :]
         start_s = slots[0].start_s if slots else timeline.elapsed_s
-        endpoints = totals(slots)
+        endpoints = timeline.totals_from(steadiness.first)
         total = merged(endpoints.values())
         elapsed_s = timeline.elapsed_s - start_s
         seconds = tuple(replace(each, measured=bool(slots) and each.start_s >= start_s) for each in self._seconds)

@@ -26,8 +26,12 @@ class Durations:
 
     def add(self, other: Latencies | Durations) -> None:
         """Add all durations of another histogram."""
-        for bucket, count in other.counts.items():
-            self.counts[bucket] = self.counts.get(bucket, 0) + count
+        if not self.counts:
+            self.counts = dict(other.counts)
+        else:
+            counts = self.counts
+            for bucket, count in other.counts.items():
+                counts[bucket] = counts.get(bucket, 0) + count
         self.sum_ns += other.sum_ns
         self.max_ns = max(self.max_ns, other.max_ns)
 

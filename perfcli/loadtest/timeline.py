@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from perfcli.loadtest.steady import Level
@@ -13,6 +12,7 @@ MOST_SLOTS = 120
 
 EndpointKey = tuple[str, str]
 """Method and name."""
+Totals = dict[EndpointKey, EndpointTally]
 
 
 @dataclass(slots=True)
@@ -34,9 +34,11 @@ class Slot:
     scheduled: int = 0
     endpoints: dict[EndpointKey, EndpointTally] = field(default_factory=dict)
     timings: TimingTally = field(default_factory=TimingTally)
+    _level: Level | None = None
 
     def add(self, second: Second) -> None:
         """Add the second that follows."""
+        self._level = None
         self.elapsed_s += second.elapsed_s
         self.seconds += 1
         self.scheduled += second.scheduled
@@ -47,25 +49,27 @@ class Slot:
 
     def merge(self, following: Slot) -> None:
         """Add the slot that follows."""
+        self._level = None
         self.elapsed_s += following.elapsed_s
         self.seconds += following.seconds
         self.scheduled += following.scheduled
         self.timings.merge(following.timings)
-        for key, tally in following.endpoints.items():
-            self.endpoints.setdefault(key, EndpointTally()).merge(tally)
+        _add_all(self.endpoints, following)
 
     def level(self, *, open_loop: bool) -> Level:
         """Return what tells whether the load has settled.
 
         In an open loop the answers are counted per arrival, because random arrivals fluctuate by themselves.
         """
-        total = merged(self.endpoints.values())
-        per = self.scheduled if open_loop else self.elapsed_s
-        return Level(
-            throughput=total.requests / per if per else 0.0,
-            latency_s=total.response.percentile_s(0.5) if total.response.counts else None,
-            requests=total.requests,
-        )
+        if self._level is None:
+            total = merged(self.endpoints.values())
+            per = self.scheduled if open_loop else self.elapsed_s
+            self._level = Level(
+                throughput=total.requests / per if per else 0.0,
+                latency_s=total.response.percentile_s(0.5) if total.response.counts else None,
+                requests=total.requests,
+            )
+        return self._level
 
 
 class Timeline:
@@ -75,6 +79,8 @@ class Timeline:
         self.slots: list[Slot] = []
         self._most_slots = most_slots
         self._span = 1
+        self._summed = range(0)
+        self._sums: Totals = {}
 
     @property
     def elapsed_s(self) -> float:
@@ -95,12 +101,26 @@ class Timeline:
             left.merge(right)
         del self.slots[1::2]
         self._span *= 2
+        self._summed, self._sums = range(0), {}
+
+    def totals_from(self, first: int) -> Totals:
+        """Return what each endpoint did from a slot on, by name.
+
+        A run that is asked every second whether it may stop asks for this every second: the sum of the slots that do
+        not change any more is kept.
+        """
+        closed = range(first, max(first, len(self.slots) - 1))
+        if self._summed.start != first or self._summed.stop > closed.stop:
+            self._summed, self._sums = range(first, first), {}
+        for slot in self.slots[self._summed.stop : closed.stop]:
+            _add_all(self._sums, slot)
+        self._summed = closed
+        found: Totals = {key: merged([tally]) for key, tally in self._sums.items()}
+        for slot in self.slots[closed.stop :]:
+            _add_all(found, slot)
+        return dict(sorted(found.items(), key=lambda item: (item[0][1], item[0][0])))
 
 
-def totals(slots: Iterable[Slot]) -> dict[EndpointKey, EndpointTally]:
-    """Return what each endpoint did over all these slots."""
-    endpoints: dict[EndpointKey, EndpointTally] = {}
-    for slot in slots:
-        for key, tally in slot.endpoints.items():
-            endpoints.setdefault(key, EndpointTally()).merge(tally)
-    return dict(sorted(endpoints.items(), key=lambda item: (item[0][1], item[0][0])))
+def _add_all(endpoints: Totals, slot: Slot) -> None:
+    for key, tally in slot.endpoints.items():
+        endpoints.setdefault(key, EndpointTally()).merge(tally)
