@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from perfcli.cli.extras import require_extra
+from perfcli.cli.judging import AllowFew, Slos, exit_by_verdicts, judge, read_slos
 from perfcli.cli.loading import aimed, confirm_target, default_scenario, load_payloads, read_label, split_address
 from perfcli.cli.options import AsJson, Outputs
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
@@ -174,6 +176,8 @@ def load(
         ),
     ] = "127.0.0.1:5557",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Load another machine without asking.")] = False,
+    slo: Slos = None,
+    allow_few: AllowFew = False,
     output: Outputs = None,
     as_json: AsJson = False,
 ) -> None:
@@ -196,9 +200,11 @@ def load(
     from perfcli.profiling.environment import describe_environment
     from perfcli.reporters.load_live import show_load_progress
     from perfcli.units import parse_duration
+    from perfcli.verdicts.early import is_lost
 
     outputs = output or ()
     check_outputs(outputs)
+    slos = read_slos(slo, "load")
     master_host, master_port = split_address(master_bind)
     plan = plan_load(
         LoadOptions(
@@ -233,7 +239,15 @@ def load(
     )
     confirm_target(plan, yes=yes)
     with aimed(plan) as target, show_load_progress(sys.stderr) as tell:
-        result = run_load(target, describe_environment(), calibration=calibrate_engine(), on_second=tell)
+        result = run_load(
+            target,
+            describe_environment(),
+            calibration=calibrate_engine(),
+            on_second=tell,
+            should_stop=partial(is_lost, slos),
+        )
+    result = judge(result, slos, allow_few=allow_few)
     deliver(result, outputs, as_json=as_json)
     ensure_measured(result)
     exit_when_partial(result)
+    exit_by_verdicts(result)

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from perfcli.cli.judging import AllowFew, Slos, exit_by_verdicts, judge, read_slos
 from perfcli.cli.opening import default_payload, open_local, open_url, refuse_with_url
 from perfcli.cli.options import AsJson, Outputs
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
@@ -75,6 +76,8 @@ def profile(
     prof: Annotated[
         Path | None, typer.Option(help="Write the profile for pstats and snakeviz.", metavar="FILE")
     ] = None,
+    slo: Slos = None,
+    allow_few: AllowFew = False,
     output: Outputs = None,
     as_json: AsJson = False,
 ) -> None:
@@ -99,6 +102,7 @@ def profile(
 
     outputs = output or ()
     check_outputs(outputs, other=[prof] if prof else [])
+    slos = read_slos(slo, "profile")
     plan = SamplingPlan(max_time_s=parse_duration(max_time), runs=runs)
     payloads = read_payloads(payload or default_payload(model))
     if url is None:
@@ -109,5 +113,7 @@ def profile(
     with closing(target), show_profile_progress() as tell:
         measured = run_profile(target, payloads, plan, tell)
     extra = {} if prof is None else {prof: partial(write_pstats, measured.graph)}
-    deliver(measured.result, outputs, as_json=as_json, view=View(top, sort.value), extra=extra)
-    exit_when_partial(measured.result)
+    result = judge(measured.result, slos, allow_few=allow_few)
+    deliver(result, outputs, as_json=as_json, view=View(top, sort.value), extra=extra)
+    exit_when_partial(result)
+    exit_by_verdicts(result)

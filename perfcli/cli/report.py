@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 
+from perfcli.cli.judging import AllowFew, Slos, exit_by_verdicts, judge, read_slos
 from perfcli.cli.options import AsJson, Outputs
 from perfcli.cli.output import check_outputs, deliver
+from perfcli.errors import UsageError
 
 
 def report(
     run: Annotated[Path, typer.Argument(help="A record written with -o run.json.", metavar="RUN.json")],
+    slo: Slos = None,
+    allow_few: AllowFew = False,
     output: Outputs = None,
     as_json: AsJson = False,
 ) -> None:
@@ -23,9 +27,21 @@ def report(
       perfcli report run.json
 
       perfcli report run.json -o summary.md
+
+      perfcli report run.json --slo 'p95 < 20ms' -o results.xml
     """
+    from perfcli.records import ProfileResult
+    from perfcli.records.load import LoadResult
     from perfcli.reporters.json import read_result
 
     outputs = output or ()
     check_outputs(outputs)
-    deliver(read_result(run), outputs, as_json=as_json)
+    result = read_result(run)
+    if isinstance(result, ProfileResult | LoadResult):
+        slos = read_slos(slo or (), "profile" if isinstance(result, ProfileResult) else "load")
+        result = judge(result, slos, allow_few=allow_few)
+    elif slo:
+        raise UsageError(f"{run} is the record of a comparison, and has no SLOs.", "Leave --slo out.")
+    deliver(result, outputs, as_json=as_json)
+    if isinstance(result, ProfileResult | LoadResult):
+        exit_by_verdicts(result)

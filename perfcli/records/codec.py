@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
+from perfcli.records.comparison import Comparison
+from perfcli.records.comparison_codec import decode_comparison, encode_comparison
 from perfcli.records.load import LoadResult
 from perfcli.records.load_codec import decode_load, encode_load
 from perfcli.records.profile import ProfileResult
 from perfcli.records.profile_codec import decode_profile, encode_profile
 
-Result: TypeAlias = ProfileResult | LoadResult
+Result: TypeAlias = ProfileResult | LoadResult | Comparison
 """Any record of a run."""
 
 R = TypeVar("R")
@@ -30,6 +32,7 @@ class Codec(NamedTuple, Generic[R]):
 CODECS: Mapping[str, Codec[Any]] = {
     "perfcli/profile/1": Codec(ProfileResult, encode_profile, decode_profile),
     "perfcli/load/1": Codec(LoadResult, encode_load, decode_load),
+    "perfcli/comparison/1": Codec(Comparison, encode_comparison, decode_comparison),
 }
 
 

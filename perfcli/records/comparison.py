@@ -90,7 +90,8 @@ class Movement:
     Attributes:
         part: What kind of part it is.
         name: Of the stage, phase or endpoint; of a function with its file.
-        base_s: Time per prediction in the base, 0 when it did not run there; of an endpoint its median latency.
+        base_s: Of a stage or function its share of the call times the median of the call, 0 when it did not run; of a
+            phase or endpoint its median.
         new_s: The same in the new run.
     """
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from perfcli.reporters.json import JsonReporter
+from perfcli.reporters.junit import JunitReporter
 from perfcli.reporters.markdown import MarkdownReporter
 from perfcli.reporters.protocol import Reporter, View
 from perfcli.reporters.table import TableReporter
 
 REPORTERS: Mapping[str, Reporter] = {
-    reporter.suffix: reporter for reporter in (JsonReporter(), TableReporter(), MarkdownReporter())
+    reporter.suffix: reporter for reporter in (JsonReporter(), TableReporter(), MarkdownReporter(), JunitReporter())
 }
 """By suffix of the file; `.txt` is what a terminal shows."""
 

@@ -7,9 +7,12 @@ from typing import Any, TextIO
 
 from perfcli.records import ProfileResult
 from perfcli.records.codec import Result
+from perfcli.records.comparison import Comparison
 from perfcli.records.load import LoadResult
+from perfcli.reporters.comparison_report import comparison_document
 from perfcli.reporters.load_markdown import load_document
 from perfcli.reporters.markup import escape, markdown_table
+from perfcli.reporters.verdict_report import verdict_lines
 from perfcli.units import format_duration, format_ratio, format_size
 
 TOP = 10
@@ -23,6 +26,8 @@ class MarkdownReporter:
     def write(self, result: Result, stream: TextIO) -> None:
         """Write the report."""
         stream.writelines(f"{line}\n" for line in DOCUMENTS[type(result)](result))
+        if isinstance(result, ProfileResult | LoadResult):
+            stream.writelines(f"{line}\n" for line in verdict_lines(result.verdicts))
 
 
 def profile_document(result: ProfileResult) -> Iterator[str]:
@@ -75,5 +80,6 @@ def profile_document(result: ProfileResult) -> Iterator[str]:
 DOCUMENTS: Mapping[type, Callable[[Any], Iterator[str]]] = {
     ProfileResult: profile_document,
     LoadResult: load_document,
+    Comparison: comparison_document,
 }
 """How each kind of result is written."""

@@ -9,14 +9,18 @@ from rich.console import Console, RenderableType
 
 from perfcli.records import ProfileResult
 from perfcli.records.codec import Result
+from perfcli.records.comparison import Comparison
 from perfcli.records.load import LoadResult
+from perfcli.reporters.comparison_report import comparison_tables
 from perfcli.reporters.load_table import load_tables
 from perfcli.reporters.profile_table import profile_tables
 from perfcli.reporters.protocol import View
+from perfcli.reporters.verdict_report import verdict_table
 
 TABLES: Mapping[type, Callable[[Any, View], Iterable[RenderableType]]] = {
     ProfileResult: profile_tables,
     LoadResult: load_tables,
+    Comparison: comparison_tables,
 }
 """How each kind of result is shown; text is written as it is, on one line whatever the width."""
 
@@ -47,3 +51,6 @@ class TableReporter:
                 stream.write(f"{part}\n")
             else:
                 console.print(part)
+        if isinstance(result, ProfileResult | LoadResult):
+            for table in verdict_table(result.verdicts):
+                console.print(table)

@@ -11,9 +11,9 @@ from perfcli.statistics.percentiles import in_order
 def median_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
     """Return the interval of the median between two of the values, or None when the values are too few.
 
-    Each independent value lies below the true median with probability one half, whatever the distribution, so that the
-    number of values below it is binomial: Conover, Practical Nonparametric Statistics, 3rd edition, section 3.2. At
-    95 % it takes six values.
+    Each independent value lies below the true median with probability one half, whatever the distribution, so
+    that the number of values below it is binomial: Conover, Practical Nonparametric Statistics, 3rd edition,
+    section 3.2. At 95 % it takes six values.
 
     Raises:
         ValueError: No values, one is NaN, or `confidence` is not between 0 and 1.

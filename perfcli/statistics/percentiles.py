@@ -60,9 +60,9 @@ def nearest_rank(count: int, q: float) -> int:
 def samples_needed(q: float, confidence: float = 0.99) -> int:
     """Return how many samples it takes until at least one of them lies above the percentile `q`.
 
-    With fewer, the chance that no sample at all came from the tail, `q ** n`, is above `1 - confidence`, and a "p99"
-    is a maximum of ordinary calls. The bound is the one of MLPerf's loadgen with no violation seen: 90 for p95, 459 for
-    p99, 4603 for p99.9.
+    With fewer, the chance that no sample at all came from the tail, `q ** n`, is above `1 - confidence`, and a
+    "p99" is a maximum of ordinary calls. The bound is the one of MLPerf's loadgen with no violation seen: 90 for
+    p95, 459 for p99, 4603 for p99.9.
 
     Raises:
         ValueError: `q` is not from 0 to below 1, or `confidence` not between 0 and 1.

@@ -47,7 +47,7 @@ def compare(
         confidence=CONFIDENCE,
         metrics=metrics,
         change=_overall(metrics),
-        moved=find_movements(base, new),
+        moved=find_movements(base, new, (metrics[0].base_s, metrics[0].new_s)),
         differences=differences,
         warnings=warnings,
         partial=base.partial or new.partial,

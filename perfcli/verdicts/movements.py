@@ -13,18 +13,29 @@ MIN_SHARE = 0.005
 MAX_FUNCTIONS = 20
 
 
-def find_movements(base: ProfileResult | LoadResult, new: ProfileResult | LoadResult) -> tuple[Movement, ...]:
-    """Return the parts that moved, the largest difference first; empty when the runs do not know their parts."""
+def find_movements(
+    base: ProfileResult | LoadResult, new: ProfileResult | LoadResult, medians_s: tuple[float, float]
+) -> tuple[Movement, ...]:
+    """Return the parts that moved, the largest difference first; empty when the runs do not know their parts.
+
+    The time of a stage or a function is its share of the call times the median of the call: the shares are measured
+    in passes of their own, at other moments, and noise that slows all parts alike leaves them as they are.
+
+    Args:
+        base: What is compared with.
+        new: What is judged.
+        medians_s: Median latency of the two, as they are compared.
+    """
+    smallest_s = MIN_SHARE * medians_s[0]
     if isinstance(base, ProfileResult) and isinstance(new, ProfileResult):
-        smallest_s = MIN_SHARE * base.latency.median_s if base.latency else 0.0
-        functions = _moved("function", _functions(base), _functions(new), smallest_s)
+        before_s, after_s = medians_s
+        functions = _moved("function", _functions(base, before_s), _functions(new, after_s), smallest_s)
         moved = [
-            *_moved("stage", _stages(base), _stages(new), smallest_s),
+            *_moved("stage", _stages(base, before_s), _stages(new, after_s), smallest_s),
             *_moved("phase", _phases(base), _phases(new), smallest_s),
             *_largest_first(functions)[:MAX_FUNCTIONS],
         ]
     elif isinstance(base, LoadResult) and isinstance(new, LoadResult):
-        smallest_s = MIN_SHARE * (base.total.latency.p50_s or 0.0)
         moved = _moved("endpoint", _endpoints(base), _endpoints(new), smallest_s)
     else:
         return ()
@@ -40,20 +51,20 @@ def _moved(part: Part, base: Mapping[str, float], new: Mapping[str, float], smal
     return [movement for movement in movements if abs(movement.difference_s) > smallest_s]
 
 
-def _stages(result: ProfileResult) -> dict[str, float]:
-    return {stage.name: stage.median_s for stage in result.stages}
+def _stages(result: ProfileResult, median_s: float) -> dict[str, float]:
+    return {stage.name: stage.share * median_s for stage in result.stages}
 
 
 def _phases(result: ProfileResult) -> dict[str, float]:
     return {phase.name: phase.median_s for phase in result.phases if phase.median_s is not None}
 
 
-def _functions(result: ProfileResult) -> dict[str, float]:
+def _functions(result: ProfileResult, median_s: float) -> dict[str, float]:
     """Return self times by name and file; without the line, which moves when something above it is edited."""
     times: dict[str, float] = {}
     for function in _seen_functions(result):
         name = f"{function.function} {function.file}".rstrip()
-        times[name] = times.get(name, 0.0) + function.self_s
+        times[name] = times.get(name, 0.0) + function.share * median_s
     return times
 
 

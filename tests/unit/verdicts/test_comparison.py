@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from perfcli.errors import ExitCode, MeasurementError, UsageError
-from perfcli.records import FunctionTime, LatencySummary, ProfileResult, Stage
+from perfcli.records import FunctionTime, ProfileResult, Stage
 from perfcli.records.comparison import Comparison, Movement, Turn
 from perfcli.records.comparison_codec import decode_comparison, encode_comparison
 from perfcli.records.load import LoadResult, LoadSecond
@@ -83,34 +83,37 @@ def test_few_turns_are_inconclusive(make_profile: MakeProfile) -> None:
     assert (median.change, median.further_runs) == ("inconclusive", 5)
 
 
-def make_stages(**seconds: float) -> tuple[Stage, ...]:
-    return tuple(Stage(name, median_s, 0.5, 1.0) for name, median_s in seconds.items())
+def make_stages(**shares: float) -> tuple[Stage, ...]:
+    return tuple(Stage(name, 0.123, share, 1.0) for name, share in shares.items())
 
 
-def make_function(name: str, line: int, self_s: float) -> FunctionTime:
-    return FunctionTime(name, "model.py", line, 1.0, self_s, self_s, self_s, self_s, 0.5)
+def make_function(name: str, line: int, share: float) -> FunctionTime:
+    return FunctionTime(name, "model.py", line, 1.0, 0.123, 0.123, 0.123, 0.123, share)
 
 
 def test_parts_that_moved_are_named_the_largest_first(make_profile: MakeProfile) -> None:
-    latency = LatencySummary(0.010, None, None, 0.010, None, None, 0.010, 0.010, 1000)
+    # The call takes 10 ms in the base and 20 ms in the new run.
     base = make_profile(
-        QUIET,
-        latency=latency,
-        stages=make_stages(scale=0.002, predict=0.004, gone=0.001, still=0.003),
-        functions=(make_function("f", 10, 0.001), make_function("g", 20, 0.0005)),
+        [0.010] * 20,
+        stages=make_stages(scale=0.2, predict=0.4, gone=0.12, still=0.28),
+        functions=(make_function("f", 10, 0.1), make_function("g", 20, 0.06)),
     )
     new = make_profile(
-        QUIET,
-        stages=make_stages(scale=0.0055, predict=0.0035, still=0.00304, fresh=0.002),
-        functions=(make_function("f", 12, 0.0013), make_function("g", 22, 0.0005)),
+        [0.020] * 20,
+        stages=make_stages(scale=0.5, predict=0.15, still=0.141, fresh=0.199),
+        functions=(make_function("f", 12, 0.2), make_function("g", 22, 0.03)),
     )
-    assert compared(base, new).moved == (
-        Movement("stage", "scale", 0.002, 0.0055),
-        Movement("stage", "fresh", 0.0, 0.002),
-        Movement("stage", "gone", 0.001, 0.0),
-        Movement("stage", "predict", 0.004, 0.0035),
-        Movement("function", "f model.py", 0.001, 0.0013),
-    )
+    moved = compared(base, new).moved
+    assert [(movement.part, movement.name) for movement in moved] == [
+        ("stage", "scale"),
+        ("stage", "fresh"),
+        ("function", "f model.py"),
+        ("stage", "gone"),
+        ("stage", "predict"),
+    ]
+    times = [(movement.base_s, movement.new_s, movement.difference_s) for movement in moved]
+    expected = [(2, 10, 8), (0, 3.98, 3.98), (1, 4, 3), (1.2, 0, -1.2), (4, 3, -1)]
+    assert times == [pytest.approx([each / 1000 for each in row]) for row in expected]
 
 
 @pytest.mark.parametrize(
@@ -201,12 +204,12 @@ def test_exit_code_follows_what_shall_fail(
 
 
 def test_comparison_survives_its_json(make_profile: MakeProfile) -> None:
-    base = make_profile(QUIET, stages=make_stages(a=0.001))
-    new = make_profile([sample * 1.2 for sample in QUIET], stages=make_stages(a=0.003))
+    base = make_profile(QUIET, stages=make_stages(a=0.1))
+    new = make_profile([sample * 1.2 for sample in QUIET], stages=make_stages(a=0.3))
     turns = [Turn((0.010, 0.011), (0.012, 0.013))] * 8
     comparison = compare(base, new, Rule(), sources=SOURCES, turns=turns)
     document = encode_comparison(comparison)
     assert document["turns"][0] == {"base_ms": [10.0, 11.0], "new_ms": [12.0, 13.0]}
-    assert document["moved"] == [{"part": "stage", "name": "a", "base_ms": 1.0, "new_ms": 3.0, "difference_ms": 2.0}]
+    assert document["moved"] == [{"part": "stage", "name": "a", "base_ms": 1.05, "new_ms": 3.75, "difference_ms": 2.7}]
     assert encode_comparison(decode_comparison(document)) == document
     assert decode_comparison(document).turns == comparison.turns

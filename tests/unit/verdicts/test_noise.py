@@ -11,9 +11,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from perfcli.records import LatencySummary, ProfileResult, Stage
+from perfcli.records import ProfileResult, Stage
 from perfcli.records.comparison import Comparison, Turn
-from perfcli.statistics import median
 from perfcli.verdicts.comparison import compare
 from perfcli.verdicts.latency_change import Rule
 
@@ -33,23 +32,17 @@ def compare_in_turn(
         sides = [tuple(CALLS_S[first : first + 3]), tuple(CALLS_S[first + 3 : first + 6])]
         source.shuffle(sides)
         turns.append(Turn(sides[0], tuple(duration * factor for duration in sides[1])))
-    base, new = (make_profile(turns[0].base_s, **stages(source, side)) for side in ("", planted))
+    base, new = (make_profile(turns[0].base_s, stages=stages(source, side)) for side in ("", planted))
     return compare(base, new, Rule(), sources=("base", "new"), turns=turns)
 
 
-def stages(source: random.Random, planted: str) -> dict[str, object]:
+def stages(source: random.Random, planted: str) -> tuple[Stage, ...]:
     """Take the stages of sixty calls in a row; the planted one lasts longer by a tenth of the whole call."""
-    calls = len(RECORDED["stages_us"]["scaler"])
-    start = source.randrange(calls - 60)
-    medians = {name: median(times[start : start + 60]) / 1e6 for name, times in RECORDED["stages_us"].items()}
-    whole_s = sum(medians.values())
+    start = source.randrange(len(RECORDED["stages_us"]["scaler"]) - 60)
+    times = {name: sum(each[start : start + 60]) / 60e6 for name, each in RECORDED["stages_us"].items()}
     if planted:
-        medians[planted] += 0.1 * whole_s
-    latency = LatencySummary(whole_s, None, None, whole_s, None, None, whole_s, whole_s, 60)
-    return {
-        "stages": tuple(Stage(name, seconds, seconds / whole_s, 1.0) for name, seconds in medians.items()),
-        "latency": latency,
-    }
+        times[planted] += 0.1 * sum(times.values())
+    return tuple(Stage(name, seconds, seconds / sum(times.values()), 1.0) for name, seconds in times.items())
 
 
 def changes(make_profile: Callable[..., ProfileResult], factor: float, times: int) -> Counter[str]:

@@ -1,0 +1,128 @@
+"""`perfcli compare`: is the new version slower than the old one?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from perfcli.cli.judging import exit_with, tell_github
+from perfcli.cli.options import AsJson, Outputs
+from perfcli.cli.output import check_outputs, deliver, exit_when_partial
+
+if TYPE_CHECKING:
+    from perfcli.records.comparison import Change
+
+
+class FailIf(StrEnum):
+    """Which change ends the process with 1."""
+
+    SLOWER = "slower"
+    FASTER = "faster"
+    DIFFERENT = "different"
+    NEVER = "never"
+
+
+_LIVE = "Two targets, measured in turn"
+
+
+def compare(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="BASE.json and NEW.json, two records of `perfcli profile` or `perfcli load`; or, with --base and "
+            "--new or with --base-rev, one payload. [dim]Default payload: a patient that travels with perfcli.[/dim]",
+            metavar="FILE...",
+            show_default=False,
+        ),
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help="'embedded', a model file, package.module:attribute, or a URL.",
+            metavar="TARGET",
+            rich_help_panel=_LIVE,
+        ),
+    ] = None,
+    new: Annotated[
+        str | None, typer.Option(help="What is compared with it.", metavar="TARGET", rich_help_panel=_LIVE)
+    ] = None,
+    base_rev: Annotated[
+        str | None,
+        typer.Option(
+            help="Compare this git revision with the working tree, each in processes of its own.",
+            metavar="REVISION",
+            rich_help_panel=_LIVE,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="With --base-rev: the model of both.", rich_help_panel=_LIVE)
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="predict, predict_proba...", show_default="predict", rich_help_panel=_LIVE),
+    ] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="Load files that may execute code.", rich_help_panel=_LIVE)] = (
+        False
+    ),
+    header: Annotated[
+        list[str] | None,
+        typer.Option(help="'Name: value' for URLs; env:TOKEN reads $TOKEN. Repeatable.", rich_help_panel=_LIVE),
+    ] = None,
+    max_time: Annotated[
+        str, typer.Option(help="Stop measuring after this time.", metavar="DURATION", rich_help_panel=_LIVE)
+    ] = "20s",
+    min_effect: Annotated[str, typer.Option(help="Smallest change that matters.", metavar="RATIO")] = "5%",
+    fail_if: Annotated[FailIf, typer.Option(help="What ends with exit code 1.")] = FailIf.SLOWER,
+    force: Annotated[bool, typer.Option("--force", help="Compare what is not comparable, and say so.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the order and of the bootstrap.")] = 0,
+    output: Outputs = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether the new version is slower than the old one, and which part of it moved.
+
+    Two records tell only as much as the machine was the same for both. Two targets, or two revisions, are measured in
+    turn, so that its noise hits both.
+
+    Examples:
+
+      perfcli compare base.json new.json --min-effect 10%
+
+      perfcli compare --base old.joblib --new new.joblib --trust payload.json -o comparison.md
+
+      perfcli compare --base-rev main --model mypackage.model:model payload.json
+    """
+    from perfcli.cli.comparing import compare_files, compare_revisions, compare_targets
+    from perfcli.cli.comparing import refuse_options as refuse
+    from perfcli.units import parse_duration, parse_ratio
+    from perfcli.verdicts.comparison import exit_code
+    from perfcli.verdicts.latency_change import Rule
+
+    outputs = output or ()
+    check_outputs(outputs)
+    rule = Rule(parse_ratio(min_effect), force, seed)
+    max_time_s = parse_duration(max_time)
+    if base_rev is not None:
+        refuse("--base-rev", base=base, new=new, header=header)
+        comparison = compare_revisions(files or [], base_rev, model, method, trust, max_time_s, rule)
+    elif base is not None or new is not None:
+        refuse("--base and --new", model=model)
+        comparison = compare_targets(files or [], base, new, method, trust, header or (), max_time_s, rule)
+    else:
+        refuse("two records", model=model, method=method, trust=trust, header=header)
+        comparison = compare_files([Path(file) for file in files or []], rule)
+    deliver(comparison, outputs, as_json=as_json)
+    exit_when_partial(comparison)
+    tell_github(comparison)
+    exit_with(exit_code(comparison, _FAILING[fail_if]))
+
+
+_FAILING: Mapping[FailIf, tuple[Change, ...]] = {
+    FailIf.SLOWER: ("slower",),
+    FailIf.FASTER: ("faster",),
+    FailIf.DIFFERENT: ("slower", "faster"),
+    FailIf.NEVER: (),
+}

@@ -1,0 +1,151 @@
+"""What `perfcli compare` compares: two records, two targets, or two revisions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from perfcli.cli.opening import default_payload, open_local, open_url
+from perfcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from perfcli.profiling.in_turn import Turns
+    from perfcli.records import ProfileResult
+    from perfcli.records.comparison import Comparison
+    from perfcli.records.load import LoadResult
+    from perfcli.targets.protocol import Target
+    from perfcli.verdicts.latency_change import Rule
+
+PROFILE_SHARE = 0.2
+"""Of the time: what profiling each side for its stages and functions may take."""
+
+
+def compare_files(files: Sequence[Path], rule: Rule) -> Comparison:
+    """Compare two records.
+
+    Raises:
+        UsageError: There are not two, or one is no record of a profile or a load.
+    """
+    from perfcli.verdicts.comparison import compare
+
+    if len(files) != 2:
+        raise UsageError(
+            f"Two records are compared, and {len(files)} are named.",
+            "Name BASE.json and NEW.json, or --base and --new, or --base-rev.",
+        )
+    base, new = map(_read_run, files)
+    return compare(base, new, rule, sources=(str(files[0]), str(files[1])))
+
+
+def compare_targets(
+    payload: Sequence[str],
+    base: str | None,
+    new: str | None,
+    method: str | None,
+    trust: bool,
+    header: Sequence[str],
+    max_time_s: float,
+    rule: Rule,
+) -> Comparison:
+    """Measure two targets in turn in this process, and compare them.
+
+    Raises:
+        UsageError: One of the two is missing, or there is more than one payload.
+    """
+    from perfcli.payloads import read_payloads
+    from perfcli.profiling import SamplingPlan, run_profile
+    from perfcli.profiling.in_turn import TurnPlan, time_in_turn
+    from perfcli.verdicts.comparison import compare
+
+    if base is None or new is None:
+        raise UsageError("Two targets are compared, and one is named.", "Name both --base and --new.")
+    payloads = read_payloads(_payload(payload, embedded={base, new} == {EMBEDDED}))
+    share_s = PROFILE_SHARE * max_time_s
+    with closing(_open(base, method, trust, header)) as one, closing(_open(new, method, trust, header)) as other:
+        calls = [[target.prepare(each) for each in payloads] for target in (one, other)]
+        plan = TurnPlan(max_time_s - 2 * share_s, precision=rule.min_effect / 4, seed=rule.seed)
+        turns = time_in_turn(calls[0], calls[1], plan, on_progress=_tell)
+        where = SamplingPlan(max_time_s=share_s)
+        sides = [run_profile(target, payloads, where).result for target in (one, other)]
+    taken = _marked_partial(sides[0], turns)
+    return compare(taken, sides[1], rule, sources=(base, new), turns=turns.taken)
+
+
+def compare_revisions(
+    payload: Sequence[str],
+    revision: str,
+    model: str | None,
+    method: str | None,
+    trust: bool,
+    max_time_s: float,
+    rule: Rule,
+) -> Comparison:
+    """Profile a revision and the working tree in turn, each time in a process of its own, and compare them.
+
+    Raises:
+        UsageError: There is more than one payload, or git does not know the revision.
+        MeasurementError: One of the two could not be measured.
+    """
+    from perfcli.profiling.revisions import checked_out, profile_in_turn
+    from perfcli.verdicts.comparison import compare
+
+    source = Path(_payload(payload, embedded=model is None)).resolve()
+    arguments = [str(source)]
+    for name, value in (("--model", model), ("--method", method)):
+        arguments += [name, value] if value is not None else []
+    arguments += ["--trust"] if trust else []
+    with checked_out(revision, Path.cwd()) as folder:
+        rounds = profile_in_turn(folder, Path.cwd(), arguments, max_time_s, rule.seed)
+    return compare(rounds.base, rounds.new, rule, sources=(revision, "working tree"), turns=rounds.turns)
+
+
+def refuse_options(what: str, **options: object) -> None:
+    """Refuse options that say nothing about what is compared, instead of ignoring them.
+
+    Raises:
+        UsageError: One of them is given.
+    """
+    for name, value in options.items():
+        if value:
+            raise UsageError(f"--{name} cannot go with {what}.", "Leave one of the two out.")
+
+
+EMBEDDED = "embedded"
+
+
+def _open(target: str, method: str | None, trust: bool, header: Sequence[str]) -> Target:
+    if target.startswith(("http://", "https://")):
+        return open_url(target, header=header, timeout="30s", insecure=False, http_method="POST")
+    return open_local(None if target == EMBEDDED else target, method, trust=trust, stage=())
+
+
+def _payload(files: Sequence[str], *, embedded: bool) -> str:
+    if len(files) > 1:
+        raise UsageError(f"One payload is measured, and {len(files)} files are named.", "Name one.")
+    return files[0] if files else default_payload(None if embedded else "another")
+
+
+def _read_run(file: Path) -> ProfileResult | LoadResult:
+    from perfcli.records import ProfileResult
+    from perfcli.records.load import LoadResult
+    from perfcli.reporters.json import read_result
+
+    result = read_result(file)
+    if not isinstance(result, ProfileResult | LoadResult):
+        raise UsageError(f"{file} is no record of a profile or a load.", "Make one with: perfcli profile -o base.json")
+    return result
+
+
+def _marked_partial(result: ProfileResult, turns: Turns) -> ProfileResult:
+    return replace(result, partial=result.partial or turns.partial)
+
+
+def _tell(turns: Turns) -> None:
+    if not sys.stderr.isatty():
+        return
+    sys.stderr.write(f"\r\x1b[Kmeasuring: {len(turns.taken)} turns\r")
+    sys.stderr.flush()

@@ -1,0 +1,122 @@
+"""Profile a git revision and the working tree in turn, each time in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from perfcli.errors import MeasurementError, UsageError
+from perfcli.records import ProfileResult, Stage
+from perfcli.records.comparison import Turn
+from perfcli.records.profile_codec import decode_profile
+from perfcli.statistics import median
+
+MIN_ROUNDS = 8
+"""The smallest and the largest of eight ratios hold the median between them in all but one of 128 runs."""
+ROUND_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """What was measured, round by round.
+
+    Attributes:
+        base: The revision: the last of its profiles, with the stages of all.
+        new: The working tree.
+        turns: One for each round.
+    """
+
+    base: ProfileResult
+    new: ProfileResult
+    turns: tuple[Turn, ...]
+
+
+@contextmanager
+def checked_out(revision: str, folder: Path) -> Iterator[Path]:
+    """Yield the folder that corresponds to this one in a checkout of the revision, which goes when the block ends.
+
+    Raises:
+        UsageError: The folder is in no repository, or git does not know the revision.
+    """
+    top = Path(_git(folder, "rev-parse", "--show-toplevel"))
+    commit = _git(folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+    with tempfile.TemporaryDirectory(prefix="perfcli-") as parent:
+        tree = Path(parent) / "base"
+        _git(folder, "worktree", "add", "--detach", str(tree), commit)
+        try:
+            yield tree / folder.resolve().relative_to(top.resolve())
+        finally:
+            _git(folder, "worktree", "remove", "--force", str(tree))
+
+
+def profile_in_turn(base: Path, new: Path, arguments: Sequence[str], max_time_s: float, seed: int) -> Rounds:
+    """Run `perfcli profile` with these arguments in the two folders, round after round, in a random order.
+
+    Args:
+        base: Working directory of the one, from which Python imports first.
+        new: Working directory of the other.
+        arguments: Payload and model.
+        max_time_s: No round is started after this time, but for the first eight.
+        seed: Of the order.
+
+    Raises:
+        MeasurementError: One of them could not be measured.
+    """
+    order = random.Random(seed)
+    taken: dict[Path, list[ProfileResult]] = {base: [], new: []}
+    started = time.monotonic()
+    while len(taken[new]) < MIN_ROUNDS or time.monotonic() - started < max_time_s:
+        for folder in order.sample((base, new), 2):
+            taken[folder].append(_profile(folder, arguments))
+    turns = [Turn(one.samples_s, other.samples_s) for one, other in zip(taken[base], taken[new], strict=True)]
+    return Rounds(_merge(taken[base]), _merge(taken[new]), tuple(turns))
+
+
+def _profile(folder: Path, arguments: Sequence[str]) -> ProfileResult:
+    import orjson
+
+    command = [sys.executable, "-m", "perfcli", "profile", *arguments, "--json", "--max-time", f"{ROUND_S}s"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
+    environment.pop("GITHUB_STEP_SUMMARY", None)
+    done = subprocess.run(  # noqa: S603 - the command is this program itself
+        command, cwd=folder, env=environment, capture_output=True, check=False
+    )
+    if done.returncode != 0:
+        words = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+        raise MeasurementError(f"perfcli profile failed in {folder}: {words[0].removeprefix('Error: ')}")
+    return decode_profile(orjson.loads(done.stdout))
+
+
+def _merge(results: Sequence[ProfileResult]) -> ProfileResult:
+    """Return the last result with the samples of all, and the median over all of the time of each stage."""
+    last = results[-1]
+    stages = []
+    for stage in last.stages:
+        times = [each.median_s for result in results for each in result.stages if each.name == stage.name]
+        stages.append(Stage(stage.name, median(times), stage.share, stage.calls))
+    samples = tuple(sample for result in results for sample in result.samples_s)
+    return replace(last, samples_s=samples, stages=tuple(stages))
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - arguments are no shell text
+            ["git", *arguments],  # noqa: S607 - whichever git the user has
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise UsageError("git is not installed.", "Install it, or compare two records.") from error
+    if done.returncode != 0:
+        raise UsageError(f"git {arguments[0]} failed: {done.stderr.strip() or 'it said nothing'}.")
+    return done.stdout.strip()

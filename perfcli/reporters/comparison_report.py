@@ -1,0 +1,119 @@
+"""A comparison for a terminal and for Markdown that fits a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.box import SIMPLE_HEAD
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from perfcli.records.comparison import Comparison, MetricChange, Movement
+from perfcli.reporters.markup import escape, markdown_table
+from perfcli.reporters.protocol import View
+from perfcli.units import format_duration, format_ratio
+
+STYLES = {"slower": "bold red", "faster": "green", "same": "bold", "inconclusive": "yellow"}
+MARKDOWN_PARTS = 20
+
+_METRICS = ("latency", "base", "new", "change", "95 % interval", "verdict")
+_PARTS = ("what moved", "", "base", "new", "difference")
+
+
+def comparison_tables(comparison: Comparison, view: View) -> Iterator[RenderableType]:
+    """Yield what a terminal shows of a comparison, from top to bottom."""
+    text = Text()
+    text.append(describe(comparison), style=STYLES[comparison.change]).append("\n\n")
+    for name, value in _facts(comparison):
+        text.append(f"  {name:<10}", style="cyan").append(f"{value}\n")
+    yield text
+    table = _table(_METRICS)
+    for metric in comparison.metrics:
+        table.add_row(*_metric_cells(metric), style=STYLES[metric.change] if metric.change != "same" else None)
+    yield table
+    if comparison.moved:
+        moved = _table(_PARTS)
+        for movement in comparison.moved[: view.top]:
+            moved.add_row(*_movement_cells(movement))
+        yield moved
+    for warning in comparison.warnings:
+        yield Text.assemble(("! ", "bold yellow"), warning.message, (f"\n  {warning.hint}", "dim"))
+
+
+def comparison_document(comparison: Comparison) -> Iterator[str]:
+    """Yield the lines of a comparison as Markdown."""
+    yield f"## {escape(describe(comparison))}"
+    yield ""
+    yield from (f"- {name}: {escape(value)}" for name, value in _facts(comparison))
+    yield ""
+    yield from markdown_table(_METRICS, map(_metric_cells, comparison.metrics))
+    if comparison.moved:
+        yield ""
+        yield from markdown_table(_PARTS, map(_movement_cells, comparison.moved[:MARKDOWN_PARTS]))
+    for warning in comparison.warnings:
+        yield ""
+        yield f"> {escape(warning.message)} {escape(warning.hint)}".rstrip()
+
+
+def describe(comparison: Comparison) -> str:
+    """Say the outcome in one sentence."""
+    interrupted = " Interrupted: partial result." if comparison.partial else ""
+    median = comparison.metrics[0]
+    if comparison.change == "inconclusive":
+        runs = [metric.further_runs for metric in comparison.metrics if metric.further_runs is not None]
+        of_what = "turns" if comparison.turns else "samples"
+        more = f"about {max(runs)} more {of_what} on each side would tell" if runs else "more samples would not tell"
+        return f"Inconclusive: {more}.{interrupted}"
+    if comparison.change == "same":
+        return f"No change of {format_ratio(comparison.min_effect)} or more.{interrupted}"
+    worst = next(metric for metric in comparison.metrics if metric.change == comparison.change)
+    of_which = "" if worst is median else f" at the {worst.metric}"
+    return f"{comparison.change.capitalize()} by {format_ratio(abs(worst.ratio - 1))}{of_which}.{interrupted}"
+
+
+def _facts(comparison: Comparison) -> Iterator[tuple[str, str]]:
+    for name, run in (("base", comparison.base), ("new", comparison.new)):
+        revision = "" if run.git_revision is None else f", revision {run.git_revision[:12]}"
+        target = "" if run.source == run.name else f" ({run.name})"
+        yield name, f"{run.source}{target}, {run.samples} samples{revision}"
+    if comparison.turns:
+        yield "measured", f"in {len(comparison.turns)} turns within one run"
+    if comparison.differences:
+        yield "forced", f"the runs differ in {'; '.join(comparison.differences)}"
+
+
+def _metric_cells(metric: MetricChange) -> tuple[str, ...]:
+    return (
+        metric.metric,
+        format_duration(metric.base_s),
+        format_duration(metric.new_s),
+        _percent(metric.ratio),
+        f"{_percent(metric.ci_low)} to {_percent(metric.ci_high)}",
+        metric.change,
+    )
+
+
+def _movement_cells(movement: Movement) -> tuple[str, ...]:
+    sign = "+" if movement.difference_s > 0 else "-"
+    return (
+        movement.name,
+        movement.part,
+        format_duration(movement.base_s),
+        format_duration(movement.new_s),
+        f"{sign}{format_duration(abs(movement.difference_s))}",
+    )
+
+
+def _percent(ratio: float) -> str:
+    return f"{(ratio - 1) * 100:+.1f} %"
+
+
+def _table(columns: tuple[str, ...]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for number, name in enumerate(columns):
+        if number == 0:
+            table.add_column(name, overflow="fold")
+        else:
+            table.add_column(name, justify="right", no_wrap=True)
+    return table

@@ -1,0 +1,40 @@
+"""What GitHub Actions understands: annotations beside the log of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from perfcli.records import ProfileResult
+from perfcli.records.codec import Result
+from perfcli.records.comparison import Comparison
+from perfcli.records.load import LoadResult
+from perfcli.reporters.comparison_report import describe
+
+MAX_ANNOTATIONS = 10
+"""GitHub shows no more of one kind for one step."""
+
+
+def workflow_commands(result: Result) -> Iterator[str]:
+    """Yield the workflow commands for what did not pass, at most ten."""
+    lines = list(_lines(result))
+    if len(lines) > MAX_ANNOTATIONS:
+        more = len(lines) - MAX_ANNOTATIONS + 1
+        lines = [*lines[: MAX_ANNOTATIONS - 1], command("error", f"{more} more SLOs did not pass.")]
+    yield from lines
+
+
+def command(kind: str, message: str) -> str:
+    """Return a workflow command; what would end it or begin another is escaped as GitHub's toolkit does."""
+    for sign, written in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
+        message = message.replace(sign, written)
+    return f"::{kind} title=perfcli::{message}"
+
+
+def _lines(result: Result) -> Iterator[str]:
+    if isinstance(result, ProfileResult | LoadResult):
+        for verdict in result.verdicts:
+            if verdict.outcome != "pass":
+                kind = "error" if verdict.outcome == "fail" else "warning"
+                yield command(kind, f"{verdict.slo}: {verdict.outcome}, {verdict.reason}")
+    elif isinstance(result, Comparison) and result.change in ("slower", "inconclusive"):
+        yield command("error" if result.change == "slower" else "warning", describe(result))

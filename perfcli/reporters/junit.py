@@ -1,0 +1,70 @@
+"""Verdicts as JUnit XML, one test case each, for pipelines that show test results."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple, TextIO
+from xml.sax.saxutils import escape, quoteattr
+
+from perfcli.records import ProfileResult
+from perfcli.records.codec import Result
+from perfcli.records.comparison import Comparison
+from perfcli.records.load import LoadResult
+from perfcli.units import format_ratio
+
+# XML 1.0 has no way to write the other control characters, not even escaped.
+_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class _Case(NamedTuple):
+    name: str
+    outcome: str
+    reason: str
+
+
+class JunitReporter:
+    """Writes JUnit XML; what is inconclusive is an error, because the test could not tell."""
+
+    suffix = ".xml"
+
+    def write(self, result: Result, stream: TextIO) -> None:
+        """Write one test suite."""
+        suite = f"perfcli.{type(result).__name__.removesuffix('Result').lower()}"
+        cases = list(_cases(result))
+        failures = sum(case.outcome == "fail" for case in cases)
+        errors = sum(case.outcome == "inconclusive" for case in cases)
+        stream.write('<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n')
+        stream.write(
+            f'  <testsuite name="{suite}" tests="{len(cases)}" failures="{failures}" errors="{errors}" skipped="0"'
+            ' time="0">\n'
+        )
+        for case in cases:
+            stream.write(f'    <testcase classname="{suite}" name={_attribute(case.name)} time="0"')
+            if case.outcome == "pass":
+                stream.write("/>\n")
+                continue
+            element = "failure" if case.outcome == "fail" else "error"
+            stream.write(f'>\n      <{element} type="{case.outcome}" message={_attribute(case.reason)}>')
+            stream.write(f"{escape(_writable(case.reason))}</{element}>\n    </testcase>\n")
+        stream.write("  </testsuite>\n</testsuites>\n")
+
+
+def _cases(result: Result) -> Iterator[_Case]:
+    if isinstance(result, ProfileResult | LoadResult):
+        yield from (_Case(verdict.slo, verdict.outcome, verdict.reason) for verdict in result.verdicts)
+    elif isinstance(result, Comparison):
+        outcomes = {"slower": "fail", "inconclusive": "inconclusive"}
+        for metric in result.metrics:
+            change = f"{metric.change}: {format_ratio(metric.ratio - 1)}"
+            interval = f"interval {format_ratio(metric.ci_low - 1)} to {format_ratio(metric.ci_high - 1)}"
+            name = f"{metric.metric} is not slower by {format_ratio(result.min_effect)}"
+            yield _Case(name, outcomes.get(metric.change, "pass"), f"{change}, {interval}")
+
+
+def _attribute(text: str) -> str:
+    return quoteattr(_writable(text))
+
+
+def _writable(text: str) -> str:
+    return _UNWRITABLE.sub("\ufffd", text)

@@ -1,0 +1,61 @@
+"""Verdicts for a terminal and for Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from perfcli.records import SloVerdict
+from perfcli.reporters.markup import markdown_table
+from perfcli.units import format_quantity
+
+NOT_MEASURED = "-"
+STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
+MARKDOWN_ROWS = 50
+"""GitHub refuses a comment of more than 65536 characters."""
+
+_HEADER = ("SLO", "measured", "margin", "verdict", "why")
+
+
+def verdict_table(verdicts: Sequence[SloVerdict]) -> Iterator[Table]:
+    """Yield the table of the verdicts; nothing without any."""
+    if not verdicts:
+        return
+    table = Table(
+        title="SLOs", title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
+    table.add_column(_HEADER[0], overflow="fold")
+    table.add_column(_HEADER[1], justify="right", no_wrap=True)
+    table.add_column(_HEADER[2], justify="right", no_wrap=True)
+    table.add_column(_HEADER[3], no_wrap=True)
+    table.add_column(_HEADER[4], overflow="fold")
+    for verdict in verdicts:
+        table.add_row(*_cells(verdict), style=STYLES[verdict.outcome] if verdict.outcome != "pass" else None)
+    yield table
+
+
+def verdict_lines(verdicts: Sequence[SloVerdict]) -> Iterator[str]:
+    """Yield the verdicts as Markdown, what did not pass first, bounded; nothing without any."""
+    if not verdicts:
+        return
+    passed = sum(verdict.outcome == "pass" for verdict in verdicts)
+    yield ""
+    yield f"### SLOs: {passed} of {len(verdicts)} pass"
+    yield ""
+    worst_first = sorted(verdicts, key=lambda verdict: list(STYLES).index(verdict.outcome) == 0)
+    yield from markdown_table(_HEADER, map(_cells, worst_first[:MARKDOWN_ROWS]))
+    if len(verdicts) > MARKDOWN_ROWS:
+        yield ""
+        yield f"{len(verdicts) - MARKDOWN_ROWS} more are in the record."
+
+
+def _cells(verdict: SloVerdict) -> tuple[str, str, str, str, str]:
+    return (
+        verdict.slo,
+        NOT_MEASURED if verdict.measured is None else format_quantity(verdict.measured, verdict.unit),
+        NOT_MEASURED if verdict.margin is None else f"{verdict.margin * 100:+.1f} %",
+        verdict.outcome,
+        verdict.reason,
+    )

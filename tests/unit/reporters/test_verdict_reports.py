@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import io
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from perfcli.records import Environment, Overhead, ProfileResult, SloVerdict, TargetDescription
+from perfcli.records.comparison import ComparedRun, Comparison, MetricChange, Movement
+from perfcli.reporters import REPORTERS
+from perfcli.reporters.github import command, workflow_commands
+
+PASS = SloVerdict("p50 < 5ms", "p50", None, "<", 0.005, 0.002, "s", 0.6, 500, 7, "pass", "")
+FAIL = SloVerdict(
+    "/a|b: p99 < 5ms", "p99", "/a|b", "<", 0.005, 0.010, "s", -1.0, 500, 459, "fail", "p99 is 10.0 ms <&>\n\x00\ud800"
+)
+FEW = SloVerdict(
+    "p99 < 5ms",
+    "p99",
+    None,
+    "<",
+    0.005,
+    None,
+    "s",
+    None,
+    9,
+    459,
+    "inconclusive",
+    "p99 needs 459 samples, and there are 9",
+)
+
+
+def judged(*verdicts: SloVerdict) -> ProfileResult:
+    return ProfileResult(
+        target=TargetDescription("embedded", "a:b", "predict", 1, 1, "abc"),
+        environment=Environment("1.0", "3.11.7", "Linux", None, 2, 1, None),
+        started_at="2026-01-02T03:04:05+00:00",
+        measured_s=1.0,
+        latency=None,
+        cold_start_s=None,
+        load_s=None,
+        cpu=None,
+        memory=None,
+        overhead=Overhead(None, None, None, None, corrected=False, profiled_runs=0),
+        stages=(),
+        phases=(),
+        functions=(),
+        function_calls=None,
+        samples_s=(),
+        server=None,
+        warnings=(),
+        partial=False,
+        verdicts=verdicts,
+    )
+
+
+def compared(change: str, ratio: float) -> Comparison:
+    run = ComparedRun("a:b", "profile", "base.json", "2026-01-02T03:04:05+00:00", None, 100, 90)
+    metric = MetricChange("median", 0.010, 0.010 * ratio, ratio, ratio - 0.01, ratio + 0.01, 0.001, change, None)
+    moved = (Movement("stage", "scaler", 0.001, 0.002),)
+    return Comparison(run, run, (), 0.05, 0.95, (metric,), change, moved, (), (), partial=False)
+
+
+def written(suffix: str, result: ProfileResult | Comparison) -> str:
+    stream = io.StringIO()
+    REPORTERS[suffix].write(result, stream)
+    return stream.getvalue()
+
+
+def test_junit_has_a_case_for_each_slo_whatever_its_text() -> None:
+    suite = ET.fromstring(written(".xml", judged(PASS, FAIL, FEW))).find("testsuite")
+    assert suite is not None
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "1", "1")
+    cases = [(case.get("name"), [(child.tag, child.get("message")) for child in case]) for case in suite]
+    assert cases == [
+        ("p50 < 5ms", []),
+        ("/a|b: p99 < 5ms", [("failure", "p99 is 10.0 ms <&>\n\ufffd\ufffd")]),
+        ("p99 < 5ms", [("error", "p99 needs 459 samples, and there are 9")]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "element"), [("slower", ["failure"]), ("same", []), ("faster", []), ("inconclusive", ["error"])]
+)
+def test_junit_of_a_comparison_fails_when_it_is_slower(change: str, element: list[str]) -> None:
+    (case,) = ET.fromstring(written(".xml", compared(change, 1.2))).iter("testcase")
+    assert [child.tag for child in case] == element
+
+
+def test_terminal_shows_slo_measured_margin_and_verdict() -> None:
+    lines = [line.split() for line in written(".txt", judged(PASS, FEW)).splitlines()]
+    assert ["p50", "<", "5ms", "2.00", "ms", "+60.0", "%", "pass"] in lines
+    assert any(line[:6] == ["p99", "<", "5ms", "-", "-", "inconclusive"] for line in lines)
+
+
+def test_markdown_names_what_did_not_pass_first() -> None:
+    lines = written(".md", judged(PASS, FAIL)).splitlines()
+    start = lines.index("### SLOs: 1 of 2 pass")
+    assert lines[start + 2] == "| SLO | measured | margin | verdict | why |"
+    assert lines[start + 4].startswith("| /a\\|b: p99 \\< 5ms | 10.0 ms | -100.0 % | fail |")
+    assert lines[start + 5].startswith("| p50 \\< 5ms | 2.00 ms | +60.0 % | pass |")
+
+
+def test_markdown_of_ten_thousand_slos_fits_a_comment() -> None:
+    text = written(".md", judged(*[FAIL] * 10_000))
+    assert len(text) < 65_536
+    assert "9950 more are in the record." in text
+
+
+def test_report_without_slos_does_not_speak_of_them() -> None:
+    assert "SLO" not in written(".txt", judged()) + written(".md", judged())
+
+
+def test_comparison_says_its_outcome_in_one_sentence() -> None:
+    assert written(".txt", compared("slower", 1.2)).startswith("Slower by 20.0 %.\n")
+    assert written(".md", compared("same", 1.0)).startswith("## No change of 5.0 % or more.\n")
+    assert written(".txt", compared("inconclusive", 1.0)).startswith("Inconclusive: more samples would not tell.\n")
+    assert "| scaler | stage | 1.00 ms | 2.00 ms | +1.00 ms |" in written(".md", compared("slower", 1.2))
+
+
+def test_workflow_command_cannot_be_ended_by_what_it_says() -> None:
+    assert command("error", "100 %\r\n::warning::x") == "::error title=perfcli::100 %25%0D%0A::warning::x"
+
+
+def test_github_is_told_what_did_not_pass_and_never_more_than_ten() -> None:
+    commands = list(workflow_commands(judged(PASS, FEW, *[FAIL] * 20)))
+    assert len(commands) == 10
+    assert commands[0].startswith("::warning title=perfcli::p99 < 5ms: inconclusive, p99 needs 459")
+    assert commands[-1] == "::error title=perfcli::12 more SLOs did not pass."
+    assert list(workflow_commands(judged(PASS))) == list(workflow_commands(compared("same", 1.0))) == []
+    assert list(workflow_commands(compared("slower", 1.2))) == ["::error title=perfcli::Slower by 20.0 %25."]
