@@ -12,7 +12,7 @@ import typer
 
 from perfcli.cli.judging import AllowFew, Slos, exit_by_verdicts, judge, read_slos
 from perfcli.cli.opening import default_payload, open_local, open_url, refuse_with_url
-from perfcli.cli.options import AsJson, Outputs
+from perfcli.cli.options import AsJson, Outputs, Speedscope, Tree
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
 
 
@@ -78,6 +78,8 @@ def profile(
     ] = None,
     slo: Slos = None,
     allow_few: AllowFew = False,
+    speedscope: Speedscope = None,
+    tree: Tree = False,
     output: Outputs = None,
     as_json: AsJson = False,
 ) -> None:
@@ -97,23 +99,25 @@ def profile(
     from perfcli.cli.progress import show_profile_progress
     from perfcli.payloads import read_payloads
     from perfcli.profiling import SamplingPlan, run_profile, write_pstats
-    from perfcli.reporters import View
+    from perfcli.reporters import View, write_speedscope
     from perfcli.units import parse_duration
 
     outputs = output or ()
-    check_outputs(outputs, other=[prof] if prof else [])
+    check_outputs(outputs, other=[file for file in (prof, speedscope) if file])
     slos = read_slos(slo, "profile")
     plan = SamplingPlan(max_time_s=parse_duration(max_time), runs=runs)
     payloads = read_payloads(payload or default_payload(model))
     if url is None:
         target = open_local(model, method, trust=trust, stage=stage or ())
     else:
-        refuse_with_url(model=model, method=method, trust=trust, stage=stage)
+        refuse_with_url(model=model, method=method, trust=trust, stage=stage, tree=tree, speedscope=speedscope)
         target = open_url(url, header=header or (), timeout=timeout, insecure=insecure, http_method=http_method)
     with closing(target), show_profile_progress() as tell:
         measured = run_profile(target, payloads, plan, tell)
     extra = {} if prof is None else {prof: partial(write_pstats, measured.graph)}
+    if speedscope is not None:
+        extra[speedscope] = partial(write_speedscope, measured.result)
     result = judge(measured.result, slos, allow_few=allow_few)
-    deliver(result, outputs, as_json=as_json, view=View(top, sort.value), extra=extra)
+    deliver(result, outputs, as_json=as_json, view=View(top, sort.value, tree), extra=extra)
     exit_when_partial(result)
     exit_by_verdicts(result)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from perfcli.cli.judging import AllowFew, Slos, exit_by_verdicts, judge, read_slos
-from perfcli.cli.options import AsJson, Outputs
+from perfcli.cli.options import AsJson, Outputs, Speedscope, Tree
 from perfcli.cli.output import check_outputs, deliver
 from perfcli.errors import UsageError
 
@@ -17,6 +18,8 @@ def report(
     run: Annotated[Path, typer.Argument(help="A record written with -o run.json.", metavar="RUN.json")],
     slo: Slos = None,
     allow_few: AllowFew = False,
+    speedscope: Speedscope = None,
+    tree: Tree = False,
     output: Outputs = None,
     as_json: AsJson = False,
 ) -> None:
@@ -32,16 +35,18 @@ def report(
     """
     from perfcli.records import ProfileResult
     from perfcli.records.load import LoadResult
+    from perfcli.reporters import View, write_speedscope
     from perfcli.reporters.json import read_result
 
     outputs = output or ()
-    check_outputs(outputs)
+    check_outputs(outputs, other=[speedscope] if speedscope else [])
     result = read_result(run)
     if isinstance(result, ProfileResult | LoadResult):
         slos = read_slos(slo or (), "profile" if isinstance(result, ProfileResult) else "load")
         result = judge(result, slos, allow_few=allow_few)
     elif slo:
         raise UsageError(f"{run} is the record of a comparison, and has no SLOs.", "Leave --slo out.")
-    deliver(result, outputs, as_json=as_json)
+    extra = {} if speedscope is None else {speedscope: partial(write_speedscope, result)}
+    deliver(result, outputs, as_json=as_json, view=View(tree=tree), extra=extra)
     if isinstance(result, ProfileResult | LoadResult):
         exit_by_verdicts(result)

@@ -11,11 +11,20 @@ from perfcli.reporters.json import JsonReporter
 from perfcli.reporters.junit import JunitReporter
 from perfcli.reporters.markdown import MarkdownReporter
 from perfcli.reporters.protocol import Reporter, View
+from perfcli.reporters.stacks import CollapsedReporter, write_speedscope
 from perfcli.reporters.table import TableReporter
 
 REPORTERS: Mapping[str, Reporter] = {
-    reporter.suffix: reporter for reporter in (JsonReporter(), TableReporter(), MarkdownReporter(), JunitReporter())
+    reporter.suffix: reporter
+    for reporter in (
+        JsonReporter(),
+        TableReporter(),
+        MarkdownReporter(),
+        JunitReporter(),
+        CollapsedReporter(".collapsed"),
+        CollapsedReporter(".folded"),
+    )
 }
 """By suffix of the file; `.txt` is what a terminal shows."""
 
-__all__ = ["REPORTERS", "Reporter", "TableReporter", "View"]
+__all__ = ["REPORTERS", "Reporter", "TableReporter", "View", "write_speedscope"]
