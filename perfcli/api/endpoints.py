@@ -14,7 +14,6 @@ import functools
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Generator, Iterable
-from dataclasses import replace
 from time import perf_counter_ns, thread_time_ns
 from types import FunctionType, SimpleNamespace
 from typing import TypeAlias, cast
@@ -108,9 +107,9 @@ def _measured(endpoint: Endpoint, is_coroutine: bool) -> Endpoint:
             with block:
                 return await steps
         finally:
-            # The thread's clock ran on while other coroutines did.
+            # Only here it is known, as the thread's clock ran on while other coroutines did.
             if isinstance(block, Block) and block.latest is not None:
-                block.latest.light = replace(block.latest.light, cpu_ns=steps.cpu_ns)
+                block.latest.light = block.latest.light._replace(cpu_ns=steps.cpu_ns)
 
     wrapper: Endpoint = run_steps if is_coroutine else run
     # The monitor tells blocks apart by their code, and one that awaits from one that does not; so each endpoint needs

@@ -73,12 +73,12 @@ def summarize(records: Sequence[Metrics], window_s: float) -> Performance:
 
 
 def _without_profiler(metrics: Metrics, key: str) -> float | None:
-    """Return a duration as it would have been unprofiled; None when nobody knows by how much it is inflated."""
-    duration_ms = cast(float, metrics[key])
-    if not metrics["profiled"]:
-        return duration_ms
-    overhead_ms = cast(float | None, metrics["profiler_overhead_ms"])
-    return None if overhead_ms is None else max(0.0, duration_ms - overhead_ms)
+    """Return a duration as it would have been unprofiled; None when nobody knows by how much it is inflated.
+
+    That is so of a prediction beside which another one was being profiled, too: profiling slows the whole process.
+    """
+    duration_ms, overhead_ms = cast(float | None, metrics[key]), cast(float | None, metrics["profiler_overhead_ms"])
+    return None if duration_ms is None or overhead_ms is None else max(0.0, duration_ms - overhead_ms)
 
 
 def _spread(values: Iterable[float | None]) -> Spread:

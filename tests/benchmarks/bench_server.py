@@ -1,7 +1,7 @@
 """What monitoring costs a server: the same endpoint bare, off, light, under a budget, deep, and monitored naively.
 
-Every variant is a server of its own; all run at the same time and are asked in turn, a block of requests each, so that a
-slow moment of the machine falls on all of them. Printed are ratios to the bare server.
+Every variant is a server of its own; all run at the same time and are asked in turn, a block of requests each, so that
+a slow moment of the machine falls on all of them. Printed are ratios to the bare server.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ VARIANTS: dict[str, dict[str, str]] = {
 
 def main() -> None:
     """Print both tables and the effect of a dead store."""
-    for clients, rounds in ((1, 25), (8, 12)):
+    for clients, rounds in ((1, 20), (8, 10)):
         compare(VARIANTS, clients, rounds)
     with socket.create_server(("127.0.0.1", 0)) as hung:
         url = f"redis://127.0.0.1:{hung.getsockname()[1]}"
@@ -43,7 +43,7 @@ def main() -> None:
             "stdout": VARIANTS["light"],
             "dead redis": VARIANTS["light"] | {"LOGGING_HANDLER": "redis", "REDIS_URL": url},
         }
-        compare(stores, clients=1, rounds=40)
+        compare(stores, clients=1, rounds=25)
 
 
 def compare(variants: dict[str, dict[str, str]], clients: int, rounds: int) -> None:
@@ -61,20 +61,21 @@ def compare(variants: dict[str, dict[str, str]], clients: int, rounds: int) -> N
                 block_s = run_block(ports[name], clients)
                 rates[name].append(len(block_s) / (time.perf_counter() - started_s))
                 latencies_s[name] += block_s
-    print(f"\n{clients} client(s), {len(latencies_s['bare'])} requests each")
-    print(f"{'':>12} {'mean':>7} {'median':>7} {'p99 ms':>8} {'req/s':>7}")
+    asked = len(latencies_s["bare"])
+    print(f"\n{clients} client(s), {asked} requests each")
+    print(f"{'':>12} {'mean':>7} {'median':>7} {'p99 ms':>8} {'req/s':>7} {'failed':>7}")
     for name, seen_s in latencies_s.items():
         bare_s = latencies_s["bare"]
         # Of each turn the ratio to the bare block beside it, and of those the median.
         rate = median(own / bare for own, bare in zip(rates[name], rates["bare"], strict=True))
         print(
             f"{name:>12} {mean(seen_s) / mean(bare_s):7.3f} {median(seen_s) / median(bare_s):7.3f} "
-            f"{percentile(seen_s, 0.99) * 1e3:8.2f} {rate:7.3f}"
+            f"{percentile(seen_s, 0.99) * 1e3:8.2f} {rate:7.3f} {asked - len(seen_s):7}"
         )
 
 
 def run_block(port: int, clients: int) -> list[float]:
-    """Make the requests of one block; return their latencies."""
+    """Make the requests of one block; return the latencies of those that were answered."""
     latencies_s: list[float] = []
 
     def ask() -> None:
@@ -84,8 +85,9 @@ def run_block(port: int, clients: int) -> list[float]:
             connection.request("POST", "/predict", BODY, {"Content-Type": "application/json"})
             answer = connection.getresponse()
             answer.read()
-            latencies_s.append(time.perf_counter() - started_s)
-            assert answer.status == 200
+            # From Python 3.12 on the naive monitor answers two clients at once with errors.
+            if answer.status == 200:
+                latencies_s.append(time.perf_counter() - started_s)
         connection.close()
 
     threads = [threading.Thread(target=ask) for _ in range(clients)]
@@ -103,6 +105,8 @@ def start(running: ExitStack, name: str, environment: dict[str, str]) -> int:
             [sys.executable, "-m", "tests.benchmarks.bench_server", name, str(listener.fileno())],
             env=os.environ | environment,
             stdout=subprocess.DEVNULL,
+            # The naive monitor complains there.
+            stderr=subprocess.DEVNULL,
             pass_fds=[listener.fileno()],
         )
         running.callback(server.wait)
@@ -119,9 +123,10 @@ def serve(name: str, descriptor: int) -> None:
 
     from perfcli import instrument
     from perfcli.patient_model import patient_model
-    from tests.benchmarks.naive_monitor import naive_monitor
+    from tests.benchmarks.naive_monitor import NaiveMonitor
 
     app = FastAPI()
+    naive_monitor = NaiveMonitor()
 
     def predict(patient: dict[str, float]) -> list[int]:
         return patient_model.predict(patient)

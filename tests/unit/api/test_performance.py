@@ -5,7 +5,7 @@ from __future__ import annotations
 from perfcli.api.performance import CostlyFunction, Spread, summarize
 
 
-def _metrics(number: int, *, profiled: bool = False, overhead_ms: float | None = None) -> dict[str, object]:
+def _metrics(number: int, *, profiled: bool = False, overhead_ms: float | None = 0.0) -> dict[str, object]:
     function = {"function": "predict", "file": "predictor.py", "line": 45, "calls": 1}
     return {
         "inference_time_ms": float(number) + (overhead_ms or 0.0),
@@ -37,7 +37,7 @@ def test_the_cost_of_the_profiler_is_taken_out_of_profiled_durations() -> None:
 
 
 def test_a_profiled_duration_with_unknown_inflation_is_not_counted_as_a_duration() -> None:
-    summary = summarize([_metrics(7, profiled=True)], 1.0)
+    summary = summarize([_metrics(7, profiled=True, overhead_ms=None)], 1.0)
     assert (summary.predictions, summary.inference_time_ms.samples) == (1, 0)
 
 
