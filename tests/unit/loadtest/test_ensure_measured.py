@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from perfcli.errors import MeasurementError, TargetUnreachableError
+from perfcli.loadtest.run import ensure_measured
+from perfcli.loadtest.wire import End, Endpoint, Second
+from perfcli.records.load import LoadResult
+from perfcli.records.profile import Advice
+
+Record = Callable[..., LoadResult]
+MakeSecond = Callable[..., Second]
+MakeEndpoint = Callable[..., Endpoint]
+
+
+def test_a_run_with_answers_is_measured_even_if_all_of_them_are_failures(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    ensure_measured(record([second(0, endpoint([], {"http_5xx": [0.001] * 5}))]))
+
+
+def test_a_run_without_requests_is_not(record: Record, second: MakeSecond) -> None:
+    with pytest.raises(MeasurementError, match="No request ended"):
+        ensure_measured(record([second(0)]))
+
+
+def test_a_server_that_no_request_reached_is_unreachable(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    failed = {"refused": [0.001] * 5, "connect_timeout": [1.0]}
+
+    with pytest.raises(TargetUnreachableError, match="refused as an example"):
+        ensure_measured(record([second(0, endpoint([], failed))]))
+
+    ensure_measured(record([second(0, endpoint([0.001], failed))]))
+
+
+def test_a_run_that_was_all_warm_up_is_not_measured(record: Record, second: MakeSecond, endpoint: MakeEndpoint) -> None:
+    with pytest.raises(MeasurementError, match="after the warm-up"):
+        ensure_measured(record([second(0, endpoint([0.001] * 5))], warm_up="9s"))
+
+
+def test_an_interruption_before_the_first_answer_is_nobodys_fault(
+    record: Record, second: MakeSecond, ended: Callable[..., End]
+) -> None:
+    ensure_measured(record([second(0)], end=ended(1.0, "interrupted")))
+
+
+def test_a_crash_is_an_error_however_much_was_measured(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    result = record([second(0, endpoint([0.001] * 500))])
+    crashed = replace(result, warnings=(Advice("engine_crashed", "The load engine died.", "Look."), *result.warnings))
+
+    with pytest.raises(MeasurementError, match="The load engine died"):
+        ensure_measured(crashed)
