@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import weakref
 from _thread import get_ident
 from time import perf_counter_ns
 from types import CodeType, FrameType, TracebackType
@@ -87,7 +88,7 @@ class Block:
         self._watch: SuspensionWatch | None = None
         self.is_open = False
         self.latest: BlockMeasurement | None = None
-        self.task: object = None
+        self.task: weakref.ref[object] | None = None
 
     def __enter__(self) -> Block:
         try:
@@ -122,13 +123,13 @@ class Block:
             self._watch = SuspensionWatch()
         self.profile = self._choose_profile(coroutine)
         # Python 3.11 would record the clocks as calls of the prediction; later it does not, but starting takes 15 us.
-        if self.profile is not None and not SEES_BUILTINS:
-            self.profile.start()
+        if not SEES_BUILTINS:
+            self._start_profile()
         self._begun = clocks_at_start()
         self._monitor_ns = self._begun[0] - entered_ns
         self.is_open = True
-        if self.profile is not None and SEES_BUILTINS:
-            self.profile.start()
+        if SEES_BUILTINS:
+            self._start_profile()
 
     def _meet_others(self) -> None:
         """Tell the predictions in flight of this one; a nested block is a part of its prediction, not another one."""
@@ -154,10 +155,21 @@ class Block:
             try:
                 return DeepProfile.reserve(coroutine)
             except NotProfiledError as error:
-                self._reason = str(error)
-                if isinstance(error, OtherProfilerError):
-                    warn_once("Predictions are measured without cProfile: %s", self._reason)
+                self._do_without(error)
         return None
+
+    def _start_profile(self) -> None:
+        if self.profile is not None:
+            try:
+                self.profile.start()
+            except NotProfiledError as error:
+                self._do_without(error)
+
+    def _do_without(self, error: NotProfiledError) -> None:
+        self.profile = None
+        self._reason = str(error)
+        if isinstance(error, OtherProfilerError):
+            warn_once("Predictions are measured without cProfile: %s", self._reason)
 
     def _end(self, kind: type[BaseException] | None) -> None:
         profile = self.profile
@@ -167,6 +179,7 @@ class Block:
             self._end_profile(profile)
         ended = ended or clocks_at_end()
         self._suspended = self._watch is not None and self._watch.end()
+        self._watch = None
         if profile is not None and (self.mixed or self._suspended):
             self._reason = profile.spoil()
         open_blocks.discard(self)
@@ -206,14 +219,17 @@ class Block:
         assert self._code is not None
         if kind is None:
             self._sampler.observe(light.wall_ns, was_profiled)
-            if light.undisturbed and light.cpu_ns is not None:
+            # Without a share there is no profile to compare with.
+            if light.undisturbed and light.cpu_ns is not None and self._rate > 0:
                 self._cost.per_call.observe_plain(self._code, light.cpu_ns)
         return BlockMeasurement(light, self._code, self._cost, None if self._reason else self.profile, self._reason)
 
     def _hand_on(self, measurement: BlockMeasurement) -> None:
         self.profile = None
         self.thread = get_ident()
-        self.task = running_task()
+        task = running_task()
+        # A reference proper would close a circle, because the context of the task holds this block.
+        self.task = None if task is None else weakref.ref(task)
         self.latest = measurement
         outer = self.parent if self.parent is not None and self.parent.is_open else None
         if outer is not None:

@@ -46,32 +46,49 @@ class CallCosts:
     """Learns the cost per call of each block, from CPU time, which other threads do not disturb."""
 
     def __init__(self) -> None:
-        self._plain: dict[CodeType, _Mean] = {}
-        self._deep: dict[CodeType, _Mean] = {}
-        self._calls: dict[CodeType, _Mean] = {}
+        # By identity: to hash a code object is to read all of it, which takes longer than the rest of a measurement.
+        self._blocks: dict[int, _Neighbours] = {}
 
     def observe_plain(self, block: CodeType, cpu_ns: int) -> None:
         """Take note of a prediction that was not profiled, and not slowed by the profile of another one."""
-        self._plain.setdefault(block, _Mean()).add(cpu_ns)
+        self._of(block).plain.add(cpu_ns)
 
     def observe_deep(self, block: CodeType, cpu_ns: int, calls: int) -> None:
         """Take note of a profiled prediction."""
-        self._deep.setdefault(block, _Mean()).add(cpu_ns)
-        self._calls.setdefault(block, _Mean()).add(calls)
+        neighbours = self._of(block)
+        neighbours.deep.add(cpu_ns)
+        neighbours.calls.add(calls)
 
     def of(self, block: CodeType) -> CallCost | None:
         """Return the cost in one block; None while nothing is known."""
-        return self._from_neighbours(block) or _calibration.cost
+        return self._of(block).cost() or _calibration.cost
 
-    def _from_neighbours(self, block: CodeType) -> CallCost | None:
-        plain, deep, calls = self._plain.get(block), self._deep.get(block), self._calls.get(block)
-        if plain is None or deep is None or calls is None or min(plain.count, deep.count) < _FEWEST or not calls.mean:
+    def _of(self, block: CodeType) -> _Neighbours:
+        neighbours = self._blocks.get(id(block))
+        if neighbours is None:
+            neighbours = self._blocks[id(block)] = _Neighbours(block)
+        return neighbours
+
+
+class _Neighbours:
+    """The predictions of one block, and its code, so that the identity stays its own."""
+
+    __slots__ = ("block", "calls", "deep", "plain")
+
+    def __init__(self, block: CodeType) -> None:
+        self.block = block
+        self.plain = _Mean()
+        self.deep = _Mean()
+        self.calls = _Mean()
+
+    def cost(self) -> CallCost | None:
+        if min(self.plain.count, self.deep.count) < _FEWEST or not self.calls.mean:
             return None
-        added_ns = deep.mean - plain.mean
-        two_errors_ns = 2 * math.sqrt(plain.error_squared + deep.error_squared)
+        added_ns = self.deep.mean - self.plain.mean
+        two_errors_ns = 2 * math.sqrt(self.plain.error_squared + self.deep.error_squared)
         if added_ns <= 0 or two_errors_ns > _WIDEST * added_ns:
             return None
-        return CallCost(added_ns / calls.mean, "neighbours")
+        return CallCost(added_ns / self.calls.mean, "neighbours")
 
 
 class _Mean:

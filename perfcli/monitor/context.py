@@ -61,4 +61,6 @@ if hasattr(os, "register_at_fork"):
 
 def belongs_here(block: Block) -> bool:
     """Tell whether a finished block was finished by the code that asks; a copied context holds blocks of others."""
-    return block.thread == get_ident() and block.task is running_task()
+    task = running_task()
+    ended_in = None if block.task is None else block.task()
+    return block.thread == get_ident() and (block.task is None) == (task is None) and ended_in is task

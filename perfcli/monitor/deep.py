@@ -50,7 +50,7 @@ class DeepProfile:
 
     @classmethod
     def reserve(cls, coroutine: CodeType | None) -> DeepProfile:
-        """Take the one slot of the process, to profile this thread; from now on `end` must be called.
+        """Take the one slot of the process, to profile this thread; then `start` and `end` must be called.
 
         Args:
             coroutine: Code of the coroutine the block is in, which must not be suspended before `end`.
@@ -77,8 +77,15 @@ class DeepProfile:
         """Begin to record the calls of this thread.
 
         On Python 3.11 this is the last thing to do before the block: whatever is called after it is recorded.
+
+        Raises:
+            NotProfiledError: Somebody was faster; there is nothing to end then.
         """
-        self._profiler.enable()
+        try:
+            self._profiler.enable()
+        except ValueError:  # Since 3.12 there is one place for all.
+            _slot.release()
+            raise OtherProfilerError("another profiler is active") from None
         if sys.version_info >= (3, 12):
             _shut_out_other_threads(self.thread)
             # Away with what other threads did before the gates were closed.
@@ -175,7 +182,7 @@ def a_profile_is_running() -> bool:
 def _refuse_beside_other_profilers() -> None:
     """Raise when somebody has a profiler on; to be asked with the slot taken, so that it cannot be one of ours."""
     other = sys.getprofile()
-    if other in _left_behind:
+    if any(other is profiler for profiler in _left_behind):
         _left_behind.discard(other)
         sys.setprofile(None)
     elif other is not None:

@@ -122,7 +122,7 @@ def test_a_wrong_value_is_named_with_its_variable_and_the_nearest_right_one(
 
 def test_a_wrong_line_of_the_file_is_named_in_the_same_way() -> None:
     write_env_file("ENABLE_PERFORMANCE_MONITORING=ture\n")
-    with pytest.raises(SettingsError, match="^ENABLE_PERFORMANCE_MONITORING=ture is not one of true, false"):
+    with pytest.raises(SettingsError, match=r"^ENABLE_PERFORMANCE_MONITORING=ture is not one of true, false"):
         load_settings()
 
 

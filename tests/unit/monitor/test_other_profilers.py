@@ -162,6 +162,22 @@ def test_a_profiler_that_fails_is_logged_once_and_the_prediction_is_served(
     assert reason_of(monitor) is None
 
 
+@pytest.mark.skipif(SEES_BUILTINS, reason="before 3.12 every thread has a place for a profiler")
+def test_whoever_is_faster_by_a_hair_has_the_profiler(
+    monitor: PerformanceMonitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = cProfile.Profile()
+    monkeypatch.setattr("perfcli.monitor.deep._refuse_beside_other_profilers", other.enable)
+    with monitor.profile():
+        leaf()
+    other.disable()
+    monkeypatch.undo()
+    assert reason_of(monitor) == "another profiler is active"
+    with monitor.profile():
+        leaf()
+    assert reason_of(monitor) is None
+
+
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is new in 3.12")
 def test_whoever_takes_the_tool_away_in_the_middle_breaks_nothing() -> None:
     script = """

@@ -1,8 +1,10 @@
 """What a middleware and the decorator do: one request, its ids, its latency, its log."""
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -201,3 +203,24 @@ def test_a_block_in_a_context_manager_of_somebody_else_is_measured(monitor: Perf
     metrics = monitor.get_metrics()
     assert metrics is not None
     assert metrics["profiled"] is True
+
+
+def test_a_finished_task_is_freed_at_once(monitor: PerformanceMonitor) -> None:
+    async def predict_in_task() -> None:
+        with monitor.profile():
+            predict()
+
+    async def serve() -> object:
+        task = asyncio.create_task(predict_in_task())
+        freed = weakref.ref(task)
+        await task
+        del task
+        # What wakes this coroutine up holds the task while it runs.
+        await asyncio.sleep(0)
+        return freed()
+
+    gc.disable()
+    try:
+        assert asyncio.run(serve()) is None
+    finally:
+        gc.enable()
