@@ -127,7 +127,7 @@ def _server(server: ServerView, view: View) -> Iterator[RenderableType]:
 def _functions_title(result: ProfileResult, view: View) -> str:
     side = "Client functions" if result.target.kind == "remote" else "Functions"
     ratio = "" if result.overhead.ratio is None else f"x{result.overhead.ratio:.1f} under cProfile, "
-    corrected = "taken off below" if result.overhead.corrected else "not taken off"
+    corrected = "taken off" if result.overhead.corrected else "not taken off"
     return f"{side} by {view.sort} time ({ratio}{corrected})"
 
 
