@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,18 +23,20 @@ from pathlib import Path
 from perfcli.loadtest.buckets import highest_in_bucket
 from perfcli.loadtest.engine.merge import merge_latencies
 from perfcli.loadtest.plan import Plan, plan_to_json
-from perfcli.loadtest.wire import Latencies, Message, Second, from_line
+from perfcli.loadtest.wire import Hello, Latencies, Message, Second, from_line
 
-ROUNDS = 3
-ROUND_S = 2.0
+ROUNDS = 5
+ROUND_S = 3.0
 USERS = 20
 FIXED_RPS = 2000.0
 SERVER_CORE, GENERATOR_CORE = 0, 1
 PAYLOAD = '{"mean_radius": 17.99, "mean_texture": 10.38, "mean_perimeter": 122.8}'
 SCENARIO = """
-from locust import BASE, task
+from locust import BASE, constant_throughput, task
 
 class Client(BASE):
+    wait_time = WAIT_TIME
+
     @task
     def predict(self):
         self.client.post("/predict", data=PAYLOAD, headers={"Content-Type": "application/json"})
@@ -63,12 +65,14 @@ class Generator:
     """One tool under test.
 
     Attributes:
+        name: What it is called.
+        run: Does one round and returns requests per second and CPU microseconds per request.
         rates: Requests per second of each round.
         cpu_us: CPU time per request of each round, in microseconds.
     """
 
     name: str
-    run: Callable[[], float]
+    run: Callable[[], tuple[float, float]]
     rates: list[float] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
 
@@ -90,30 +94,44 @@ def main() -> None:
 
 def _compare_throughput(plan: Plan, url: str, files: dict[str, str], missing: list[str]) -> None:
     generators = [
-        Generator("perfcli", lambda: _count(run_engine(plan)) / ROUND_S),
-        Generator("FastHttpUser", lambda: _count(run_engine(replace(plan, scenario=files["FastHttpUser"]))) / ROUND_S),
-        Generator("HttpUser", lambda: _count(run_engine(replace(plan, scenario=files["HttpUser"]))) / ROUND_S),
+        Generator("perfcli", lambda: _engine_round(plan)),
+        Generator("FastHttpUser", lambda: _engine_round(replace(plan, scenario=files["FastHttpUser"]))),
+        Generator("HttpUser", lambda: _engine_round(replace(plan, scenario=files["HttpUser"]))),
     ]
     if "hey" not in missing:
-        generators.append(Generator("hey", lambda: _hey(url)))
+        generators.append(Generator("hey", lambda: _tool_round(lambda: _hey(url))))
     if "wrk" not in missing:
-        generators.append(Generator("wrk", lambda: _wrk(url, files["lua"], USERS, ROUND_S)[0]))
+        generators.append(Generator("wrk", lambda: _tool_round(lambda: _wrk(url, files["lua"], USERS, ROUND_S)[0])))
     for _ in range(ROUNDS):
         for generator in generators:
-            before = os.times()
-            rate = generator.run()
-            after = os.times()
-            spent = after.children_user + after.children_system - before.children_user - before.children_system
+            rate, cpu_us = generator.run()
             generator.rates.append(rate)
-            generator.cpu_us.append(spent / (rate * ROUND_S) * 1e6)
-    own = statistics.median(generators[0].rates), statistics.median(generators[0].cpu_us)
+            generator.cpu_us.append(cpu_us)
+    own_rates, own_cpu = generators[0].rates, generators[0].cpu_us
     print(f"throughput, {USERS} connections, one core each, median of {ROUNDS} rounds")
     for generator in generators:
-        rate, cpu_us = statistics.median(generator.rates), statistics.median(generator.cpu_us)
+        cpu_us = statistics.median(generator.cpu_us)
         print(
-            f"  {generator.name:13} {rate:9.0f}/s  perfcli is {own[0] / rate:6.2f} x"
-            f"   CPU per request, start included {cpu_us:7.1f} us, {cpu_us / own[1]:6.2f} x perfcli's"
+            f"  {generator.name:13} {statistics.median(generator.rates):9.0f}/s"
+            f"  perfcli does {_ratio(own_rates, generator.rates):6.2f} x as many"
+            f"; {cpu_us:7.1f} us of CPU each, {_ratio(generator.cpu_us, own_cpu):6.2f} x perfcli's"
         )
+
+
+def _engine_round(plan: Plan) -> tuple[float, float]:
+    """Return requests per second and CPU microseconds per request of the whole seconds."""
+    seconds = [message for message in run_engine(plan) if isinstance(message, Second)]
+    whole = [second for second in seconds if second.elapsed_s > 0.9]
+    requests, elapsed_s = _count(whole), sum(second.elapsed_s for second in whole)
+    return requests / elapsed_s, sum(second.cpu_ratio * second.elapsed_s for second in whole) / requests * 1e6
+
+
+def _tool_round(run: Callable[[], float]) -> tuple[float, float]:
+    before = os.times()
+    rate = run()
+    after = os.times()
+    cpu_s = after.children_user + after.children_system - before.children_user - before.children_system
+    return rate, cpu_s / (rate * ROUND_S) * 1e6
 
 
 def _compare_service_time(plan: Plan, url: str, files: dict[str, str], missing: list[str]) -> None:
@@ -123,7 +141,9 @@ def _compare_service_time(plan: Plan, url: str, files: dict[str, str], missing: 
         messages = run_engine(fixed)
         own.append(_percentile_us(_merged(messages, "service"), 0.5))
         lag.append(_percentile_us(merge_latencies(m.lag for m in messages if isinstance(m, Second)), 0.99))
-        fast.append(_percentile_us(_merged(run_engine(replace(fixed, scenario=files["FastHttpUser"])), "service"), 0.5))
+        # As one has to do it there: users who each keep their part of the rate.
+        paced = replace(plan, duration_s=ROUND_S, scenario=files["paced FastHttpUser"])
+        fast.append(_percentile_us(_merged(run_engine(paced), "response"), 0.5))
         if "wrk" not in missing:
             wrk.append(_wrk(url, files["lua"], 1, ROUND_S)[1])
     print(f"service time at {FIXED_RPS:.0f}/s, median of {ROUNDS} rounds")
@@ -142,7 +162,17 @@ def _check_memory(plan: Plan) -> None:
             sent += message.sent
             early_bytes = early_bytes or (message.rss_bytes if sent >= 500_000 else 0)
             late_bytes = message.rss_bytes
+    print(f"start to first request {_start_s(plan):.2f} s")
     print(f"memory: after {sent} requests {late_bytes / early_bytes:.3f} x that after 500000")
+
+
+def _start_s(plan: Plan) -> float:
+    """Return the time from starting the process to its first message, with which the load begins."""
+    began_s = time.time()
+    [hello] = [
+        message for message in run_engine(replace(plan, duration_s=None, requests=1)) if isinstance(message, Hello)
+    ]
+    return hello.started_at_s - began_s
 
 
 def run_engine(plan: Plan) -> list[Message]:
@@ -216,8 +246,14 @@ def _files(folder: Path) -> dict[str, str]:
             f"wrk.method = 'POST'\nwrk.body = '{PAYLOAD}'\nwrk.headers['Content-Type'] = 'application/json'\n",
         ),
     }
-    for base in ("HttpUser", "FastHttpUser"):
-        contents[base] = (f"{base.lower()}.py", SCENARIO.replace("BASE", base).replace("PAYLOAD", repr(PAYLOAD)))
+    paced = f"constant_throughput({FIXED_RPS / USERS})"
+    for key, base, wait_time in (
+        ("HttpUser", "HttpUser", "lambda self: 0"),
+        ("FastHttpUser", "FastHttpUser", "lambda self: 0"),
+        ("paced FastHttpUser", "FastHttpUser", paced),
+    ):
+        text = SCENARIO.replace("BASE", base).replace("PAYLOAD", repr(PAYLOAD)).replace("WAIT_TIME", wait_time)
+        contents[key] = (f"{key.lower().replace(' ', '_')}.py", text)
     paths = {}
     for key, (name, content) in contents.items():
         (folder / name).write_text(content)
@@ -225,7 +261,7 @@ def _files(folder: Path) -> dict[str, str]:
     return paths
 
 
-def _count(messages: list[Message]) -> int:
+def _count(messages: Sequence[Message]) -> int:
     return sum(
         endpoint.succeeded.count
         for message in messages

@@ -30,6 +30,7 @@ def main(arguments: list[str]) -> int:
     channel = Channel(int(arguments[0]))
     # What a scenario raises is counted and reported; a traceback for each request would only fill the parent's pipe.
     logging.getLogger("locust").setLevel(logging.CRITICAL)
+    logging.getLogger().setLevel(logging.ERROR)
     try:
         _run(plan_from_json(sys.stdin.read()), channel)
     except BrokenPipeError:
