@@ -17,6 +17,8 @@ from uvicorn.supervisors import Multiprocess
 
 from perfcli.api.app import DRAIN_S, create_app
 from perfcli.errors import UsageError
+from perfcli.logs.sinks import redis_url
+from perfcli.secrets import mask_url
 from perfcli.settings import Settings
 
 _LISTEN_BACKLOG = 2048
@@ -59,6 +61,8 @@ def announce(settings: Settings, listener: socket.socket) -> list[str]:
     monitoring = "on" if settings.enable_performance_monitoring else "off"
     model = settings.model_path or "the embedded model"
     lines = [f"perfcli serves {model} at {base_url(listener)} (monitoring {monitoring}); stop with Ctrl-C."]
+    if "redis" in settings.logging_handler:
+        lines.append(f"Its log is the list {settings.redis_logs_key} of {mask_url(redis_url(settings))} too.")
     if settings.api_token is None and not ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback:
         lines.append(
             f"Warning: {settings.api_host} is reachable from outside and API_TOKEN is not set: "
