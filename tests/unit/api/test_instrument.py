@@ -1,0 +1,215 @@
+"""What `instrument` reaches, driven as raw ASGI in one process: every kind of route, whoever came first."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from dataclasses import dataclass, field
+
+import pytest
+from fastapi import APIRouter, FastAPI
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from perfcli.api.instrument import instrument
+from perfcli.monitor import Measurement, PerformanceMonitor
+
+
+@dataclass
+class _Watched:
+    """A monitor, and what it emitted."""
+
+    measurements: list[Measurement] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.monitor = PerformanceMonitor(self.measurements.append, enabled=True)
+
+    def ids(self) -> list[str | None]:
+        return [measurement.transaction_id for measurement in self.measurements]
+
+
+@pytest.fixture
+def watched() -> _Watched:
+    return _Watched()
+
+
+def _get(app: ASGIApp, path: str, request_id: str = "id") -> list[Message]:
+    """Make one request in a context of its own, as a server does; return all messages."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: Scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(b"x-request-id", request_id.encode())],
+    }
+    contextvars.Context().run(asyncio.run, app(scope, receive, send))
+    return sent
+
+
+def _header(messages: list[Message], name: bytes) -> bytes | None:
+    return dict(messages[0]["headers"]).get(name)
+
+
+def _plain(request: Request) -> PlainTextResponse:
+    return PlainTextResponse("plain")
+
+
+async def _coroutine(request: Request) -> PlainTextResponse:
+    await asyncio.sleep(0)
+    return PlainTextResponse("coroutine")
+
+
+class _PassOn:
+    """A middleware of a route."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+def _starlette() -> Starlette:
+    return Starlette(
+        routes=[
+            Route("/plain", _plain),
+            Route("/coroutine", _coroutine),
+            Route("/wrapped", _plain, middleware=[Middleware(_PassOn)]),
+            Mount("/inner", routes=[Route("/plain", _plain)]),
+        ]
+    )
+
+
+def _fastapi() -> FastAPI:
+    app, router = FastAPI(), APIRouter()
+
+    @app.get("/plain")
+    def plain() -> str:
+        return "plain"
+
+    @router.get("/plain")
+    def routed() -> str:
+        return "routed"
+
+    @app.get("/coroutine")
+    async def coroutine() -> str:
+        await asyncio.sleep(0)
+        return "coroutine"
+
+    app.include_router(router, prefix="/inner")
+    return app
+
+
+@pytest.fixture(params=[_starlette, _fastapi])
+def app(request: pytest.FixtureRequest) -> Starlette:
+    app: Starlette = request.param()
+    return app
+
+
+@pytest.mark.parametrize("path", ["/plain", "/coroutine", "/inner/plain"])
+def test_every_kind_of_route_has_one_record_with_the_id_of_its_request(
+    app: Starlette, path: str, watched: _Watched
+) -> None:
+    messages = _get(instrument(app, watched.monitor), path)
+    assert messages[0]["status"] == 200
+    assert _header(messages, b"x-request-id") == b"id"
+    phases = [metric.partition(b";")[0] for metric in (_header(messages, b"server-timing") or b"").split(b", ")]
+    # Starlette does not say when it has read the input.
+    assert phases == ([b"parse", b"queue", b"total"] if isinstance(app, FastAPI) else [b"total"])
+    assert watched.ids() == ["id"]
+
+
+def test_middleware_of_a_route_stays_around_its_endpoint(watched: _Watched) -> None:
+    assert _get(instrument(_starlette(), watched.monitor), "/wrapped")[1]["body"] == b"plain"
+    assert watched.ids() == ["id"]
+
+
+def test_routes_may_come_after_it(watched: _Watched) -> None:
+    late, later = instrument(FastAPI(), watched.monitor), instrument(Starlette(), watched.monitor)
+    late.get("/late")(lambda: "late")
+    later.router.routes.append(Route("/late", _plain))
+    _get(late, "/late", "fastapi")
+    _get(later, "/late", "starlette")
+    assert watched.ids() == ["fastapi", "starlette"]
+
+
+def test_instrumented_twice_it_measures_once(app: Starlette, watched: _Watched) -> None:
+    messages = _get(instrument(instrument(app, watched.monitor), watched.monitor), "/plain")
+    assert [name for name, _ in messages[0]["headers"]].count(b"x-request-id") == 1
+    assert watched.ids() == ["id"]
+
+
+def test_the_monitor_is_switched_while_the_application_serves(app: Starlette, watched: _Watched) -> None:
+    instrument(app, watched.monitor)
+    _get(app, "/plain", "on")
+    watched.monitor.disable()
+    off = _get(app, "/plain", "off")
+    watched.monitor.enable()
+    _get(app, "/plain", "on-again")
+    assert {b"x-request-id", b"server-timing"}.isdisjoint(dict(off[0]["headers"]))
+    assert watched.ids() == ["on", "on-again"]
+
+
+def test_other_paths_are_left_alone(app: Starlette, watched: _Watched) -> None:
+    instrument(app, watched.monitor, paths=["/plain"])
+    assert _header(_get(app, "/coroutine"), b"x-request-id") is None
+    assert watched.ids() == []
+
+
+def test_a_request_that_reaches_no_endpoint_has_an_id_and_no_record(app: Starlette, watched: _Watched) -> None:
+    messages = _get(instrument(app, watched.monitor), "/nowhere")
+    assert (messages[0]["status"], _header(messages, b"x-request-id")) == (404, b"id")
+    assert watched.ids() == []
+
+
+def test_an_application_beside_it_is_not_measured(watched: _Watched) -> None:
+    instrument(_fastapi(), watched.monitor).build_middleware_stack()
+    messages = _get(_fastapi(), "/plain")
+    assert _header(messages, b"server-timing") is None
+    assert watched.ids() == []
+
+
+def test_a_cancelled_request_runs_the_clean_up_of_its_endpoint(watched: _Watched) -> None:
+    app = instrument(FastAPI(), watched.monitor)
+    running, seen = asyncio.Event(), []
+
+    @app.get("/wait")
+    async def wait() -> None:
+        try:
+            running.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        raise AssertionError(message)
+
+    async def cancel() -> None:
+        scope: Scope = {"type": "http", "method": "GET", "path": "/wait", "query_string": b"", "headers": []}
+        request = asyncio.create_task(app(scope, receive, send))
+        await running.wait()
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+
+    asyncio.run(cancel())
+    assert seen == ["cancelled"]
+    assert [measurement.document()["error"] for measurement in watched.measurements] == ["CancelledError"]
