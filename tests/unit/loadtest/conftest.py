@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from perfcli.loadtest.buckets import bucket_of
+from perfcli.loadtest.calibration import Calibration
 from perfcli.loadtest.planning import LoadOptions, LoadPlan, plan_load
 from perfcli.loadtest.recording import Recording
+from perfcli.loadtest.server_metrics import ServerAccount
 from perfcli.loadtest.watch import Sample, ServerSample
-from perfcli.loadtest.wire import End, Endpoint, Failures, Hello, Latencies, Outcome, Second
+from perfcli.loadtest.wire import End, Endpoint, Failures, Hello, Latencies, Outcome, Second, WorkerLost
 from perfcli.records.environment import Environment
 from perfcli.records.load import LoadResult
 
@@ -128,13 +130,17 @@ def record(make_plan: Callable[..., LoadPlan]) -> Callable[..., LoadResult]:
         end: End | None = None,
         servers: Sequence[ServerSample | None] | None = None,
         machine_cpu_ratio: float = 0.3,
+        calibration: Calibration | None = None,
+        told: ServerAccount | None = None,
+        lost: Sequence[WorkerLost] = (),
         **options: Any,
     ) -> LoadResult:
-        recording = Recording(make_plan(**options), ENVIRONMENT, None)
+        recording = Recording(make_plan(**options), ENVIRONMENT, calibration)
         recording.begin(Hello(1, (), 1, ("User",), 1_700_000_000.0, "2.47.0"))
         for each, server in zip(seconds, servers or [None] * len(seconds), strict=True):
             recording.add(each, Sample(machine_cpu_ratio, server))
         recording.ending.end = end or make_ended(sum(each.elapsed_s for each in seconds))
-        return recording.result()
+        recording.ending.lost.extend(lost)
+        return recording.result(told)
 
     return run

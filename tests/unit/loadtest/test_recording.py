@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
+from perfcli.loadtest.calibration import Calibration
+from perfcli.loadtest.server_metrics import ServerAccount
 from perfcli.loadtest.watch import ServerSample
-from perfcli.loadtest.wire import End, Endpoint, Latencies, ScenarioError, Second
-from perfcli.records.load import Arrivals, ErrorCount, LoadResult
+from perfcli.loadtest.wire import End, Endpoint, Latencies, ScenarioError, Second, WorkerLost
+from perfcli.records.load import Arrivals, CountCheck, ErrorCount, LoadResult
 
 Record = Callable[..., LoadResult]
 MakeSecond = Callable[..., Second]
@@ -208,3 +210,39 @@ def test_what_the_server_says_of_its_own_work_is_averaged_over_the_measured_seco
     assert result.server is not None
     assert result.server.timings == {"queue": pytest.approx(0.001), "predict": pytest.approx(0.006)}
     assert result.server.cpu_ratio is None
+
+
+def test_a_latency_that_is_mostly_the_generators_own_is_told(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    calibration = Calibration(floor_s=0.0001, ceiling_rps=10_000.0)
+    close, far = [
+        record([second(0, endpoint([latency_s] * 500))], calibration=calibration) for latency_s in (0.00015, 0.00025)
+    ]
+
+    assert "near_floor" in codes(close)
+    assert "near_floor" not in codes(far)
+    assert (far.generator.floor_s, far.generator.ceiling_rps) == (0.0001, 10_000.0)
+
+
+def test_counts_that_differ_are_told_and_equal_ones_are_not(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    equal, differing = [
+        record(
+            [second(0, endpoint(FAST))], told=ServerAccount(CountCheck("requests_total", count, 250), {"total": 0.003})
+        )
+        for count in (250, 251)
+    ]
+
+    assert "count_mismatch" not in codes(equal)
+    assert "The server counted 251 requests, the client 250 answers." in [each.message for each in differing.warnings]
+    assert equal.server is not None
+    assert equal.server.timings == {"total": 0.003}
+
+
+def test_a_lost_worker_is_named_with_the_moment(record: Record, second: MakeSecond, endpoint: MakeEndpoint) -> None:
+    result = record([second(0, endpoint(FAST))], lost=[WorkerLost("host-7", 3.25)])
+
+    assert result.warnings[0].message == "Worker host-7 was lost after 3.25 s; the run went on without it."
+    assert result.partial is False
