@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from perfcli.reporters.html import HtmlReporter
 from perfcli.reporters.json import JsonReporter
 from perfcli.reporters.junit import JunitReporter
 from perfcli.reporters.markdown import MarkdownReporter
@@ -21,6 +22,7 @@ REPORTERS: Mapping[str, Reporter] = {
         TableReporter(),
         MarkdownReporter(),
         JunitReporter(),
+        HtmlReporter(),
         CollapsedReporter(".collapsed"),
         CollapsedReporter(".folded"),
     )

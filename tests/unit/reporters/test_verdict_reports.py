@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from perfcli.records import Environment, Overhead, ProfileResult, SloVerdict, TargetDescription
+from perfcli.records.capacity import CapacityResult, Probe
 from perfcli.records.comparison import ComparedRun, Comparison, MetricChange, Movement
 from perfcli.reporters import REPORTERS
 from perfcli.reporters.github import command, workflow_commands
@@ -129,3 +130,38 @@ def test_github_is_told_what_did_not_pass_and_never_more_than_ten() -> None:
     assert commands[-1] == "::error title=perfcli::12 more SLOs did not pass."
     assert list(workflow_commands(judged(PASS))) == list(workflow_commands(compared("same", 1.0))) == []
     assert list(workflow_commands(compared("slower", 1.2))) == ["::error title=perfcli::Slower by 20.0 %25."]
+
+
+def searched(outcome: str, capacity: float | None, reason: str) -> CapacityResult:
+    here = Environment("1.0", "3.11.7", "Linux", None, 2, 1, None)
+    probes = (
+        Probe(50.0, "holds", "", 4.0, 49.6, 0.0, 0.020, 0.024, None, 1.0, 0.94, ()),
+        Probe(200.0, "fails", "p95 is 118 ms", 2.0, 189.0, 0.5, 0.071, 0.118, None, None, None, ()),
+    )
+    moment = "2026-01-02T03:04:05+00:00"
+    slos = ("p95 < 100ms",)
+    return CapacityResult(
+        "http://a", "rate", slos, here, moment, probes, capacity, 200.0, 50.0, outcome, reason, (), partial=False
+    )
+
+
+def test_search_shows_its_answer_and_every_probe() -> None:
+    found = searched("found", 185.4, "")
+    lines = written(".md", found).splitlines()
+    assert "**It holds 185/s, and less than 200/s.**" in lines
+    assert "| 50.0/s | 49.6/s | 0.0 % | 20.0 ms | 24.0 ms | - | 1.0 | 0.94 | 4.00 s | holds |" in lines
+    assert "| 200/s | 189/s | 50.0 % | 71.0 ms | 118 ms | - | - | - | 2.00 s | fails |" in lines
+    assert "It holds 185/s, and less than 200/s." in written(".txt", found)
+    assert list(workflow_commands(found)) == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind", "element"), [("below", "error", "failure"), ("generator-bound", "warning", "error")]
+)
+def test_search_without_an_answer_says_why(outcome: str, kind: str, element: str) -> None:
+    result = searched(outcome, None, "at 1 already: p95 is 118 ms")
+    message = "No capacity: at 1 already: p95 is 118 ms."
+    assert message in written(".txt", result)
+    assert list(workflow_commands(result)) == [f"::{kind} title=perfcli::{message}"]
+    (case,) = ET.fromstring(written(".xml", result)).iter("testcase")
+    assert [child.tag for child in case] == [element]

@@ -1,0 +1,111 @@
+"""From a result to its page: which template, which drawings, and how numbers are written."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, TypeVar
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from perfcli import __version__
+from perfcli.records import ProfileResult
+from perfcli.records.codec import Result
+from perfcli.records.comparison import Comparison
+from perfcli.records.load import LoadResult
+from perfcli.reporters.comparison_report import describe as describe_comparison
+from perfcli.reporters.html.comparison_page import comparison_drawings
+from perfcli.reporters.html.load_page import load_drawings
+from perfcli.reporters.html.profile_page import profile_drawings
+from perfcli.reporters.load_table import describe_load, endpoint_rows
+from perfcli.reporters.table import TableReporter
+from perfcli.units import format_duration, format_quantity, format_rate, format_ratio, format_size
+
+V = TypeVar("V")
+
+NOT_MEASURED = "-"
+
+
+def render(result: Result) -> str:
+    """Return the whole page."""
+    template, describe = PAGES.get(type(result), ("plain.html", _plain))
+    environment = _environment()
+    style, script = (environment.get_template(name).render() for name in ("report.css", "report.js"))
+    return environment.get_template(template).render(
+        result=result,
+        version=__version__,
+        style=style,
+        script=script,
+        policy=_policy(style, script),
+        **describe(result),
+    )
+
+
+def _profile(result: ProfileResult) -> dict[str, object]:
+    return {"drawings": profile_drawings(result)}
+
+
+def _load(result: LoadResult) -> dict[str, object]:
+    return {
+        "drawings": load_drawings(result),
+        "load": describe_load(result.description),
+        "rows": list(endpoint_rows(result, MOST_ENDPOINTS)),
+    }
+
+
+def _comparison(result: Comparison) -> dict[str, object]:
+    return {"drawings": comparison_drawings(result), "outcome": describe_comparison(result)}
+
+
+def _plain(result: Result) -> dict[str, object]:
+    """Show what a terminal shows, of a kind of result that has no page of its own."""
+    stream = io.StringIO()
+    TableReporter().write(result, stream)
+    return {"text": stream.getvalue()}
+
+
+PAGES: Mapping[type, tuple[str, Callable[[Any], dict[str, object]]]] = {
+    ProfileResult: ("profile.html", _profile),
+    LoadResult: ("load.html", _load),
+    Comparison: ("comparison.html", _comparison),
+}
+"""Template of each kind of result, and what it is given beside the result itself."""
+
+MOST_ENDPOINTS = 50
+
+
+def _policy(style: str, script: str) -> str:
+    """Allow exactly our own style and script: whatever else got into the page could neither run nor reach anybody."""
+    return f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'"
+
+
+def _digest(content: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("perfcli.reporters.html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "duration": _or_nothing(format_duration),
+        "size": _or_nothing(format_size),
+        "ratio": _or_nothing(format_ratio),
+        "rate": _or_nothing(format_rate),
+        "quantity": lambda value, unit: NOT_MEASURED if value is None else format_quantity(value, unit),
+        "calls": lambda calls: f"{calls:.3g}" if calls < 100 else f"{calls:.0f}",
+    }
+    return environment
+
+
+def _or_nothing(show: Callable[[V], str]) -> Callable[[V | None], str]:
+    """Let a number that was not measured be written as such."""
+    return lambda value: NOT_MEASURED if value is None else show(value)

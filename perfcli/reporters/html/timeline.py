@@ -1,0 +1,150 @@
+"""The course of a run: lines over one time axis, so that panels below each other can be compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from perfcli.reporters.html.svg import (
+    WIDTH,
+    Frame,
+    Scale,
+    bottom_axis,
+    drawing,
+    element,
+    left_axis,
+    log_ticks,
+    path,
+    text,
+    ticks,
+    title,
+)
+
+HEIGHT = 210.0
+FRAME = Frame(left=70, top=30, right=WIDTH - 16, bottom=HEIGHT - 30)
+
+
+class Span(NamedTuple):
+    """A part of the run, in seconds from its start."""
+
+    start_s: float
+    end_s: float
+    measured: bool
+
+
+class Line(NamedTuple):
+    """One curve.
+
+    Attributes:
+        name: For the legend.
+        values: One for each span; None where nothing was measured, which interrupts the line.
+    """
+
+    name: str
+    values: Sequence[float | None]
+
+
+def draw_timeline(
+    spans: Sequence[Span],
+    lines: Sequence[Line],
+    show: Callable[[float], str],
+    *,
+    logarithmic: bool = False,
+    between: Sequence[tuple[int, int]] = (),
+) -> Markup:
+    """Draw lines over the time of the run; spans that are not measured are shaded.
+
+    Args:
+        spans: In order; at least one.
+        lines: At least one value is not None.
+        show: Writes a value.
+        logarithmic: Equal factors are equally far apart; all values must be positive.
+        between: Pairs of positions in `lines`; the area between the two is filled, which makes percentiles a heat map.
+    """
+    x = Scale(0, spans[-1].end_s, FRAME.left, FRAME.right)
+    y = _value_scale([value for line in lines for value in line.values if value is not None], logarithmic)
+    marks = log_ticks(y.low, y.high) if logarithmic else ticks(y.low, y.high, 4)
+    parts = [
+        *_shade(spans, x),
+        *left_axis(FRAME, y, marks, show),
+        *(_area(spans, lines[low], lines[high], x, y) for low, high in between),
+        *(
+            element("path", d=path(_points(spans, line, x, y)), class_=f"line s{position}")
+            for position, line in enumerate(lines)
+        ),
+        *_legend(lines),
+        *bottom_axis(FRAME, x, ticks(0, x.high, 10), lambda value: f"{value:g} s"),
+        *_values(spans, lines, x, show),
+    ]
+    names = ", ".join(line.name for line in lines)
+    return drawing(HEIGHT, f"{names} over the {x.high:.0f} seconds of the run.", parts)
+
+
+def _value_scale(values: Sequence[float], logarithmic: bool) -> Scale:
+    high = max(values)
+    if not logarithmic:
+        return Scale(0, high * 1.05 or 1.0, FRAME.bottom, FRAME.top)
+    low = 10 ** (math.floor(math.log10(min(values)) * 4) / 4)
+    return Scale(low, max(high * 1.1, low * 2), FRAME.bottom, FRAME.top, logarithmic=True)
+
+
+def _points(spans: Sequence[Span], line: Line, x: Scale, y: Scale) -> list[tuple[float, float] | None]:
+    return [
+        None if value is None else (x((span.start_s + span.end_s) / 2), y(value))
+        for span, value in zip(spans, line.values, strict=True)
+    ]
+
+
+def _area(spans: Sequence[Span], low: Line, high: Line, x: Scale, y: Scale) -> str:
+    """Fill the area from one line to the other, wherever both have values."""
+    lower, upper = _points(spans, low, x, y), _points(spans, high, x, y)
+    both = [pair if pair[0] and pair[1] else None for pair in zip(lower, upper, strict=True)]
+    areas = []
+    for known, run in groupby(both, key=bool):
+        if known:
+            pairs = [pair for pair in run if pair]
+            areas.append(path([*(pair[0] for pair in pairs), *(pair[1] for pair in reversed(pairs))]) + "Z")
+    return element("path", d="".join(areas), class_="band")
+
+
+def _shade(spans: Sequence[Span], x: Scale) -> list[str]:
+    return [
+        element("rect", x=left, y=FRAME.top, width=x(span.end_s) - left, height=FRAME.bottom - FRAME.top, class_="idle")
+        for span in spans
+        if not span.measured
+        for left in [x(span.start_s)]
+    ]
+
+
+def _legend(lines: Sequence[Line]) -> list[str]:
+    parts, left = [], FRAME.left
+    for position, line in enumerate(lines):
+        parts.append(element("path", d=path([(left, 14), (left + 26, 14)]), class_=f"line s{position}"))
+        parts.append(text(line.name, left + 32, 18, class_="tick"))
+        left += 32 + len(line.name) * 7.0 + 22
+    return parts
+
+
+def _values(spans: Sequence[Span], lines: Sequence[Line], x: Scale, show: Callable[[float], str]) -> list[str]:
+    """Lay an invisible rectangle over each span that tells its values to a pointer."""
+    drawn = []
+    for position, span in enumerate(spans):
+        values = [(line.name, line.values[position]) for line in lines]
+        words = ", ".join(f"{name} {show(value)}" for name, value in values if value is not None)
+        left = x(span.start_s)
+        drawn.append(
+            element(
+                "rect",
+                title(f"{span.start_s:.0f} s: {words}"),
+                x=left,
+                y=FRAME.top,
+                width=x(span.end_s) - left,
+                height=FRAME.bottom - FRAME.top,
+                class_="over",
+            )
+        )
+    return drawn

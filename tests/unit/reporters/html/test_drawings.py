@@ -1,0 +1,238 @@
+"""The drawings, on their coordinates: what is drawn is read back and compared with the numbers."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from perfcli.records import LatencySummary
+from perfcli.records.call_tree import CallNode
+from perfcli.records.comparison import MetricChange, Movement
+from perfcli.reporters.html import distribution, timeline
+from perfcli.reporters.html.bars import draw_durations, draw_shares
+from perfcli.reporters.html.comparison_page import draw_movements, draw_ratios
+from perfcli.reporters.html.distribution import bins, draw_distribution
+from perfcli.reporters.html.flame_graph import ROW, draw_flame_graph, layout
+from perfcli.reporters.html.percentile_curve import draw_percentiles, percentile_points
+from perfcli.reporters.html.svg import WIDTH, Scale, log_ticks, number, path, ticks
+from perfcli.reporters.html.timeline import Line, Span, draw_timeline
+
+
+def elements(svg: str, name: str, class_: str | None = None) -> list[ET.Element]:
+    found = ET.fromstring(svg).iter(name)
+    return [element for element in found if class_ is None or element.get("class") == class_]
+
+
+def words(element: ET.Element) -> str:
+    title = element.find("title")
+    assert title is not None
+    return str(title.text)
+
+
+def points(element: ET.Element) -> list[tuple[float, float]]:
+    pairs = re.findall(r"[ML]([\d.-]+) ([\d.-]+)", element.get("d", ""))
+    return [(float(x), float(y)) for x, y in pairs]
+
+
+def test_a_scale_maps_its_ends_and_its_middle():
+    scale = Scale(10, 20, 100, 0)
+    assert [scale(value) for value in (10, 15, 20)] == [100, 50, 0]
+    assert [scale(value) for value in (5, 25)] == [100, 0]
+
+
+def test_a_logarithmic_scale_gives_equal_factors_equal_room():
+    scale = Scale(1, 1000, 0, 300, logarithmic=True)
+    assert [scale(value) for value in (1, 10, 100, 1000)] == pytest.approx([0, 100, 200, 300])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0, 10, [0, 2, 4, 6, 8, 10]),
+        (0, 0.7, [0, 0.2, 0.4, 0.6]),
+        (-0.3, 0.3, [-0.2, 0, 0.2]),
+        (0.0031, 0.0049, [0.0035, 0.004, 0.0045]),
+    ],
+)
+def test_ticks_are_round_and_within_the_range(low, high, expected):
+    assert ticks(low, high) == pytest.approx(expected)
+
+
+def test_logarithmic_ticks_are_powers_of_ten_with_2_and_5_where_there_is_room():
+    assert log_ticks(1, 100) == pytest.approx([1, 2, 5, 10, 20, 50, 100])
+    assert log_ticks(0.001, 100) == pytest.approx([0.001, 0.01, 0.1, 1, 10, 100])
+
+
+def test_coordinates_are_written_to_a_hundredth():
+    assert [number(value) for value in (0, 10, 10.5, 3.14159, -0.001)] == ["0", "10", "10.5", "3.14", "-0"]
+
+
+def test_a_missing_point_interrupts_a_line():
+    assert path([(0, 1), (2, 3), None, (4, 5)]) == "M0 1L2 3M4 5"
+
+
+def test_bins_count_every_value_once_and_the_largest_is_in_the_last():
+    assert bins([0, 0.9, 1, 2.5, 4], 0, 4, 4) == [2, 1, 1, 1]
+
+
+SAMPLES = [0.0050, 0.0051, 0.0052, 0.0053, 0.0050, 0.0051, 0.0052, 0.0053, 0.0051, 0.0090]
+LATENCY = LatencySummary(0.00515, 0.0051, 0.0052, 0.0055, None, None, 0.0050, 0.0090, 10)
+
+
+def test_the_bars_of_the_distribution_hold_every_call_and_are_as_high_as_their_number():
+    svg = draw_distribution(SAMPLES, LATENCY)
+    bars = [*elements(svg, "rect", "bar"), *elements(svg, "rect", "bar odd")]
+    counts = [int(words(bar).split(": ")[1].split()[0]) for bar in bars]
+    assert sum(counts) == len(SAMPLES)
+    frame = distribution.FRAME
+    unit = (frame.bottom - frame.top) / max(counts)
+    assert [float(bar.get("height", 0)) for bar in bars] == pytest.approx([count * unit for count in counts], abs=0.02)
+
+
+def test_the_median_and_its_interval_stand_where_they_are():
+    svg = draw_distribution(SAMPLES, LATENCY)
+    frame = distribution.FRAME
+    scale = Scale(0.0050, 0.0090, frame.left, frame.right)
+    (line,) = elements(svg, "line", "median")
+    assert float(line.get("x1", 0)) == pytest.approx(scale(0.00515), abs=0.01)
+    (interval,) = elements(svg, "rect", "interval")
+    assert float(interval.get("x", 0)) == pytest.approx(scale(0.0051), abs=0.01)
+    assert float(interval.get("width", 0)) == pytest.approx(scale(0.0052) - scale(0.0051), abs=0.01)
+
+
+def test_outliers_are_marked():
+    svg = draw_distribution(SAMPLES, LATENCY)
+    (mark,) = elements(svg, "text", "outlier")
+    assert float(mark.get("x", 0)) == pytest.approx(distribution.FRAME.right, abs=0.01)
+    (bar,) = elements(svg, "rect", "bar odd")
+    assert words(bar).endswith("1 outliers")
+
+
+def test_equal_calls_can_be_drawn():
+    assert elements(draw_distribution([0.005] * 5, LATENCY), "rect", "bar")
+
+
+def test_shares_are_as_wide_as_their_part():
+    svg = draw_shares([("features", 0.5), ("scaler", 0.25), ("model", 0.2), ("rest", 0.05)])
+    widths = [float(rect.get("width", 0)) / WIDTH for rect in elements(svg, "rect")]
+    assert widths == pytest.approx([0.5, 0.25, 0.2, 0.05], abs=1e-4)
+    assert words(elements(svg, "rect")[1]) == "scaler 25.0 %"
+
+
+def test_durations_share_one_scale():
+    svg = draw_durations([("first call", 0.020), ("median", 0.005)])
+    first, second = (float(rect.get("width", 0)) for rect in elements(svg, "rect"))
+    assert first / second == pytest.approx(4, rel=1e-3)
+
+
+def node(function: str, depth: int, own: float, whole: float, *, library: bool = False) -> CallNode:
+    return CallNode(function, "m.py", 1, library, depth, 1.0, own, whole)
+
+
+TREE = [
+    node("whole", 0, 0, 10),
+    node("a", 1, 1, 6),
+    node("c", 2, 4, 4, library=True),
+    node("d", 2, 1, 1),
+    node("b", 1, 1, 3),
+    node("d", 2, 2, 2),
+]
+
+
+def test_each_frame_stands_below_its_caller_beside_those_before_it():
+    boxes = [(box.node.function, box.left, box.width, box.top / ROW) for box in layout(TREE, width=100)]
+    assert boxes == [
+        ("whole", 0, 100, 0), ("a", 0, 60, 1), ("c", 0, 40, 2), ("d", 40, 10, 2), ("b", 60, 30, 1), ("d", 60, 20, 2),
+    ]  # fmt: skip
+
+
+def test_the_widths_of_a_flame_graph_are_the_times_of_the_tree(profile_result):
+    tree = profile_result.call_tree
+    frames = elements(draw_flame_graph(tree), "g")
+    assert len(frames) == len(tree)
+    widest_first = sorted(tree, key=lambda node: node.cumulative_s, reverse=True)
+    for frame, expected in zip(frames, widest_first, strict=True):
+        width = float(frame.findall("rect")[0].get("width", 0))
+        assert width / WIDTH * tree[0].cumulative_s == pytest.approx(
+            expected.cumulative_s, abs=tree[0].cumulative_s * 1e-5
+        )
+        assert words(frame).startswith(expected.function + "\n")
+        assert (frame.get("class") == "l") is expected.library
+
+
+def test_frames_too_narrow_to_see_are_left_out():
+    tree = [node("whole", 0, 0.999, 1), node("tiny", 1, 0.001, 0.001)]
+    assert len(elements(draw_flame_graph(tree), "g")) == 1
+
+
+SPANS = [Span(0, 1, False), Span(1, 2, True), Span(2, 3, True), Span(3, 4, True)]
+
+
+def test_a_line_over_time_goes_through_the_middle_of_each_second_and_stops_where_nothing_was_measured():
+    svg = draw_timeline(SPANS, [Line("requests", [10, 20, None, 40])], str)
+    frame = timeline.FRAME
+    (line,) = [path for path in elements(svg, "path", "line s0") if len(points(path)) == 3]
+    x, y = Scale(0, 4, frame.left, frame.right), Scale(0, 42, frame.bottom, frame.top)
+    expected = [(x(0.5), y(10)), (x(1.5), y(20)), (x(3.5), y(40))]
+    assert [coordinate for point in points(line) for coordinate in point] == pytest.approx(
+        [coordinate for point in expected for coordinate in point], abs=0.01
+    )
+    assert line.get("d", "").count("M") == 2
+
+
+def test_what_is_not_measured_is_shaded():
+    (shade,) = elements(draw_timeline(SPANS, [Line("requests", [1, 2, 3, 4])], str), "rect", "idle")
+    frame = timeline.FRAME
+    assert float(shade.get("x", 0)) == frame.left
+    assert float(shade.get("width", 0)) == pytest.approx((frame.right - frame.left) / 4, abs=0.01)
+
+
+def test_the_area_between_two_lines_leaves_out_what_is_missing():
+    lines = [Line("p50", [1, 1, None, 1]), Line("p99", [2, 2, 2, 2])]
+    (band,) = elements(draw_timeline(SPANS, lines, str, logarithmic=True, between=[(0, 1)]), "path", "band")
+    assert band.get("d", "").count("Z") == 2
+    assert len(points(band)) == 2 * 3
+
+
+def test_each_second_tells_its_values():
+    over = elements(draw_timeline(SPANS, [Line("requests", [10, 20, None, 40])], str), "rect", "over")
+    assert [words(rect) for rect in over] == ["0 s: requests 10", "1 s: requests 20", "2 s: ", "3 s: requests 40"]
+
+
+def test_percentiles_stand_at_one_over_what_is_beyond_them():
+    histogram = [(0.001, 50), (0.002, 40), (0.003, 9), (0.004, 1)]
+    places, seconds = zip(*percentile_points(histogram), strict=True)
+    assert places == pytest.approx([1, 2, 2, 10, 10, 100, 100, 100])
+    assert seconds == (0.001, 0.001, 0.002, 0.002, 0.003, 0.003, 0.004, 0.004)
+
+
+def test_the_percentile_curve_rises_from_the_first_to_the_last_value():
+    histogram = [(0.001, 50), (0.002, 40), (0.003, 9), (0.004, 1)]
+    svg = draw_percentiles(histogram, [(0.9, 0.0021)])
+    (line,) = elements(svg, "path", "line s0")
+    heights = [y for _, y in points(line)]
+    assert heights == sorted(heights, reverse=True)
+    (dot,) = elements(svg, "circle", "dot")
+    assert words(dot) == "p90: 2.10 ms"
+
+
+def test_ratios_stand_with_their_intervals_around_one():
+    metric = MetricChange("median", 0.005, 0.006, 1.2, 1.1, 1.3, 0.001, "slower", None)
+    svg = draw_ratios([metric], 0.05)
+    (dot,) = elements(svg, "circle", "dot")
+    (line,) = elements(svg, "path", "line s0")
+    (low, _), (high, _) = points(line)
+    assert float(dot.get("cx", 0)) == pytest.approx((low + high) / 2, abs=0.02)
+    assert words(dot) == "median +20.0 %, +10.0 % to +30.0 %"
+
+
+def test_what_became_longer_stands_to_the_right_and_what_became_shorter_to_the_left():
+    svg = draw_movements([Movement("stage", "scaler", 0.001, 0.003), Movement("stage", "model", 0.002, 0.001)])
+    longer, shorter = elements(svg, "rect")
+    (axis,) = elements(svg, "line", "axis")
+    zero = float(axis.get("x1", 0))
+    assert float(longer.get("x", 0)) == zero
+    assert float(shorter.get("x", 0)) + float(shorter.get("width", 0)) == pytest.approx(zero, abs=0.02)
+    assert float(longer.get("width", 0)) == pytest.approx(2 * float(shorter.get("width", 0)), abs=0.02)

@@ -1,0 +1,241 @@
+"""The pages as a browser gets them: complete, alone, bounded, and without anybody else's markup."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from perfcli.records import Advice
+from perfcli.records.comparison import ComparedRun, Comparison, MetricChange, Movement
+from perfcli.records.load import ErrorCount
+from perfcli.reporters import REPORTERS
+from perfcli.reporters.html.load_page import MOST_SPANS, group_seconds
+from perfcli.units import format_duration, format_ratio
+
+EVIL = "<script>alert(1)</script>\"'&<img src=x onerror=alert(1)>"
+
+
+class Page(HTMLParser):
+    """Collects tags, attributes and the words a reader sees."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.contents: dict[str, str] = {}
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1][0] in {"script", "style"}:
+            self.contents.setdefault(self.tags[-1][0], data)
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def count(self, tag: str) -> int:
+        return sum(name == tag for name, _ in self.tags)
+
+
+def render(result: Any) -> str:
+    stream = io.StringIO()
+    REPORTERS[".html"].write(result, stream)
+    return stream.getvalue()
+
+
+@pytest.fixture(scope="session")
+def comparison() -> Comparison:
+    run = ComparedRun("model", "profile", "base.json", "2026-01-01T00:00:00+00:00", None, 100, 90)
+    return Comparison(
+        base=run,
+        new=replace(run, source="new.json"),
+        turns=(),
+        min_effect=0.05,
+        confidence=0.95,
+        metrics=(MetricChange("median", 0.005, 0.006, 1.2, 1.1, 1.3, 0.001, "slower", None),),
+        change="slower",
+        moved=(Movement("stage", "scaler", 0.001, 0.002),),
+        differences=(),
+        warnings=(Advice("code", "Seen.", "Do this."),),
+        partial=False,
+    )
+
+
+@pytest.fixture(params=["profile", "load", "comparison"])
+def result(request, profile_result, load_result, comparison):
+    return {"profile": profile_result, "load": load_result, "comparison": comparison}[request.param]
+
+
+def poisoned(value: Any) -> Any:
+    """Return a record with the same numbers whose every foreign text is an attack."""
+    if isinstance(value, str):
+        # Words that the records allow only a few of are not foreign.
+        return value if value in ALLOWED or value.startswith("HISTF") else EVIL
+    if isinstance(value, tuple):
+        return tuple(poisoned(part) for part in value)
+    if isinstance(value, dict):
+        return {f"{EVIL}{key}": poisoned(part) for key, part in value.items()}
+    if is_dataclass(value):
+        return replace(
+            value,
+            **{field.name: poisoned(getattr(value, field.name)) for field in fields(value)},  # type: ignore[type-var]
+        )
+    return value
+
+
+ALLOWED = {"open", "closed", "trustworthy", "slower", "faster", "same", "inconclusive", "pass", "fail", "s", "ratio"}
+
+
+def test_whatever_a_text_holds_it_stays_text(result):
+    clean, page = Page(render(result)), Page(render(poisoned(result)))
+    assert page.count("script") == clean.count("script") == 1
+    assert page.count("img") == 0
+    assert not [attributes for _, attributes in page.tags for name in attributes if name.startswith("on")]
+    assert "<script>alert(1)</script>" in page.text
+
+
+def test_a_page_asks_nobody_for_anything(result):
+    page = Page(render(result))
+    assert not {"link", "img", "iframe", "object", "embed", "base", "form"} & {tag for tag, _ in page.tags}
+    assert not [
+        name for _, attributes in page.tags for name in attributes if name in {"src", "href", "style", "xlink:href"}
+    ]
+    assert "url(" not in page.contents["style"]
+
+
+def test_only_our_own_style_and_script_may_run(result):
+    page = Page(render(result))
+    (policy,) = [a["content"] for tag, a in page.tags if tag == "meta" and a.get("http-equiv")]
+    for tag in ("style", "script"):
+        digest = base64.b64encode(hashlib.sha256(page.contents[tag].encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in str(policy)
+    assert str(policy).startswith("default-src 'none';")
+
+
+def test_every_drawing_has_words_for_who_cannot_see_it(result):
+    drawings = [attributes for tag, attributes in Page(render(result)).tags if tag == "svg"]
+    assert drawings
+    assert all(attributes["role"] == "img" and attributes["aria-label"] for attributes in drawings)
+
+
+def test_every_reference_within_the_page_leads_somewhere_and_names_are_unique(result):
+    page = Page(render(result))
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert {a["aria-labelledby"] for _, a in page.tags if "aria-labelledby" in a} <= set(ids)
+
+
+def test_a_profile_is_readable_without_javascript(profile_result):
+    text = Page(render(profile_result)).text
+    latency = profile_result.latency
+    assert f"{format_duration(latency.median_s)} median of {latency.runs} calls" in text
+    for stage in profile_result.stages:
+        assert f"{stage.name} {format_duration(stage.median_s)} {format_ratio(stage.share)}" in text
+    for function in profile_result.functions[:40]:
+        assert f"{function.function} {format_duration(function.self_s)} {format_ratio(function.share)}" in text
+    for warning in profile_result.warnings:
+        assert " ".join(warning.message.split()) in text
+
+
+def test_a_load_is_readable_without_javascript(load_result):
+    text = Page(render(load_result)).text
+    total = load_result.total
+    assert f"{format_duration(total.latency.p99_s)} p99 of {total.successes} successes" in text
+    assert f"{load_result.arrivals.scheduled} were due: {load_result.arrivals.sent} sent" in text
+    assert load_result.diagnosis in text
+
+
+def test_failures_of_a_load_are_shown_by_class(load_result):
+    failed = replace(load_result, errors=(ErrorCount("http_5xx", 30, "status 503"),))
+    assert "http_5xx 30 status 503" in Page(render(failed)).text
+
+
+def test_a_run_that_measured_nothing_has_a_page(profile_result, load_result):
+    nothing = replace(
+        profile_result, latency=None, cpu=None, memory=None, stages=(), functions=(), samples_s=(), call_tree=None,
+        partial=True,
+    )  # fmt: skip
+    text = Page(render(nothing)).text
+    assert "Interrupted: this is a partial result." in text
+    assert "Nothing was measured before the interruption." in text
+    empty = replace(load_result, seconds=(), errors=(), arrivals=None, server=None, diagnosis=None, partial=True)
+    assert "Interrupted" in Page(render(empty)).text
+
+
+def long_load(load_result: Any, seconds: int) -> Any:
+    """Return a run of so many seconds."""
+    course = load_result.seconds[:20]
+    return replace(
+        load_result, seconds=tuple(replace(course[n % 20], start_s=float(n), elapsed_s=1.0) for n in range(seconds))
+    )
+
+
+def test_a_page_is_small_enough_to_send(profile_result, load_result):
+    tree = list(profile_result.call_tree)
+    wide = tuple(
+        replace(tree[1], depth=1 + level, cumulative_s=tree[0].cumulative_s / 500, self_s=0.0)
+        for _ in range(500)
+        for level in range(2)
+    )
+    profile = replace(
+        profile_result,
+        call_tree=(tree[0], *wide),
+        functions=profile_result.functions * 40,
+        samples_s=profile_result.samples_s * 200,
+    )
+    assert len(render(profile).encode()) < 300_000
+    assert len(render(long_load(load_result, 600)).encode()) < 500_000
+    assert len(render(long_load(load_result, 36_000)).encode()) < 500_000
+
+
+def test_a_million_samples_are_written_at_once(load_result):
+    from hdrh.histogram import HdrHistogram
+
+    histogram = HdrHistogram(1, 3_600_000_000_000, 3)
+    for value in range(1000):
+        histogram.record_value(4_000_000 + value * 37_000, 1000)
+    total = replace(load_result.total, histogram=histogram.encode().decode(), requests=1_000_000)
+    started = time.process_time()
+    page = render(replace(long_load(load_result, 600), total=total))
+    assert time.process_time() - started < 2
+    assert "Latency by percentile" in page
+
+
+def groups_of(load_result: Any, count: int) -> Iterator[int]:
+    yield from map(len, group_seconds(long_load(load_result, count).seconds))
+
+
+def test_a_short_run_has_a_point_for_each_second_and_a_long_one_is_put_together(load_result):
+    assert set(groups_of(load_result, 20)) == {1}
+    long = list(groups_of(load_result, 36_000))
+    assert sum(long) == 36_000
+    assert len(long) <= MOST_SPANS
+
+
+def test_a_last_second_cut_short_goes_with_the_one_before(load_result):
+    seconds = long_load(load_result, 3).seconds
+    cut = (*seconds[:2], replace(seconds[2], elapsed_s=0.07))
+    assert [len(group) for group in group_seconds(cut)] == [1, 2]
+
+
+def test_warm_up_is_never_mixed_with_what_is_measured(load_result):
+    seconds = long_load(load_result, 600).seconds
+    mixed = tuple(replace(second, measured=position > 100) for position, second in enumerate(seconds))
+    assert all(len({second.measured for second in group}) == 1 for group in group_seconds(mixed))
+
+
+def test_the_script_is_about_4_kilobytes(profile_result):
+    assert len(re.findall(r"<script>(.*)</script>", render(profile_result), re.DOTALL)[0]) < 4500
