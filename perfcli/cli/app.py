@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from perfcli import __version__
+from perfcli.cli.capacity import capacity
 from perfcli.cli.compare import compare
 from perfcli.cli.load import load
 from perfcli.cli.logs import logs_app
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command("profile")(profile)
 app.command("load")(load)
 app.command("compare")(compare)
+app.command("capacity")(capacity)
 app.command("worker")(worker)
 app.command("serve")(serve)
 app.add_typer(logs_app, name="logs")

@@ -45,7 +45,7 @@ def report(
         slos = read_slos(slo or (), "profile" if isinstance(result, ProfileResult) else "load")
         result = judge(result, slos, allow_few=allow_few)
     elif slo:
-        raise UsageError(f"{run} is the record of a comparison, and has no SLOs.", "Leave --slo out.")
+        raise UsageError(f"{run} is no record of a profile or a load, and has no SLOs.", "Leave --slo out.")
     extra = {} if speedscope is None else {speedscope: partial(write_speedscope, result)}
     deliver(result, outputs, as_json=as_json, view=View(tree=tree), extra=extra)
     if isinstance(result, ProfileResult | LoadResult):

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
+from perfcli.records.capacity import CapacityResult
+from perfcli.records.capacity_codec import decode_capacity, encode_capacity
 from perfcli.records.comparison import Comparison
 from perfcli.records.comparison_codec import decode_comparison, encode_comparison
 from perfcli.records.load import LoadResult
@@ -15,7 +17,7 @@ from perfcli.records.load_codec import decode_load, encode_load
 from perfcli.records.profile import ProfileResult
 from perfcli.records.profile_codec import decode_profile, encode_profile
 
-Result: TypeAlias = ProfileResult | LoadResult | Comparison
+Result: TypeAlias = ProfileResult | LoadResult | Comparison | CapacityResult
 """Any record of a run."""
 
 R = TypeVar("R")
@@ -33,6 +35,7 @@ CODECS: Mapping[str, Codec[Any]] = {
     "perfcli/profile/1": Codec(ProfileResult, encode_profile, decode_profile),
     "perfcli/load/1": Codec(LoadResult, encode_load, decode_load),
     "perfcli/comparison/1": Codec(Comparison, encode_comparison, decode_comparison),
+    "perfcli/capacity/1": Codec(CapacityResult, encode_capacity, decode_capacity),
 }
 
 

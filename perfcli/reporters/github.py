@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from perfcli.records import ProfileResult
+from perfcli.records.capacity import CapacityResult
 from perfcli.records.codec import Result
 from perfcli.records.comparison import Comparison
 from perfcli.records.load import LoadResult
+from perfcli.reporters.capacity_report import describe_capacity
 from perfcli.reporters.comparison_report import describe
 
 MAX_ANNOTATIONS = 10
@@ -38,3 +40,5 @@ def _lines(result: Result) -> Iterator[str]:
                 yield command(kind, f"{verdict.slo}: {verdict.outcome}, {verdict.reason}")
     elif isinstance(result, Comparison) and result.change in ("slower", "inconclusive"):
         yield command("error" if result.change == "slower" else "warning", describe(result))
+    elif isinstance(result, CapacityResult) and result.outcome != "found":
+        yield command("error" if result.outcome == "below" else "warning", describe_capacity(result))

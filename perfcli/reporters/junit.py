@@ -8,6 +8,7 @@ from typing import NamedTuple, TextIO
 from xml.sax.saxutils import escape, quoteattr
 
 from perfcli.records import ProfileResult
+from perfcli.records.capacity import CapacityResult
 from perfcli.records.codec import Result
 from perfcli.records.comparison import Comparison
 from perfcli.records.load import LoadResult
@@ -60,6 +61,10 @@ def _cases(result: Result) -> Iterator[_Case]:
             interval = f"interval {format_ratio(metric.ci_low - 1)} to {format_ratio(metric.ci_high - 1)}"
             name = f"{metric.metric} is not slower by {format_ratio(result.min_effect)}"
             yield _Case(name, outcomes.get(metric.change, "pass"), f"{change}, {interval}")
+
+    elif isinstance(result, CapacityResult):
+        outcomes = {"found": "pass", "below": "fail"}
+        yield _Case(f"capacity: {'; '.join(result.slos)}", outcomes.get(result.outcome, "inconclusive"), result.reason)
 
 
 def _attribute(text: str) -> str:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TextIO
 
 from perfcli.records import ProfileResult
+from perfcli.records.capacity import CapacityResult
 from perfcli.records.codec import Result
 from perfcli.records.comparison import Comparison
 from perfcli.records.load import LoadResult
+from perfcli.reporters.capacity_report import capacity_document
 from perfcli.reporters.comparison_report import comparison_document
 from perfcli.reporters.load_markdown import load_document
 from perfcli.reporters.markup import escape, markdown_table
@@ -81,5 +83,6 @@ DOCUMENTS: Mapping[type, Callable[[Any], Iterator[str]]] = {
     ProfileResult: profile_document,
     LoadResult: load_document,
     Comparison: comparison_document,
+    CapacityResult: capacity_document,
 }
 """How each kind of result is written."""

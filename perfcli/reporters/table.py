@@ -8,9 +8,11 @@ from typing import Any, NoReturn, TextIO
 from rich.console import Console, RenderableType
 
 from perfcli.records import ProfileResult
+from perfcli.records.capacity import CapacityResult
 from perfcli.records.codec import Result
 from perfcli.records.comparison import Comparison
 from perfcli.records.load import LoadResult
+from perfcli.reporters.capacity_report import capacity_tables
 from perfcli.reporters.comparison_report import comparison_tables
 from perfcli.reporters.load_table import load_tables
 from perfcli.reporters.profile_table import profile_tables
@@ -21,6 +23,7 @@ TABLES: Mapping[type, Callable[[Any, View], Iterable[RenderableType]]] = {
     ProfileResult: profile_tables,
     LoadResult: load_tables,
     Comparison: comparison_tables,
+    CapacityResult: capacity_tables,
 }
 """How each kind of result is shown; text is written as it is, on one line whatever the width."""
 

@@ -13,7 +13,11 @@ from perfcli.verdicts.slo import Slo
 
 
 def evaluate(
-    result: ProfileResult | LoadResult, slos: Sequence[Slo], *, allow_few: bool = False
+    result: ProfileResult | LoadResult,
+    slos: Sequence[Slo],
+    *,
+    allow_few: bool = False,
+    allow_late: bool = False,
 ) -> tuple[SloVerdict, ...]:
     """Say of each SLO whether the run keeps it.
 
@@ -24,11 +28,13 @@ def evaluate(
         result: The record of a run, partial or not.
         slos: Checked with `check_measurable` before the run.
         allow_few: Judge a percentile from fewer samples than it needs.
+        allow_late: Judge although the generator could not keep up.
 
     Raises:
         UsageError: This kind of run does not measure the metric of an SLO.
     """
-    return tuple(_judge(slo, measure(result, slo), _generator_fault(result), allow_few) for slo in slos)
+    fault = "" if allow_late else _generator_fault(result)
+    return tuple(_judge(slo, measure(result, slo), fault, allow_few) for slo in slos)
 
 
 def exit_code(verdicts: Sequence[SloVerdict]) -> ExitCode:

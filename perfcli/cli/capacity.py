@@ -1,0 +1,109 @@
+"""`perfcli capacity`: what is the highest load that holds the SLOs?"""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perfcli.cli.judging import Slos, exit_with, read_slos, tell_github
+from perfcli.cli.loading import aimed, confirm_target, default_scenario, load_payloads
+from perfcli.cli.options import AsJson, Outputs
+from perfcli.cli.output import check_outputs, deliver, exit_when_partial
+from perfcli.errors import UsageError
+
+
+class By(StrEnum):
+    """What the load is."""
+
+    RATE = "rate"
+    USERS = "users"
+
+
+def capacity(
+    slo: Slos = None,
+    by: Annotated[
+        By, typer.Option(help="Search for arrivals per second, or for users who wait for their answer.")
+    ] = By.RATE,
+    start: Annotated[
+        float | None, typer.Option(min=1, help="First load to try.", show_default="50 arrivals per second, or 1 user")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="How near the answer is to what fails.", metavar="RATIO")] = "5%",
+    probe_time: Annotated[
+        str, typer.Option(help="A probe ends earlier when it is decided.", metavar="DURATION")
+    ] = "15s",
+    max_probes: Annotated[int, typer.Option(min=4, help="Confirmations included.")] = 16,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            help="URL of an API that runs. [dim]Default: the embedded API, started for this search.[/dim]",
+            show_default=False,
+        ),
+    ] = None,
+    payloads: Annotated[
+        str | None,
+        typer.Option(
+            help="JSON, JSON Lines, CSV, or - for stdin. [dim]Default: patients that travel with perfcli.[/dim]",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    scenario: Annotated[
+        Path | None, typer.Option(help="Any locustfile.", metavar="FILE", show_default="loadtests/predict.py")
+    ] = None,
+    path: Annotated[str | None, typer.Option(help="Of the requests.", show_default="/predict")] = None,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(help="'Name: value'; the value env:TOKEN is read from $TOKEN. Repeatable."),
+    ] = None,
+    timeout: Annotated[str, typer.Option(help="For each answer.", metavar="DURATION")] = "10s",
+    processes: Annotated[int, typer.Option(min=1, help="Generator processes on this machine.")] = 1,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Load another machine without asking.")] = False,
+    output: Outputs = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search for the highest load that holds the SLOs: double, bisect, confirm twice.
+
+    A probe runs until it is decided: steady, proven lost, or the queue grows.
+
+    Examples:
+
+      perfcli capacity --slo 'p99 < 50ms' --slo 'error_rate < 0.1%'
+
+      perfcli capacity --by users --slo 'p95 < 100ms' --host http://localhost:8000
+    """
+    from perfcli.cli.searching import search
+    from perfcli.loadtest.planning import LoadOptions, plan_load
+    from perfcli.units import parse_duration, parse_ratio
+    from perfcli.verdicts.capacity import SearchPlan, exit_code
+
+    outputs = output or ()
+    check_outputs(outputs)
+    slos = read_slos(slo, "load")
+    if not slos:
+        raise UsageError("A capacity needs something that must hold.", "Add --slo 'p99 < 50ms'.")
+    rate = by is By.RATE
+    plan = SearchPlan(start or (50.0 if rate else 1.0), by.value, 1.0, parse_ratio(precision), max_probes)
+    options = LoadOptions(
+        scenario=scenario or default_scenario(),
+        host=host,
+        payloads=load_payloads(payloads, scenario),
+        path=path,
+        headers=header or (),
+        timeout_s=parse_duration(timeout),
+        rate_rps=plan.start if rate else None,
+        users=None if rate else round(plan.start),
+        duration_s=parse_duration(probe_time),
+        processes=processes,
+    )
+    first = plan_load(options)
+    confirm_target(first, yes=yes)
+    with aimed(first) as target:
+        result = search(options, target, slos, plan, sys.stderr)
+    deliver(result, outputs, as_json=as_json)
+    exit_when_partial(result)
+    tell_github(result)
+    exit_with(exit_code(result))

@@ -1,0 +1,84 @@
+"""The result of `perfcli capacity`: the highest load that holds the SLOs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from perfcli.records.environment import Environment
+from perfcli.records.profile import Advice
+from perfcli.records.verdict import SloVerdict
+
+LoadKind = Literal["rate", "users"]
+ProbeOutcome = Literal["holds", "fails", "generator-bound", "inconclusive"]
+CapacityOutcome = Literal["found", "below", "generator-bound", "unconfirmed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One load that was tried.
+
+    Attributes:
+        load: Arrivals per second, or users.
+        outcome: Whether the SLOs held.
+        reason: Why it does not hold, in plain language; empty when it does.
+        elapsed_s: Length of the measured window.
+        throughput_rps: Requests that ended per second; None without any.
+        error_ratio: Failures over requests; None without requests.
+        p50_s: Median latency; None with too few samples, as the others.
+        p95_s: 95th percentile.
+        p99_s: 99th percentile.
+        in_flight: Mean number of requests without an answer at the ends of the seconds; None without a whole second.
+        littles_ratio: `in_flight` over throughput times mean latency: about 1 by Little's law when the measurement
+            is sane; None when one of them is not known.
+        verdicts: What the SLOs say.
+    """
+
+    load: float
+    outcome: ProbeOutcome
+    reason: str
+    elapsed_s: float
+    throughput_rps: float | None
+    error_ratio: float | None
+    p50_s: float | None
+    p95_s: float | None
+    p99_s: float | None
+    in_flight: float | None
+    littles_ratio: float | None
+    verdicts: tuple[SloVerdict, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityResult:
+    """Everything a search for capacity found out; every report is made from this alone.
+
+    Attributes:
+        url: What was loaded, secrets masked.
+        by: What the load is: arrivals per second or users.
+        slos: As they were written.
+        environment: Where the generator ran.
+        started_at: Moment of the start, UTC, ISO 8601.
+        probes: In the order they were made.
+        capacity: Highest load that held the SLOs and was confirmed; None when there is none.
+        upper: Lowest load above it that did not hold; None when none was tried.
+        knee: Highest load tried whose median latency is at most twice that of the lowest; None when not known.
+        outcome: `below` when the SLOs fail at the lowest load, `generator-bound` when the generator was the limit,
+            `unconfirmed` when the probes were used up before the answer was sure.
+        reason: Why there is no capacity, in plain language; empty when it was found.
+        warnings: What the reader should know.
+        partial: The search was interrupted.
+    """
+
+    url: str
+    by: LoadKind
+    slos: tuple[str, ...]
+    environment: Environment
+    started_at: str
+    probes: tuple[Probe, ...]
+    capacity: float | None
+    upper: float | None
+    knee: float | None
+    outcome: CapacityOutcome
+    reason: str
+    warnings: tuple[Advice, ...]
+    partial: bool

@@ -1,0 +1,54 @@
+"""A search for capacity to a JSON object and back: `perfcli/capacity/1`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from perfcli.records.capacity import CapacityResult, Probe
+from perfcli.records.environment import Environment
+from perfcli.records.profile import Advice
+from perfcli.records.verdict import SloVerdict
+from perfcli.units import from_milliseconds, to_milliseconds
+
+_LATENCIES = ("p50", "p95", "p99")
+
+
+def encode_capacity(result: CapacityResult) -> dict[str, object]:
+    """Return the JSON object of a search, without its schema."""
+    return {**asdict(result), "probes": [_encode_probe(probe) for probe in result.probes]}
+
+
+def decode_capacity(document: Mapping[str, Any]) -> CapacityResult:
+    """Return the search that `encode_capacity` made this object of."""
+    return CapacityResult(
+        **{
+            **_known(CapacityResult, document),
+            "slos": tuple(document["slos"]),
+            "environment": Environment(**_known(Environment, document["environment"])),
+            "probes": tuple(_decode_probe(probe) for probe in document["probes"]),
+            "warnings": tuple(Advice(**_known(Advice, warning)) for warning in document["warnings"]),
+        }
+    )
+
+
+def _encode_probe(probe: Probe) -> dict[str, Any]:
+    document = asdict(probe)
+    for name in _LATENCIES:
+        seconds = document.pop(f"{name}_s")
+        document[f"{name}_ms"] = None if seconds is None else to_milliseconds(seconds)
+    return document
+
+
+def _decode_probe(document: Mapping[str, Any]) -> Probe:
+    plain = dict(document)
+    for name in _LATENCIES:
+        milliseconds = plain.pop(f"{name}_ms")
+        plain[f"{name}_s"] = None if milliseconds is None else from_milliseconds(milliseconds)
+    plain["verdicts"] = tuple(SloVerdict(**_known(SloVerdict, verdict)) for verdict in plain["verdicts"])
+    return Probe(**_known(Probe, plain))
+
+
+def _known(record: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    return {field.name: document[field.name] for field in fields(record)}

@@ -1,0 +1,108 @@
+"""One probe of a search for capacity: when it has run for long enough, and what it says."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from perfcli.records.capacity import Probe, ProbeOutcome
+from perfcli.records.load import LoadResult, LoadSecond
+from perfcli.records.verdict import SloVerdict
+from perfcli.statistics import is_steady
+from perfcli.verdicts.early import decide_slo
+from perfcli.verdicts.evaluate import evaluate
+from perfcli.verdicts.slo import Slo
+
+MIN_SECONDS = 4
+"""Measured seconds before a probe may end because it is steady."""
+GROWING_SECONDS = 4
+GROWTH = 0.1
+"""Of the arrivals of these seconds: by so much must the requests in flight have grown."""
+
+
+def is_decided(slos: Sequence[Slo], result: LoadResult) -> bool:
+    """Tell whether a probe can end: an SLO is proven lost, the queue grows, or it is steady with samples enough."""
+    if any(decide_slo(slo, result) == "fails" for slo in slos) or queue_grows(result):
+        return True
+    seconds = _whole_seconds(result)
+    medians = [second.latency.p50_s for second in seconds]
+    verdicts = evaluate(result, slos, allow_late=_in_open_loop(result))
+    if len(seconds) < MIN_SECONDS or any(verdict.outcome != "pass" for verdict in verdicts):
+        return False
+    known = [median_s for median_s in medians if median_s is not None]
+    return is_steady([second.requests / second.elapsed_s for second in seconds]) and is_steady(known)
+
+
+def queue_grows(result: LoadResult) -> bool:
+    """Tell whether the service falls behind the arrivals: more and more requests wait, second after second."""
+    seconds = _whole_seconds(result)[-GROWING_SECONDS:]
+    if len(seconds) < GROWING_SECONDS or any(second.scheduled is None for second in seconds):
+        return False
+    waiting = [second.in_flight for second in seconds]
+    arrived = sum(second.scheduled or 0 for second in seconds[1:])
+    rises = all(before < after for before, after in itertools.pairwise(waiting))
+    return rises and waiting[-1] - waiting[0] >= GROWTH * arrived
+
+
+def judge_probe(load: float, result: LoadResult, slos: Sequence[Slo], *, allow_few: bool) -> Probe:
+    """Return what a run at this load says.
+
+    In an open loop the lateness of a generator counts as latency, and makes it longer, never shorter: SLOs that hold in
+    spite of it do hold. That they do not hold proves nothing then.
+
+    Args:
+        load: Arrivals per second, or users.
+        result: The run.
+        slos: What must hold.
+        allow_few: Take a percentile of too few samples as it is: on the way to the answer, but not for the answer.
+    """
+    verdicts = evaluate(result, slos, allow_few=allow_few, allow_late=_in_open_loop(result))
+    outcome, reason = _outcome(result, verdicts)
+    if outcome != "holds" and result.generator.verdict == "generator-bound":
+        outcome = "generator-bound"
+        reason = f"the generator could not keep up: {'; '.join(result.generator.reasons)}"
+    seconds = _whole_seconds(result)
+    in_flight = sum(second.in_flight for second in seconds) / len(seconds) if seconds else None
+    total = result.total
+    return Probe(
+        load=load,
+        outcome=outcome,
+        reason=reason,
+        elapsed_s=result.window.elapsed_s,
+        throughput_rps=total.throughput_rps,
+        error_ratio=total.error_ratio,
+        p50_s=total.latency.p50_s,
+        p95_s=total.latency.p95_s,
+        p99_s=total.latency.p99_s,
+        in_flight=in_flight,
+        littles_ratio=_littles_ratio(in_flight, total.success_rps, total.latency.mean_s),
+        verdicts=verdicts,
+    )
+
+
+def _outcome(result: LoadResult, verdicts: Sequence[SloVerdict]) -> tuple[ProbeOutcome, str]:
+    wrong = [verdict for verdict in verdicts if verdict.outcome != "pass"]
+    failed = [verdict for verdict in wrong if verdict.outcome == "fail"]
+    reason = "; ".join(f"{verdict.slo}: {verdict.reason}" for verdict in failed or wrong)
+    if failed:
+        return "fails", reason
+    if queue_grows(result):
+        return "fails", "more and more requests wait: the service does not keep up"
+    if result.arrivals is not None and result.arrivals.dropped:
+        return "fails", f"{result.arrivals.dropped} arrivals were dropped, because too many were in flight"
+    return ("inconclusive", reason) if wrong else ("holds", "")
+
+
+def _in_open_loop(result: LoadResult) -> bool:
+    return result.loop == "open"
+
+
+def _littles_ratio(in_flight: float | None, rate_rps: float | None, mean_s: float | None) -> float | None:
+    """Compare both sides of Little's law, L = lambda W (Little, 1961)."""
+    if in_flight is None or not rate_rps or not mean_s:
+        return None
+    return in_flight / (rate_rps * mean_s)
+
+
+def _whole_seconds(result: LoadResult) -> list[LoadSecond]:
+    return [second for second in result.seconds if second.measured and second.elapsed_s > 0.9]

@@ -1,0 +1,106 @@
+"""The search for capacity against a server whose capacity is known: some slots, each of them busy for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+ANSWER = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 19\r\n\r\n{"predictions":[1]}'
+SLOTS = 4
+BUSY_S = 0.02
+
+
+class SlotServer:
+    """Serves in a thread; `busy_s` holds what a slot really took, which a timer makes a little longer than asked."""
+
+    def __init__(self) -> None:
+        self.busy_s: list[float] = []
+        self.port = 0
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
+
+    @property
+    def capacity_rps(self) -> float:
+        return SLOTS * len(self.busy_s) / sum(self.busy_s)
+
+    def __enter__(self) -> SlotServer:
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        slots = asyncio.Semaphore(SLOTS)
+        connections: set[asyncio.Task[None]] = set()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connections.add(asyncio.current_task())  # type: ignore[arg-type]
+            try:
+                while True:
+                    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                    length = int(head.partition(b"content-length:")[2].split(b"\r\n")[0] or 0)
+                    await reader.readexactly(length)
+                    async with slots:
+                        started = self._loop.time()
+                        await asyncio.sleep(BUSY_S)
+                        self.busy_s.append(self._loop.time() - started)
+                    writer.write(ANSWER)
+                    await writer.drain()
+            except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+                writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._stop.wait()
+        server.close()
+        for connection in connections:
+            connection.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+
+
+@pytest.fixture
+def slots() -> Iterator[SlotServer]:
+    with SlotServer() as server:
+        yield server
+
+
+@pytest.mark.slow
+def test_capacity_of_four_slots_is_found_in_few_probes(perfcli: Run, slots: SlotServer) -> None:
+    done = perfcli(
+        "capacity", "--host", f"http://127.0.0.1:{slots.port}", "--slo", "p50 < 200ms", "--slo", "error_rate < 1%",
+        "--start", "100", "--probe-time", "6s", "--json",
+    )  # fmt: skip
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["outcome"]) == (0, "found"), done.stderr
+    # The machine of a test is shared: the bound is wider than what is measured on a quiet one.
+    assert document["capacity"] == pytest.approx(slots.capacity_rps, rel=0.15)
+    assert [probe["outcome"] for probe in document["probes"][-2:]] == ["holds", "holds"]
+    assert len(document["probes"]) <= 12
+
+
+@pytest.mark.slow
+def test_impossible_slo_is_refused_at_the_lowest_load(perfcli: Run, slots: SlotServer) -> None:
+    url = f"http://127.0.0.1:{slots.port}"
+    done = perfcli("capacity", "--by", "users", "--host", url, "--slo", "max < 5ms", "--probe-time", "4s", "--json")
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["outcome"], document["capacity"]) == (1, "below", None), done.stderr
+    assert document["reason"].startswith("at 1 already: max < 5ms: max is ")
+
+
+def test_search_without_anything_that_must_hold_is_refused(perfcli: Run) -> None:
+    assert perfcli("capacity").returncode == 2
+    assert perfcli("capacity", "--slo", "p99 <").returncode == 2
+    assert perfcli("capacity", "--slo", "p50 < 1s", "--host", "http://127.0.0.1:9").returncode == 3

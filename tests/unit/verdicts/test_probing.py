@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from perfcli.records.load import Arrivals, GeneratorReport, LoadResult, LoadSecond, Quantiles
+from perfcli.verdicts.probing import is_decided, judge_probe, queue_grows
+from perfcli.verdicts.slo import parse_slo
+
+SLOS = [parse_slo("p99 < 50ms"), parse_slo("error_rate < 1%")]
+
+
+@pytest.fixture
+def run(make_load: Callable[..., LoadResult], make_second: Callable[..., LoadSecond]) -> Callable[..., LoadResult]:
+    def make(latency_s: Sequence[float], in_flight: Sequence[int], **fields: object) -> LoadResult:
+        seconds = [
+            make_second(float(start), [each] * 200, in_flight=waiting, elapsed_s=1.0)
+            for start, (each, waiting) in enumerate(zip(latency_s, in_flight, strict=True))
+        ]
+        samples = [each for each in latency_s for _ in range(200)]
+        return make_load(samples, seconds=tuple(seconds), loop="open", **fields)
+
+    return make
+
+
+def test_probe_goes_on_until_it_is_steady_with_samples_enough(run: Callable[..., LoadResult]) -> None:
+    assert not is_decided(SLOS, run([0.020] * 3, [4] * 3))
+    assert is_decided(SLOS, run([0.020] * 4, [4] * 4))
+    assert not is_decided(SLOS, run([0.020, 0.020, 0.025, 0.030], [4] * 4))
+
+
+def test_probe_ends_when_an_slo_is_proven_lost(run: Callable[..., LoadResult]) -> None:
+    assert is_decided(SLOS, run([0.100], [4]))
+    probe = judge_probe(200.0, run([0.100], [4]), SLOS, allow_few=True)
+    assert (probe.outcome, probe.reason) == ("fails", "p99 < 50ms: p99 is 100 ms")
+
+
+def test_probe_ends_when_the_queue_grows_even_if_the_slos_still_hold(run: Callable[..., LoadResult]) -> None:
+    growing = run([0.020] * 4, [4, 30, 60, 90])
+    assert queue_grows(growing)
+    assert is_decided(SLOS, growing)
+    assert judge_probe(200.0, growing, SLOS, allow_few=False).outcome == "fails"
+
+
+@pytest.mark.parametrize("waiting", [[4, 30, 60], [4, 30, 29, 90], [4, 5, 6, 7]])
+def test_queue_that_only_varies_does_not_grow(run: Callable[..., LoadResult], waiting: list[int]) -> None:
+    assert not queue_grows(run([0.020] * len(waiting), waiting))
+
+
+def test_littles_law_is_checked(run: Callable[..., LoadResult]) -> None:
+    # 800 requests in a window of 10 s with 20 ms each: 1.6 are in flight on average.
+    probe = judge_probe(80.0, run([0.020] * 4, [1, 2, 2, 3]), SLOS, allow_few=False)
+    assert (probe.in_flight, probe.throughput_rps) == (2.0, 80.0)
+    assert probe.littles_ratio == pytest.approx(2.0 / 1.6)
+    assert probe.outcome == "holds"
+
+
+def test_few_samples_are_enough_on_the_way_and_not_for_the_answer(make_load: Callable[..., LoadResult]) -> None:
+    few = make_load([0.020] * 100)
+    assert judge_probe(10.0, few, SLOS, allow_few=True).outcome == "holds"
+    answer = judge_probe(10.0, few, SLOS, allow_few=False)
+    assert answer.outcome == "inconclusive"
+    assert answer.reason == "p99 < 50ms: p99 needs 459 samples, and there are 100"
+
+
+BOUND = GeneratorReport("generator-bound", ("CPU at 99 %",), 0.99, None, None, 1)
+
+
+def test_generator_that_is_the_limit_is_named(run: Callable[..., LoadResult]) -> None:
+    for limited in (run([0.100] * 4, [4] * 4, generator=BOUND), run([0.020] * 4, [4, 30, 60, 90], generator=BOUND)):
+        probe = judge_probe(9000.0, limited, SLOS, allow_few=False)
+        assert (probe.outcome, probe.reason) == ("generator-bound", "the generator could not keep up: CPU at 99 %")
+
+
+def test_slos_that_hold_in_spite_of_a_late_generator_do_hold(run: Callable[..., LoadResult]) -> None:
+    late = run([0.020] * 4, [4] * 4, generator=BOUND)
+    assert is_decided(SLOS, late)
+    assert judge_probe(80.0, late, SLOS, allow_few=False).outcome == "holds"
+
+
+def test_users_wait_for_a_late_generator_so_that_it_hides_latency(make_load: Callable[..., LoadResult]) -> None:
+    closed = make_load([0.020] * 800, generator=BOUND)
+    assert judge_probe(8.0, closed, SLOS, allow_few=False).outcome == "generator-bound"
+
+
+def test_dropped_arrivals_are_no_load_that_holds(run: Callable[..., LoadResult]) -> None:
+    nothing = Quantiles(None, None, None, None, None, None, None)
+    probe = judge_probe(
+        90.0, run([0.020] * 4, [4] * 4, arrivals=Arrivals(900, 800, 0, 100, nothing)), SLOS, allow_few=False
+    )
+    assert (probe.outcome, probe.reason) == ("fails", "100 arrivals were dropped, because too many were in flight")
