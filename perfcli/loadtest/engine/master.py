@@ -29,7 +29,7 @@ from perfcli.loadtest.plan import Plan
 from perfcli.loadtest.wire import Crash, End, Hello, Second, WorkerLost, from_line
 
 _POLL_S = 0.05
-_GRACE_S = 5.0
+_GRACE_S = 1.0
 
 
 class Master:
@@ -137,6 +137,7 @@ class Master:
     def _dismiss(self) -> None:
         for client in self._ready:
             self._runner.server.send_to_client(Message("quit", None, client))
+        # They have told everything. One that Locust's own `stop` has reached sleeps for the whole drain after it.
         with gevent.Timeout(_GRACE_S, False):
             while not all(fork.is_dead() for fork in self._forks):
                 gevent.sleep(_POLL_S)

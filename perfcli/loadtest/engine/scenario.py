@@ -63,8 +63,11 @@ class PlannedShape(LoadTestShape):
         self._segments = segments
 
     def tick(self) -> tuple[int, float]:
-        """Return users and spawn rate; the end of the shape is the end of the run, which is not decided here."""
-        return users_at(self._segments, self.get_run_time()), _ALL_AT_ONCE
+        """Return users and spawn rate; the end of the shape is the end of the run, which is not decided here.
+
+        Locust asks once a second; the answer is for the middle of that second.
+        """
+        return users_at(self._segments, self.get_run_time() + 0.5), _ALL_AT_ONCE
 
 
 def make_environment(plan: Plan) -> Environment:

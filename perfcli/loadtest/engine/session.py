@@ -167,7 +167,7 @@ class Session:
         if self._workload.spent.is_set():
             return "requests"
         self._had_users = self._had_users or runner.user_count > 0
-        if self._had_users and runner.user_count == 0 and not self._plan.shape:
+        if self._had_users and runner.user_count == 0 and self.environment.shape_class is None:
             return "scenario"
         return None
 

@@ -6,6 +6,9 @@ import statistics
 
 import pytest
 
+from perfcli.loadtest.buckets import bucket_of
+from perfcli.loadtest.plan import Segment
+
 
 def _rank(values, q):
     return sorted(values)[math.ceil(q * len(values)) - 1]
@@ -82,15 +85,21 @@ def test_arrivals_of_several_processes_interleave(server, engine) -> None:
 
 
 def test_a_shape_is_followed_second_by_second(server, engine) -> None:
-    from perfcli.loadtest.plan import Segment
-
     shape = (Segment(0, 100, 2.0), Segment(100, 100, 1.0), Segment(300, 300, 1.0))
     run = engine(server.plan(open_loop=True, shape=shape))
     assert run.end.scheduled == 100 + 100 + 300
     assert [second.scheduled for second in run.seconds[:4]] == pytest.approx([25, 75, 100, 300], abs=3)
 
 
-def _bucket(seconds: float) -> int:
-    from perfcli.loadtest.buckets import bucket_of
+@pytest.mark.parametrize("processes", [1, 2])
+def test_users_follow_a_shape_up_and_down(server, engine, processes) -> None:
+    shape = (Segment(2, 2, 2.0), Segment(8, 8, 2.0), Segment(3, 3, 2.0))
+    run = engine(server.plan("/sleep?s=0.02", shape=shape, processes=processes))
+    # Read in the middle of each step: Locust asks the shape once a second, on a clock of its own.
+    assert [run.seconds[index].users for index in (0, 2, 4)] == [2, 8, 3]
+    assert run.end.reason == "duration"
+    assert run.succeeded == run.end.sent == server.started("/sleep")
 
+
+def _bucket(seconds: float) -> int:
     return bucket_of(round(seconds * 1e9))
