@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
@@ -13,16 +12,6 @@ from perfcli.records.call_tree import CallNode
 from perfcli.units import format_duration, format_ratio
 
 SMALLEST_SHARE = 0.01
-
-
-class _Guides(NamedTuple):
-    middle: str
-    last: str
-    down: str
-
-
-_BLOCKS = _Guides("├─ ", "└─ ", "│  ")
-_ASCII = _Guides("|- ", "`- ", "|  ")
 
 
 def fold_libraries(tree: Sequence[CallNode], smallest_share: float = SMALLEST_SHARE) -> list[CallNode]:
@@ -57,21 +46,20 @@ class FoldedTree:
     def __init__(self, tree: Sequence[CallNode]):
         self._tree = tree
 
-    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, _console: Console, _options: ConsoleOptions) -> RenderResult:
         yield Text("Call tree, calls among library functions folded", style="bold")
-        yield from tree_lines(self._tree, ascii_only=options.ascii_only)
+        yield from tree_lines(self._tree)
 
 
-def tree_lines(tree: Sequence[CallNode], *, ascii_only: bool = False) -> Iterator[Text]:
+def tree_lines(tree: Sequence[CallNode]) -> Iterator[Text]:
     """Yield a line per node of the folded tree: share, duration, function and place."""
-    guides = _ASCII if ascii_only else _BLOCKS
     nodes = fold_libraries(tree)
     whole_s = nodes[0].cumulative_s
     prefixes: list[str] = []
     for position, node in enumerate(nodes):
         is_last = _is_last(nodes, position)
         del prefixes[max(0, node.depth - 1) :]
-        branch = (guides.last if is_last else guides.middle) if node.depth else ""
+        branch = ("└─ " if is_last else "├─ ") if node.depth else ""
         line = Text(no_wrap=True, overflow="ellipsis")
         line.append(f"{format_ratio(node.cumulative_s / whole_s):>7}  {format_duration(node.cumulative_s):>7}  ")
         line.append("".join(prefixes) + branch, style="dim")
@@ -79,7 +67,7 @@ def tree_lines(tree: Sequence[CallNode], *, ascii_only: bool = False) -> Iterato
         if node.file:
             line.append(f"  {node.file}:{node.line}", style="dim")
         if node.depth:
-            prefixes.append("   " if is_last else guides.down)
+            prefixes.append("   " if is_last else "│  ")
         yield line
 
 

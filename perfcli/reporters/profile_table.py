@@ -14,11 +14,15 @@ from rich.text import Text
 from perfcli.records import Advice, FunctionTime, LatencySummary, Phase, ProfileResult, ServerView, Stage
 from perfcli.records.profile_codec import encode_metrics
 from perfcli.reporters.call_tree import FoldedTree
+from perfcli.reporters.histogram import histogram_line
 from perfcli.reporters.protocol import View
 from perfcli.units import format_duration, format_ratio, format_size
 
 NOT_MEASURED = "-"
 WIDE = 120
+BARRED = 90
+BAR_WIDTH = 6
+HISTOGRAM_WIDTH = 50
 
 
 def profile_tables(result: ProfileResult, view: View) -> Iterator[RenderableType]:
@@ -62,6 +66,8 @@ def _facts(result: ProfileResult, latency: LatencySummary) -> Iterator[tuple[str
     if latency.ci_low_s is not None and latency.ci_high_s is not None:
         interval = f"95 % interval {format_duration(latency.ci_low_s)} to {format_duration(latency.ci_high_s)}"
     yield "median", _spaced(format_duration(latency.median_s), interval, f"{latency.runs} runs")
+    if len(result.samples_s) > 1:
+        yield "calls", f"{histogram_line(result.samples_s, HISTOGRAM_WIDTH)}  fastest to slowest"
     yield (
         "spread",
         _spaced(
@@ -139,17 +145,23 @@ class _FunctionTable:
         self._title = title
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
-        beside = options.max_width >= WIDE
+        beside, barred = options.max_width >= WIDE, options.max_width >= BARRED
         table = _table(self._title)
         table.add_column("function", overflow="fold")
-        for name in ("self", "share", "cumulative", "calls"):
+        table.add_column("self", justify="right", no_wrap=True)
+        table.add_column("share", justify="right", no_wrap=True)
+        if barred:
+            table.add_column("", no_wrap=True)
+        for name in ("cumulative", "calls"):
             table.add_column(name, justify="right", no_wrap=True)
         if beside:
             table.add_column("where", overflow="fold")
+        most = max((function.share for function in self._functions), default=0.0)
         for function in self._functions:
             row: list[RenderableType] = [
                 format_duration(function.self_s),
                 format_ratio(function.share),
+                *([_bar(function.share / most, BAR_WIDTH) if most else ""] if barred else []),
                 format_duration(function.cumulative_s),
                 f"{function.calls:.3g}" if function.calls < 100 else f"{function.calls:.0f}",
             ]
@@ -177,8 +189,8 @@ def _duration(seconds: float | None) -> str:
     return NOT_MEASURED if seconds is None else format_duration(seconds)
 
 
-def _bar(share: float, width: int = 20) -> str:
-    return "#" * round(max(0.0, min(1.0, share)) * width)
+def _bar(share: float, width: int = 20) -> Text:
+    return Text("█" * round(max(0.0, min(1.0, share)) * width), style="blue")
 
 
 def _spaced(*parts: str) -> str:

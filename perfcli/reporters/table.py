@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NoReturn, TextIO
+from typing import Any, TextIO
 
 from rich.console import Console, RenderableType
 
@@ -15,6 +16,7 @@ from perfcli.records.load import LoadResult
 from perfcli.reporters.capacity_report import capacity_tables
 from perfcli.reporters.comparison_report import comparison_tables
 from perfcli.reporters.load_table import load_tables
+from perfcli.reporters.plain_text import encodable
 from perfcli.reporters.profile_table import profile_tables
 from perfcli.reporters.protocol import View
 from perfcli.reporters.verdict_report import verdict_table
@@ -30,13 +32,6 @@ TABLES: Mapping[type, Callable[[Any, View], Iterable[RenderableType]]] = {
 FILE_WIDTH = 100
 
 
-class _Console(Console):
-    """A console that leaves a reader's going away to whoever owns the stream; Rich itself would exit with 1."""
-
-    def on_broken_pipe(self) -> NoReturn:
-        raise BrokenPipeError
-
-
 class TableReporter:
     """Writes what a terminal shows; colour and width follow the stream, NO_COLOR and COLUMNS."""
 
@@ -47,13 +42,23 @@ class TableReporter:
 
     def write(self, result: Result, stream: TextIO) -> None:
         """Write the tables of a result."""
-        width = None if stream.isatty() else FILE_WIDTH
-        console = _Console(file=stream, markup=False, highlight=False, width=width)
+        stream.write(encodable(self._draw(result, is_terminal=stream.isatty()), stream.encoding))
+
+    def _draw(self, result: Result, *, is_terminal: bool) -> str:
+        drawn = io.StringIO()
+        console = Console(
+            file=drawn,
+            markup=False,
+            highlight=False,
+            width=None if is_terminal else FILE_WIDTH,
+            force_terminal=is_terminal or None,
+        )
         for part in TABLES[type(result)](result, self._view):
             if isinstance(part, str):
-                stream.write(f"{part}\n")
+                drawn.write(f"{part}\n")
             else:
                 console.print(part)
         if isinstance(result, ProfileResult | LoadResult):
             for table in verdict_table(result.verdicts):
                 console.print(table)
+        return drawn.getvalue()

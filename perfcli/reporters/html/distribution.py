@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from perfcli.records import LatencySummary
+from perfcli.reporters.histogram import bins
 from perfcli.reporters.html.svg import (
     WIDTH,
     Frame,
@@ -28,21 +29,13 @@ FRAME = Frame(left=56, top=28, right=WIDTH - 16, bottom=HEIGHT - 34)
 BINS = 48
 
 
-def bins(values: Sequence[float], low: float, high: float, count: int = BINS) -> list[int]:
-    """Count values in equal parts of the range from `low` to `high`, its upper end included."""
-    counts = [0] * count
-    for value in values:
-        counts[min(count - 1, int((value - low) / (high - low) * count))] += 1
-    return counts
-
-
 def draw_distribution(samples_s: Sequence[float], latency: LatencySummary) -> Markup:
     """Draw the durations of the unprofiled calls; outliers have a colour and a mark of their own."""
     strange = set(outliers(samples_s))
     ordinary = [value for position, value in enumerate(samples_s) if position not in strange]
     odd = [samples_s[position] for position in sorted(strange)]
     low, high = _range(samples_s)
-    counts, odd_counts = bins(ordinary, low, high), bins(odd, low, high)
+    counts, odd_counts = bins(ordinary, low, high, BINS), bins(odd, low, high, BINS)
     most = max(one + other for one, other in zip(counts, odd_counts, strict=True))
     x, y = Scale(low, high, FRAME.left, FRAME.right), Scale(0, most, FRAME.bottom, FRAME.top)
     label = f"Histogram of {len(samples_s)} calls, median {format_duration(latency.median_s)}, {len(odd)} outliers."

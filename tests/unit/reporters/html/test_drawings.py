@@ -13,7 +13,7 @@ from perfcli.records.comparison import MetricChange, Movement
 from perfcli.reporters.html import distribution, timeline
 from perfcli.reporters.html.bars import draw_durations, draw_shares
 from perfcli.reporters.html.comparison_page import draw_movements, draw_ratios
-from perfcli.reporters.html.distribution import bins, draw_distribution
+from perfcli.reporters.html.distribution import draw_distribution
 from perfcli.reporters.html.flame_graph import ROW, draw_flame_graph, layout
 from perfcli.reporters.html.percentile_curve import draw_percentiles, percentile_points
 from perfcli.reporters.html.svg import WIDTH, Scale, log_ticks, number, path, ticks
@@ -71,10 +71,6 @@ def test_coordinates_are_written_to_a_hundredth():
 
 def test_a_missing_point_interrupts_a_line():
     assert path([(0, 1), (2, 3), None, (4, 5)]) == "M0 1L2 3M4 5"
-
-
-def test_bins_count_every_value_once_and_the_largest_is_in_the_last():
-    assert bins([0, 0.9, 1, 2.5, 4], 0, 4, 4) == [2, 1, 1, 1]
 
 
 SAMPLES = [0.0050, 0.0051, 0.0052, 0.0053, 0.0050, 0.0051, 0.0052, 0.0053, 0.0051, 0.0090]

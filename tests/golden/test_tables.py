@@ -1,0 +1,88 @@
+"""What a terminal shows of recorded runs, to the letter; rewritten with `make golden`."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from perfcli.reporters import TableReporter, View
+from perfcli.reporters.json import read_result
+
+HERE = Path(__file__).parent
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Terminal(io.StringIO):
+    """A terminal that keeps what it shows."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__()
+        self._encoding = encoding
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._encoding
+
+    def isatty(self) -> bool:
+        return True
+
+
+def shown(run: str, columns: int, monkeypatch: pytest.MonkeyPatch, *, colour: bool, encoding: str = "utf-8") -> str:
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "NO_COLOR", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"COLUMNS": str(columns), "LINES": "50", "TERM": "xterm-256color"}.items():
+        monkeypatch.setenv(name, value)
+    if not colour:
+        monkeypatch.setenv("NO_COLOR", "1")
+    terminal = Terminal(encoding)
+    TableReporter(View(tree=True)).write(read_result(HERE / f"{run}.json"), terminal)
+    return terminal.getvalue()
+
+
+def check(text: str, file: Path) -> None:
+    if os.environ.get("PERFCLI_GOLDEN") == "write":
+        file.write_text(text, encoding="utf-8")
+    assert text == file.read_text(encoding="utf-8")
+
+
+RUNS = pytest.mark.parametrize("run", ["profile", "load"])
+
+
+@RUNS
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("colour", [False, True], ids=["plain", "colour"])
+def test_the_tables_are_as_they_were(run, columns, colour, monkeypatch):
+    text = shown(run, columns, monkeypatch, colour=colour)
+    check(text, HERE / f"{run}-{columns}{'-colour' * colour}.txt")
+
+
+@RUNS
+def test_the_tables_in_ascii_are_as_they_were(run, monkeypatch):
+    text = shown(run, 80, monkeypatch, colour=False, encoding="ascii")
+    assert text.isascii()
+    check(text, HERE / f"{run}-80-ascii.txt")
+
+
+@RUNS
+@pytest.mark.parametrize("columns", [80, 120])
+def test_no_line_is_wider_than_the_terminal_but_the_one_for_machines(run, columns, monkeypatch):
+    lines = shown(run, columns, monkeypatch, colour=False).splitlines()
+    assert [line for line in lines if len(ESCAPE.sub("", line)) > columns and not line.startswith("{")] == []
+
+
+@RUNS
+def test_colour_adds_nothing_but_colour(run, monkeypatch):
+    plain = shown(run, 80, monkeypatch, colour=False)
+    assert ESCAPE.sub("", shown(run, 80, monkeypatch, colour=True)) == ESCAPE.sub("", plain)
+
+
+@RUNS
+def test_ascii_changes_signs_and_no_number(run, monkeypatch):
+    plain = ESCAPE.sub("", shown(run, 80, monkeypatch, colour=False))
+    ascii_text = ESCAPE.sub("", shown(run, 80, monkeypatch, colour=False, encoding="ascii"))
+    assert len(plain) == len(ascii_text)
+    assert re.findall(r"\d+\.?\d*", plain) == re.findall(r"\d+\.?\d*", ascii_text)
