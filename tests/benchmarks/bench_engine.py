@@ -25,8 +25,8 @@ from perfcli.loadtest.engine.merge import merge_latencies
 from perfcli.loadtest.plan import Plan, plan_to_json
 from perfcli.loadtest.wire import Hello, Latencies, Message, Second, from_line
 
-ROUNDS = 5
-ROUND_S = 3.0
+ROUNDS = 3
+ROUND_S = 2.0
 USERS = 20
 FIXED_RPS = 2000.0
 SERVER_CORE, GENERATOR_CORE = 0, 1
@@ -155,7 +155,7 @@ def _compare_service_time(plan: Plan, url: str, files: dict[str, str], missing: 
 
 def _check_memory(plan: Plan) -> None:
     """Compare resident memory at half a million requests with that at the end, which PERFCLI_BENCH_REQUESTS sets."""
-    requests = int(os.environ.get("PERFCLI_BENCH_REQUESTS", "2000000"))
+    requests = int(os.environ.get("PERFCLI_BENCH_REQUESTS", "1000000"))
     sent, early_bytes, late_bytes = 0, 0, 0
     for message in run_engine(replace(plan, duration_s=None, requests=requests)):
         if isinstance(message, Second):

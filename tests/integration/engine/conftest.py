@@ -23,7 +23,7 @@ from perfcli.loadtest.plan import Plan, plan_to_json
 from perfcli.loadtest.wire import Crash, End, Endpoint, Hello, Latencies, Message, Second, WorkerLost, from_line
 
 SERVER = Path(__file__).with_name("server.py")
-_LIMIT_S = 20.0
+_LIMIT_S = 60.0
 
 
 @dataclass
