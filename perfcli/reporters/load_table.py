@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from rich.box import SIMPLE_HEAD
-from rich.console import RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -27,6 +27,8 @@ NOT_MEASURED = "-"
 TOTAL = "all"
 EXAMPLE_LENGTH = 120
 ENDPOINT_WIDTH = 10
+WIDE = 100
+WIDE_ONLY = ("p90", "p99.9")
 
 
 def load_tables(result: LoadResult, view: View) -> Iterator[RenderableType]:
@@ -37,7 +39,7 @@ def load_tables(result: LoadResult, view: View) -> Iterator[RenderableType]:
         view: Its `top` bounds the rows of the table of endpoints.
     """
     yield _headline(result)
-    yield _endpoints(result, view.top)
+    yield _EndpointTable(result, view.top)
     if result.errors:
         yield _errors(result.errors)
     if result.server is not None and result.server.timings:
@@ -125,17 +127,26 @@ def _server(server: LoadedServer) -> str:
     return ", ".join(parts)
 
 
-def _endpoints(result: LoadResult, top: int) -> Table:
-    table = _table("Latency of the successes by endpoint")
-    table.add_column("endpoint", overflow="fold", min_width=ENDPOINT_WIDTH)
-    for name in ("requests", "failed", "per second", "p50", "p90", "p95", "p99", "p99.9", "max"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in endpoint_rows(result, top):
-        table.add_row(*row)
-    if result.total.failures:
-        failed = quantile_cells(result.total.failure_latency)
-        table.add_row("failures", "", "", "", *failed, style="red")
-    return table
+class _EndpointTable:
+    """The table of endpoints; where it is too narrow for all columns, two are left out rather than any cut."""
+
+    def __init__(self, result: LoadResult, top: int):
+        self._rows = [(row, "") for row in endpoint_rows(result, top)]
+        if result.total.failures:
+            failed = quantile_cells(result.total.failure_latency)
+            self._rows.append((["failures", "", "", "", *failed], "red"))
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        names = ("requests", "failed", "per second", "p50", "p90", "p95", "p99", "p99.9", "max")
+        shown = [name for name in names if name not in WIDE_ONLY or options.max_width >= WIDE]
+        table = _table("Latency of the successes by endpoint")
+        table.add_column("endpoint", overflow="fold", min_width=ENDPOINT_WIDTH)
+        for name in shown:
+            table.add_column(name, justify="right", no_wrap=True)
+        for (endpoint, *cells), style in self._rows:
+            by_name = dict(zip(names, cells, strict=True))
+            table.add_row(endpoint, *(by_name[name] for name in shown), style=style)
+        yield table
 
 
 def _endpoint_row(name: str, endpoint: EndpointResult) -> list[str]:

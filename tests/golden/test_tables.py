@@ -74,6 +74,16 @@ def test_no_line_is_wider_than_the_terminal_but_the_one_for_machines(run, column
     assert [line for line in lines if len(ESCAPE.sub("", line)) > columns and not line.startswith("{")] == []
 
 
+@pytest.mark.parametrize("columns", [80, 100, 120])
+def test_no_figure_of_an_endpoint_is_cut(columns, monkeypatch):
+    text = ESCAPE.sub("", shown("load", columns, monkeypatch, colour=False))
+    (row,) = [line for line in text.splitlines() if line.strip().startswith("/predict")]
+    cells = row.replace(" ms", "ms").split()
+    narrow = ["/predict", "1320", "0", "59.8/s", "15.8ms", "102ms", "174ms", "242ms"]
+    wide = [*narrow[:5], "70.1ms", "102ms", "174ms", "-", "242ms"]
+    assert cells == (wide if columns >= 100 else narrow)
+
+
 @RUNS
 def test_colour_adds_nothing_but_colour(run, monkeypatch):
     plain = shown(run, 80, monkeypatch, colour=False)
