@@ -18,6 +18,7 @@ from perfcli.cli.profile import profile
 from perfcli.cli.report import report
 from perfcli.cli.serve import serve
 from perfcli.cli.signals import end_runs_on_sigterm, interruption_code
+from perfcli.cli.sweep import sweep
 from perfcli.cli.worker import worker
 from perfcli.errors import ExitCode, PerfcliError
 
@@ -34,6 +35,7 @@ app.command("profile")(profile)
 app.command("load")(load)
 app.command("compare")(compare)
 app.command("capacity")(capacity)
+app.command("sweep")(sweep)
 app.command("worker")(worker)
 app.command("serve")(serve)
 app.add_typer(logs_app, name="logs")

@@ -16,8 +16,10 @@ from perfcli.records.load import LoadResult
 from perfcli.records.load_codec import decode_load, encode_load
 from perfcli.records.profile import ProfileResult
 from perfcli.records.profile_codec import decode_profile, encode_profile
+from perfcli.records.sweep import SweepResult
+from perfcli.records.sweep_codec import decode_sweep, encode_sweep
 
-Result: TypeAlias = ProfileResult | LoadResult | Comparison | CapacityResult
+Result: TypeAlias = ProfileResult | LoadResult | Comparison | CapacityResult | SweepResult
 """Any record of a run."""
 
 R = TypeVar("R")
@@ -36,6 +38,7 @@ CODECS: Mapping[str, Codec[Any]] = {
     "perfcli/load/1": Codec(LoadResult, encode_load, decode_load),
     "perfcli/comparison/1": Codec(Comparison, encode_comparison, decode_comparison),
     "perfcli/capacity/1": Codec(CapacityResult, encode_capacity, decode_capacity),
+    "perfcli/sweep/1": Codec(SweepResult, encode_sweep, decode_sweep),
 }
 
 

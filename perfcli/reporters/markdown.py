@@ -10,10 +10,12 @@ from perfcli.records.capacity import CapacityResult
 from perfcli.records.codec import Result
 from perfcli.records.comparison import Comparison
 from perfcli.records.load import LoadResult
+from perfcli.records.sweep import SweepResult
 from perfcli.reporters.capacity_report import capacity_document
 from perfcli.reporters.comparison_report import comparison_document
 from perfcli.reporters.load_markdown import load_document
 from perfcli.reporters.markup import escape, markdown_table
+from perfcli.reporters.sweep_report import sweep_document
 from perfcli.reporters.verdict_report import verdict_lines
 from perfcli.units import format_duration, format_ratio, format_size
 
@@ -84,5 +86,6 @@ DOCUMENTS: Mapping[type, Callable[[Any], Iterator[str]]] = {
     LoadResult: load_document,
     Comparison: comparison_document,
     CapacityResult: capacity_document,
+    SweepResult: sweep_document,
 }
 """How each kind of result is written."""

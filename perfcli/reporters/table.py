@@ -13,12 +13,14 @@ from perfcli.records.capacity import CapacityResult
 from perfcli.records.codec import Result
 from perfcli.records.comparison import Comparison
 from perfcli.records.load import LoadResult
+from perfcli.records.sweep import SweepResult
 from perfcli.reporters.capacity_report import capacity_tables
 from perfcli.reporters.comparison_report import comparison_tables
 from perfcli.reporters.load_table import load_tables
 from perfcli.reporters.plain_text import encodable
 from perfcli.reporters.profile_table import profile_tables
 from perfcli.reporters.protocol import View
+from perfcli.reporters.sweep_report import sweep_tables
 from perfcli.reporters.verdict_report import verdict_table
 
 TABLES: Mapping[type, Callable[[Any, View], Iterable[RenderableType]]] = {
@@ -26,6 +28,7 @@ TABLES: Mapping[type, Callable[[Any, View], Iterable[RenderableType]]] = {
     LoadResult: load_tables,
     Comparison: comparison_tables,
     CapacityResult: capacity_tables,
+    SweepResult: sweep_tables,
 }
 """How each kind of result is shown; text is written as it is, on one line whatever the width."""
 

@@ -1,0 +1,67 @@
+"""`perfcli sweep`: what does a row cost in batches of several sizes, and with several numbers of threads?"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from perfcli.cli.opening import default_payload, open_local
+from perfcli.cli.options import AsJson, Outputs
+from perfcli.cli.output import check_outputs, deliver, exit_when_partial
+from perfcli.errors import UsageError
+
+
+def sweep(
+    payload: Annotated[
+        str | None,
+        typer.Argument(
+            help="Rows of which the batches are made. [dim]Default: a patient that travels with perfcli.[/dim]",
+            show_default=False,
+        ),
+    ] = None,
+    batch: Annotated[str, typer.Option(help="Batch sizes.", metavar="ROWS,...")] = "1,8,32,128,512",
+    threads: Annotated[
+        str | None,
+        typer.Option(help="Threads for each native pool (BLAS, OpenMP).", metavar="N,...", show_default="as they are"),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A model file (.joblib, .pkl, .skops) or package.module:attribute.")
+    ] = None,
+    method: Annotated[str | None, typer.Option(help="predict, predict_proba...", show_default="predict")] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="Load a file that may execute code.")] = False,
+    max_time: Annotated[str, typer.Option(help="Stop measuring after this time.", metavar="DURATION")] = "10s",
+    output: Outputs = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a row costs in batches of several sizes, the knee, and the batch worth using.
+
+    Examples:
+
+      perfcli sweep
+
+      perfcli sweep rows.jsonl --model model.joblib --trust --batch 1,16,256 --threads 1,2,4
+    """
+    from perfcli.cli.sweeping import measure_sweep
+    from perfcli.payloads import read_payloads
+    from perfcli.units import parse_duration
+
+    outputs = output or ()
+    check_outputs(outputs)
+    batches = _read_counts("--batch", batch)
+    counts = _read_counts("--threads", threads) if threads is not None else (None,)
+    max_time_s = parse_duration(max_time)
+    payloads = read_payloads(payload or default_payload(model))
+    with closing(open_local(model, method, trust=trust, stage=())) as target:
+        result = measure_sweep(target, payloads, batches, counts, max_time_s)
+    deliver(result, outputs, as_json=as_json)
+    exit_when_partial(result)
+
+
+def _read_counts(option: str, text: str) -> tuple[int, ...]:
+    """Read whole numbers above 0 with commas between them, in ascending order."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise UsageError(f"{option} {text}: these are no whole numbers above 0.", f"Write it like {option} 1,8,32.")
+    return tuple(sorted({int(part) for part in parts}))

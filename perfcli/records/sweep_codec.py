@@ -1,0 +1,52 @@
+"""A sweep to a JSON object and back: `perfcli/sweep/1`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from perfcli.records.environment import Environment
+from perfcli.records.profile import Advice, TargetDescription
+from perfcli.records.sweep import SweepPoint, SweepResult
+from perfcli.units import from_milliseconds, to_milliseconds
+
+_DURATIONS = ("median", "ci_low", "ci_high")
+
+
+def encode_sweep(result: SweepResult) -> dict[str, object]:
+    """Return the JSON object of a sweep, without its schema."""
+    return {**asdict(result), "points": [_encode_point(point) for point in result.points]}
+
+
+def decode_sweep(document: Mapping[str, Any]) -> SweepResult:
+    """Return the sweep that `encode_sweep` made this object of."""
+    return SweepResult(
+        **{
+            **_known(SweepResult, document),
+            "target": TargetDescription(**_known(TargetDescription, document["target"])),
+            "environment": Environment(**_known(Environment, document["environment"])),
+            "points": tuple(_decode_point(point) for point in document["points"]),
+            "warnings": tuple(Advice(**_known(Advice, warning)) for warning in document["warnings"]),
+        }
+    )
+
+
+def _encode_point(point: SweepPoint) -> dict[str, Any]:
+    document = asdict(point)
+    for name in _DURATIONS:
+        seconds = document.pop(f"{name}_s")
+        document[f"{name}_ms"] = None if seconds is None else to_milliseconds(seconds)
+    return {**document, "row_ms": to_milliseconds(point.row_s)}
+
+
+def _decode_point(document: Mapping[str, Any]) -> SweepPoint:
+    plain = dict(document)
+    for name in _DURATIONS:
+        milliseconds = plain.pop(f"{name}_ms")
+        plain[f"{name}_s"] = None if milliseconds is None else from_milliseconds(milliseconds)
+    return SweepPoint(**_known(SweepPoint, plain))
+
+
+def _known(record: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    return {field.name: document[field.name] for field in fields(record)}

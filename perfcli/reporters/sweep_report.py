@@ -1,0 +1,75 @@
+"""A sweep for a terminal and for Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.box import SIMPLE_HEAD
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from perfcli.records.sweep import SweepPoint, SweepResult
+from perfcli.reporters.markup import escape, markdown_table
+from perfcli.reporters.protocol import View
+from perfcli.units import format_duration, format_rate
+
+WORTH_NAMING = 1.5
+
+_HEADER = ("rows", "threads", "one prediction", "95 % interval", "one row", "rows per second", "runs")
+
+
+def sweep_tables(result: SweepResult, _view: View) -> Iterator[RenderableType]:
+    """Yield what a terminal shows of a sweep, from top to bottom."""
+    yield Text.assemble(
+        (result.target.name, "bold"), f"  {result.target.method}\n\n", (f"  {describe_sweep(result)}\n", "bold")
+    )
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for name in _HEADER:
+        table.add_column(name, justify="right", no_wrap=True)
+    for point in result.points:
+        recommended = point.batch == result.recommended and point.threads == result.threads
+        table.add_row(*_cells(point), style="green" if recommended else None)
+    yield table
+    for warning in result.warnings:
+        yield Text.assemble(("! ", "bold yellow"), warning.message, (f"\n  {warning.hint}", "dim"))
+
+
+def sweep_document(result: SweepResult) -> Iterator[str]:
+    """Yield the lines of a sweep as Markdown."""
+    yield f"## Sweep of {escape(result.target.name)}, {escape(result.target.method)}"
+    yield ""
+    yield f"**{escape(describe_sweep(result))}**"
+    yield ""
+    yield from markdown_table(_HEADER, map(_cells, result.points))
+    for warning in result.warnings:
+        yield ""
+        yield f"> {escape(warning.message)} {escape(warning.hint)}".rstrip()
+
+
+def describe_sweep(result: SweepResult) -> str:
+    """Say the outcome in one or two sentences."""
+    interrupted = " Interrupted: partial result." if result.partial else ""
+    if result.gain is None:
+        return f"Nothing was measured.{interrupted}"
+    smallest = min(point.batch for point in result.points)
+    threads = "" if result.threads is None else f" with {result.threads} thread{'s' * (result.threads != 1)}"
+    if result.gain < WORTH_NAMING:
+        return f"Batches gain little: a row costs nearly the same in every size.{interrupted}"
+    return (
+        f"A row in a batch of {result.recommended}{threads} costs 1/{result.gain:.0f} of a row in a batch of"
+        f" {smallest}. The knee is at {result.knee}.{interrupted}"
+    )
+
+
+def _cells(point: SweepPoint) -> tuple[str, ...]:
+    low, high = point.ci_low_s, point.ci_high_s
+    return (
+        str(point.batch),
+        "-" if point.threads is None else str(point.threads),
+        format_duration(point.median_s),
+        "-" if low is None or high is None else f"{format_duration(low)} to {format_duration(high)}",
+        format_duration(point.row_s),
+        format_rate(1 / point.row_s),
+        str(point.runs),
+    )
