@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import os
+import signal
 import socket
 import tempfile
+import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -100,7 +103,16 @@ class _WorkerApp:
     shared_dir: Path
 
     def __call__(self) -> FastAPI:
+        threading.Thread(target=_stop_with_supervisor, name="perfcli-supervisor", daemon=True).start()
         return create_app(self.settings, shared_dir=self.shared_dir)
+
+
+def _stop_with_supervisor() -> None:
+    """Wait for the end of the process that started this worker: a supervisor that is killed stops nobody itself."""
+    supervisor = multiprocessing.parent_process()
+    if supervisor is not None:
+        supervisor.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _config(app: FastAPI | _WorkerApp, workers: int) -> uvicorn.Config:

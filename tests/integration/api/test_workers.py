@@ -64,6 +64,16 @@ def test_a_server_of_workers_stops_with_all_of_them(start_api: Callable[..., Ser
         time.sleep(0.01)
 
 
+def test_workers_do_not_outlive_a_server_that_is_killed(start_api: Callable[..., Server]) -> None:
+    server = start_api(API_WORKERS="2")
+    server.process.kill()
+    server.process.communicate()
+    wait_s = time.monotonic() + 30
+    while _living_members(server.process.pid):
+        assert time.monotonic() < wait_s, "a worker outlived its server"
+        time.sleep(0.01)
+
+
 def _living_members(session: int) -> list[int]:
     members = []
     for process in psutil.process_iter():
