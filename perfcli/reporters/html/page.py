@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TypeVar
@@ -13,15 +12,20 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from perfcli import __version__
 from perfcli.records import ProfileResult
+from perfcli.records.capacity import CapacityResult
 from perfcli.records.codec import Result
 from perfcli.records.comparison import Comparison
 from perfcli.records.load import LoadResult
+from perfcli.records.sweep import SweepResult
+from perfcli.reporters.capacity_report import describe_capacity
 from perfcli.reporters.comparison_report import describe as describe_comparison
+from perfcli.reporters.html.capacity_page import capacity_drawings, load_writer
 from perfcli.reporters.html.comparison_page import comparison_drawings
 from perfcli.reporters.html.load_page import load_drawings
 from perfcli.reporters.html.profile_page import profile_drawings
+from perfcli.reporters.html.sweep_page import sweep_drawings
 from perfcli.reporters.load_table import describe_load, endpoint_rows
-from perfcli.reporters.table import TableReporter
+from perfcli.reporters.sweep_report import describe_sweep
 from perfcli.units import format_duration, format_quantity, format_rate, format_ratio, format_size
 
 V = TypeVar("V")
@@ -31,7 +35,7 @@ NOT_MEASURED = "-"
 
 def render(result: Result) -> str:
     """Return the whole page."""
-    template, describe = PAGES.get(type(result), ("plain.html", _plain))
+    template, describe = PAGES[type(result)]
     environment = _environment()
     style, script = (environment.get_template(name).render() for name in ("report.css", "report.js"))
     return environment.get_template(template).render(
@@ -60,17 +64,24 @@ def _comparison(result: Comparison) -> dict[str, object]:
     return {"drawings": comparison_drawings(result), "outcome": describe_comparison(result)}
 
 
-def _plain(result: Result) -> dict[str, object]:
-    """Show what a terminal shows, of a kind of result that has no page of its own."""
-    stream = io.StringIO()
-    TableReporter().write(result, stream)
-    return {"text": stream.getvalue()}
+def _capacity(result: CapacityResult) -> dict[str, object]:
+    return {
+        "drawings": capacity_drawings(result),
+        "outcome": describe_capacity(result),
+        "show_load": load_writer(result),
+    }
+
+
+def _sweep(result: SweepResult) -> dict[str, object]:
+    return {"drawings": sweep_drawings(result), "outcome": describe_sweep(result)}
 
 
 PAGES: Mapping[type, tuple[str, Callable[[Any], dict[str, object]]]] = {
     ProfileResult: ("profile.html", _profile),
     LoadResult: ("load.html", _load),
     Comparison: ("comparison.html", _comparison),
+    CapacityResult: ("capacity.html", _capacity),
+    SweepResult: ("sweep.html", _sweep),
 }
 """Template of each kind of result, and what it is given beside the result itself."""
 

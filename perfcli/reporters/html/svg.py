@@ -129,6 +129,14 @@ def left_axis(frame: Frame, scale: Scale, values: Sequence[float], show: Callabl
         yield text(show(value), frame.left - 6, y + 4, class_="tick", text_anchor="end")
 
 
+def legend(names: Iterable[str], left: float) -> Iterable[str]:
+    """Name the lines of the classes s0, s1... in the upper margin."""
+    for position, name in enumerate(names):
+        yield element("path", d=path([(left, 14), (left + 26, 14)]), class_=f"line s{position % 4}")
+        yield text(name, left + 32, 18, class_="tick")
+        left += 32 + len(name) * 7.0 + 22
+
+
 def rule(x: float, frame: Frame, class_: str) -> str:
     """Draw a vertical line through the frame."""
     return _line(x, frame.top, x, frame.bottom, class_)

@@ -17,9 +17,9 @@ from perfcli.reporters.html.svg import (
     drawing,
     element,
     left_axis,
+    legend,
     log_ticks,
     path,
-    text,
     ticks,
     title,
 )
@@ -76,7 +76,7 @@ def draw_timeline(
             element("path", d=path(_points(spans, line, x, y)), class_=f"line s{position}")
             for position, line in enumerate(lines)
         ),
-        *_legend(lines),
+        *legend([line.name for line in lines], FRAME.left),
         *bottom_axis(FRAME, x, ticks(0, x.high, 10), lambda value: f"{value:g} s"),
         *_values(spans, lines, x, show),
     ]
@@ -118,15 +118,6 @@ def _shade(spans: Sequence[Span], x: Scale) -> list[str]:
         if not span.measured
         for left in [x(span.start_s)]
     ]
-
-
-def _legend(lines: Sequence[Line]) -> list[str]:
-    parts, left = [], FRAME.left
-    for position, line in enumerate(lines):
-        parts.append(element("path", d=path([(left, 14), (left + 26, 14)]), class_=f"line s{position}"))
-        parts.append(text(line.name, left + 32, 18, class_="tick"))
-        left += 32 + len(line.name) * 7.0 + 22
-    return parts
 
 
 def _values(spans: Sequence[Span], lines: Sequence[Line], x: Scale, show: Callable[[float], str]) -> list[str]:

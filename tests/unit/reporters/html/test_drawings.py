@@ -10,9 +10,10 @@ import pytest
 from perfcli.records import LatencySummary
 from perfcli.records.call_tree import CallNode
 from perfcli.records.comparison import MetricChange, Movement
-from perfcli.reporters.html import distribution, timeline
+from perfcli.reporters.html import curves, distribution, timeline
 from perfcli.reporters.html.bars import draw_durations, draw_shares
 from perfcli.reporters.html.comparison_page import draw_movements, draw_ratios
+from perfcli.reporters.html.curves import Curve, draw_curves
 from perfcli.reporters.html.distribution import draw_distribution
 from perfcli.reporters.html.flame_graph import ROW, draw_flame_graph, layout
 from perfcli.reporters.html.percentile_curve import draw_percentiles, percentile_points
@@ -212,6 +213,21 @@ def test_the_percentile_curve_rises_from_the_first_to_the_last_value():
     assert heights == sorted(heights, reverse=True)
     (dot,) = elements(svg, "circle", "dot")
     assert words(dot) == "p90: 2.10 ms"
+
+
+def test_curves_go_through_their_points_in_the_order_of_the_quantity():
+    svg = draw_curves([Curve("p50", [(40, 0.03), (10, 0.005), (20, 0.006)])], str, marks=[(20, "knee")], band=(20, 40))
+    frame = curves.FRAME
+    x = Scale(0, 42, frame.left, frame.right)
+    (line,) = [path for path in elements(svg, "path", "line s0") if len(points(path)) == 3]
+    assert [place for place, _ in points(line)] == pytest.approx([x(10), x(20), x(40)], abs=0.01)
+    assert [words(dot) for dot in elements(svg, "circle")] == [
+        "p50 at 10: 5.00 ms", "p50 at 20: 6.00 ms", "p50 at 40: 30.0 ms",
+    ]  # fmt: skip
+    (knee,) = elements(svg, "line", "median")
+    assert float(knee.get("x1", 0)) == pytest.approx(x(20), abs=0.01)
+    (band,) = elements(svg, "rect", "idle")
+    assert float(band.get("width", 0)) == pytest.approx(x(40) - x(20), abs=0.01)
 
 
 def test_ratios_stand_with_their_intervals_around_one():

@@ -15,10 +15,14 @@ from typing import Any
 import pytest
 
 from perfcli.records import Advice
+from perfcli.records.capacity import CapacityResult, Probe
+from perfcli.records.codec import CODECS
 from perfcli.records.comparison import ComparedRun, Comparison, MetricChange, Movement
 from perfcli.records.load import ErrorCount
+from perfcli.records.sweep import SweepPoint, SweepResult
 from perfcli.reporters import REPORTERS
 from perfcli.reporters.html.load_page import MOST_SPANS, group_seconds
+from perfcli.reporters.html.page import PAGES
 from perfcli.units import format_duration, format_ratio
 
 EVIL = "<script>alert(1)</script>\"'&<img src=x onerror=alert(1)>"
@@ -74,9 +78,54 @@ def comparison() -> Comparison:
     )
 
 
-@pytest.fixture(params=["profile", "load", "comparison"])
-def result(request, profile_result, load_result, comparison):
-    return {"profile": profile_result, "load": load_result, "comparison": comparison}[request.param]
+def probe(load: float, p50_s: float) -> Probe:
+    outcome = "holds" if p50_s < 0.02 else "fails"
+    return Probe(load, outcome, "", 10.0, load, 0.0, p50_s, p50_s * 2, p50_s * 3, 1.0, 1.0, ())
+
+
+@pytest.fixture(scope="session")
+def capacity(load_result) -> CapacityResult:
+    return CapacityResult(
+        url="http://127.0.0.1:8000",
+        by="rate",
+        slos=("p95 < 40ms",),
+        environment=load_result.environment,
+        started_at=load_result.started_at,
+        probes=(probe(10, 0.005), probe(20, 0.006), probe(40, 0.03), probe(30, 0.012)),
+        capacity=30.0,
+        upper=40.0,
+        knee=20.0,
+        outcome="found",
+        reason="",
+        warnings=(Advice("code", "Seen.", "Do this."),),
+        partial=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def sweep(profile_result) -> SweepResult:
+    points = [
+        SweepPoint(batch, threads, 0.002 + batch * 1e-5, 0.0019, None, 50)
+        for threads in (1, 2)
+        for batch in (1, 10, 100)
+    ]
+    return SweepResult(
+        target=profile_result.target,
+        environment=profile_result.environment,
+        started_at=profile_result.started_at,
+        points=tuple(points),
+        knee=10,
+        recommended=100,
+        threads=2,
+        gain=67.0,
+        warnings=(Advice("code", "Seen.", "Do this."),),
+        partial=False,
+    )
+
+
+@pytest.fixture(params=["profile_result", "load_result", "comparison", "capacity", "sweep"])
+def result(request):
+    return request.getfixturevalue(request.param)
 
 
 def poisoned(value: Any) -> Any:
@@ -96,7 +145,23 @@ def poisoned(value: Any) -> Any:
     return value
 
 
-ALLOWED = {"open", "closed", "trustworthy", "slower", "faster", "same", "inconclusive", "pass", "fail", "s", "ratio"}
+ALLOWED = {
+    "rate",
+    "holds",
+    "fails",
+    "found",
+    "open",
+    "closed",
+    "trustworthy",
+    "slower",
+    "faster",
+    "same",
+    "inconclusive",
+    "pass",
+    "fail",
+    "s",
+    "ratio",
+}
 
 
 def test_whatever_a_text_holds_it_stays_text(result):
@@ -105,6 +170,28 @@ def test_whatever_a_text_holds_it_stays_text(result):
     assert page.count("img") == 0
     assert not [attributes for _, attributes in page.tags for name in attributes if name.startswith("on")]
     assert "<script>alert(1)</script>" in page.text
+
+
+def test_every_kind_of_result_has_a_page():
+    assert set(PAGES) == {codec.record for codec in CODECS.values()}
+
+
+def test_a_search_for_capacity_shows_every_load_that_was_tried(capacity):
+    text = Page(render(capacity)).text
+    assert "It holds 30.0/s, and less than 40.0/s." in text
+    assert "40.0/s 40.0/s 0.0 % 30.0 ms 60.0 ms 90.0 ms 10.0 s ✗ fails" in text
+    assert "10.0/s 10.0/s 0.0 % 5.00 ms 10.0 ms 15.0 ms 10.0 s ✓ holds" in text
+
+
+def test_a_sweep_shows_every_batch(sweep):
+    text = Page(render(sweep)).text
+    assert "10 2 2.10 ms 1.90 ms to - 210 us 50" in text
+
+
+def test_what_measured_nothing_has_a_page_of_each_kind(capacity, sweep):
+    nothing = replace(capacity, probes=(), capacity=None, upper=None, knee=None, reason="it was interrupted")
+    assert "No capacity: it was interrupted." in Page(render(nothing)).text
+    assert "Nothing was measured." in Page(render(replace(sweep, points=(), knee=None, gain=None))).text
 
 
 def test_a_page_asks_nobody_for_anything(result):

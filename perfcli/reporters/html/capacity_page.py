@@ -1,0 +1,36 @@
+"""The drawing of a search for capacity: latency over load, with the answer and the knee."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from markupsafe import Markup
+
+from perfcli.records.capacity import CapacityResult, Probe
+from perfcli.reporters.html.curves import Curve, draw_curves
+from perfcli.units import format_rate
+
+_PERCENTILES: tuple[tuple[str, Callable[[Probe], float | None]], ...] = (
+    ("p50", lambda probe: probe.p50_s),
+    ("p95", lambda probe: probe.p95_s),
+    ("p99", lambda probe: probe.p99_s),
+)
+
+
+def capacity_drawings(result: CapacityResult) -> dict[str, Markup]:
+    """Return the drawings by name; one that has nothing to show is missing."""
+    curves = [
+        Curve(name, [(probe.load, seconds) for probe in result.probes if (seconds := read(probe))])
+        for name, read in _PERCENTILES
+    ]
+    known = [curve for curve in curves if curve.points]
+    if not known:
+        return {}
+    marks = [(load, name) for load, name in ((result.capacity, "capacity"), (result.knee, "knee")) if load is not None]
+    band = None if result.capacity is None or result.upper is None else (result.capacity, result.upper)
+    return {"latency": draw_curves(known, load_writer(result), marks=marks, band=band)}
+
+
+def load_writer(result: CapacityResult) -> Callable[[float], str]:
+    """Return what writes a load of this search."""
+    return format_rate if result.by == "rate" else lambda load: f"{load:g} users"

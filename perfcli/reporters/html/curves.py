@@ -1,0 +1,85 @@
+"""Curves over a quantity that was varied on purpose: the load, or the rows of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from perfcli.reporters.html.svg import (
+    WIDTH,
+    Frame,
+    Scale,
+    bottom_axis,
+    drawing,
+    element,
+    left_axis,
+    legend,
+    log_ticks,
+    path,
+    rule,
+    text,
+    ticks,
+    title,
+)
+from perfcli.units import format_duration
+
+HEIGHT = 300.0
+FRAME = Frame(left=70, top=34, right=WIDTH - 30, bottom=HEIGHT - 34)
+
+
+class Curve(NamedTuple):
+    """One curve: quantity and seconds, in any order."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+
+
+def draw_curves(
+    curves: Sequence[Curve],
+    show: Callable[[float], str],
+    *,
+    marks: Sequence[tuple[float, str]] = (),
+    band: tuple[float, float] | None = None,
+    logarithmic: bool = False,
+) -> Markup:
+    """Draw durations, on a logarithmic axis, over a quantity.
+
+    Args:
+        curves: At least one point, all positive.
+        show: Writes the quantity.
+        marks: Where a vertical line stands, and its label.
+        band: Part of the quantity's axis that is shaded.
+        logarithmic: The quantity has a logarithmic axis too.
+    """
+    places = [x for curve in curves for x, _ in curve.points]
+    heights = [y for curve in curves for _, y in curve.points]
+    low, high = min(places), max(places)
+    start = low / 1.05 if logarithmic else 0.0
+    x = Scale(start, high * 1.05, FRAME.left, FRAME.right, logarithmic=logarithmic)
+    y = Scale(min(heights) / 1.2, max(heights) * 1.2, FRAME.bottom, FRAME.top, logarithmic=True)
+    parts: list[str] = []
+    if band is not None:
+        left, right = x(band[0]), x(band[1])
+        height = FRAME.bottom - FRAME.top
+        parts.append(element("rect", x=left, y=FRAME.top, width=right - left, height=height, class_="idle"))
+    parts += left_axis(FRAME, y, log_ticks(y.low, y.high), format_duration)
+    parts += bottom_axis(FRAME, x, log_ticks(x.low, x.high) if logarithmic else ticks(0, x.high, 8), show)
+    for position, curve in enumerate(curves):
+        places_in_order = sorted(curve.points)
+        points = [(x(quantity), y(seconds)) for quantity, seconds in places_in_order]
+        parts.append(element("path", d=path(points), class_=f"line s{position % 4}"))
+        parts += [
+            element("circle", title(f"{curve.name} at {show(quantity)}: {format_duration(seconds)}"),
+                    cx=x(quantity), cy=y(seconds), r=4, class_=f"dot d{position % 4}")
+            for quantity, seconds in places_in_order
+        ]  # fmt: skip
+    for place, label in marks:
+        parts += [
+            rule(x(place), FRAME, "median"),
+            text(label, x(place) - 6, FRAME.bottom - 8, class_="strong", text_anchor="end"),
+        ]
+    parts += legend([curve.name for curve in curves], FRAME.left)
+    names = ", ".join(curve.name for curve in curves)
+    return drawing(HEIGHT, f"{names} from {show(low)} to {show(high)}.", parts)
