@@ -10,7 +10,7 @@ from perfcli.statistics.bootstrap import percentile_ratio_interval
 from perfcli.statistics.comparison import compare_shares, further_runs, holm, judge_ratio, mann_whitney, sign_test
 from perfcli.statistics.dependence import effective_size
 from perfcli.statistics.distribution import Distribution
-from perfcli.statistics.early_stopping import Decision, decide, requests_needed
+from perfcli.statistics.early_stopping import Decision, decide
 from perfcli.statistics.intervals import median_interval
 from perfcli.statistics.outliers import modified_z_scores, outliers
 from perfcli.statistics.percentiles import median, percentile, percentile_or_none, samples_needed
@@ -36,7 +36,6 @@ __all__ = [
     "percentile",
     "percentile_or_none",
     "percentile_ratio_interval",
-    "requests_needed",
     "samples_needed",
     "sign_test",
 ]

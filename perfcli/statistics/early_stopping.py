@@ -33,25 +33,6 @@ def decide(requests: int, violations: int, allowed_ratio: float, confidence: flo
     return None
 
 
-def requests_needed(violations: int, allowed_ratio: float, confidence: float = 0.99) -> int:
-    """Return the smallest number of requests of which this many may violate the bound to prove that it holds.
-
-    Raises:
-        ValueError: `violations` is negative, or a ratio is out of range.
-    """
-    _check(violations, violations, allowed_ratio, confidence)
-    low, high = violations, violations + 1
-    while at_most(high, violations, allowed_ratio) > 1 - confidence:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        if at_most(middle, violations, allowed_ratio) <= 1 - confidence:
-            high = middle
-        else:
-            low = middle
-    return high
-
-
 def at_most(throws: int, hits: int, chance: float) -> float:
     """Return the probability of at most that many hits: the binomial distribution function."""
     if hits >= throws:
