@@ -34,8 +34,9 @@ def draw_shares(shares: Sequence[tuple[str, float]]) -> Markup:
                 "rect", title(words), x=left, y=0, width=right - left, height=44, class_=f"part c{position % PALETTE}"
             )
         )
-        if len(words) * LETTER < right - left:
-            parts.append(text(words, (left + right) / 2, 27, class_="inside", text_anchor="middle"))
+        fitting = [each for each in (words, name) if len(each) * LETTER < right - left]
+        if fitting:
+            parts.append(text(fitting[0], (left + right) / 2, 27, class_="inside", text_anchor="middle"))
     label = "Shares: " + ", ".join(f"{name} {format_ratio(share)}" for name, share in shares)
     return drawing(44, label, parts)
 
