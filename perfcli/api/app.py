@@ -26,6 +26,7 @@ from perfcli.bundled import bundled_path
 from perfcli.logs import LogDelivery, MemorySink, open_delivery
 from perfcli.logs.library import open_monitor
 from perfcli.logs.sources import open_source
+from perfcli.monitor import PerformanceMonitor
 from perfcli.payloads import Payload, read_payloads
 from perfcli.settings import Settings, load_settings
 
@@ -73,7 +74,12 @@ def create_app(
         performance_router(recent, settings.redis_logs_max_size, monitor, delivery, metrics), dependencies=guard
     )
     add_error_answers(app)
-    # The last one added is the first to see a request.
+    _surround(app, settings, monitor, metrics)
+    return app
+
+
+def _surround(app: FastAPI, settings: Settings, monitor: PerformanceMonitor, metrics: ServiceMetrics) -> None:
+    """Put the middleware around the application; the last one added is the first to see a request."""
     app.add_middleware(
         Admission,
         paths=PREDICTION_PATHS,
@@ -82,7 +88,6 @@ def create_app(
     )
     app.add_middleware(RequestMetrics, metrics=metrics)
     instrument(app, monitor, paths=PREDICTION_PATHS)
-    return app
 
 
 def _recent_log(settings: Settings, shared_dir: Path | None) -> MemorySink | SharedLog:
