@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from perfcli.records import Advice
+from perfcli.records import Advice, Phase, ServerView, SloVerdict
 from perfcli.records.capacity import CapacityResult, Probe
 from perfcli.records.codec import CODECS
 from perfcli.records.comparison import ComparedRun, Comparison, MetricChange, Movement
@@ -192,6 +192,32 @@ def test_what_measured_nothing_has_a_page_of_each_kind(capacity, sweep):
     nothing = replace(capacity, probes=(), capacity=None, upper=None, knee=None, reason="it was interrupted")
     assert "No capacity: it was interrupted." in Page(render(nothing)).text
     assert "Nothing was measured." in Page(render(replace(sweep, points=(), knee=None, gain=None))).text
+
+
+def test_a_profile_of_a_remote_api_shows_the_exchange_and_what_the_server_says(profile_result):
+    remote = replace(
+        profile_result,
+        target=replace(profile_result.target, kind="remote", name="http://127.0.0.1:8000/predict", method="POST"),
+        phases=(Phase("connect", 0.0005, None), Phase("wait", 0.004, 0.0035)),
+        server=ServerView({"predict": 0.003}, None, 12, profile_result.functions[:1]),
+        call_tree=None,
+    )
+    text = Page(render(remote)).text
+    assert "connect 500 us - wait 4.00 ms 3.50 ms" in text
+    assert "metric of Server-Timing median predict 3.00 ms" in text
+    assert "The server's functions" in text
+    assert "Client functions" in text
+    assert "Flame graph" not in text
+
+
+def test_each_slo_has_its_verdict_in_words_and_not_by_colour_alone(load_result):
+    verdicts = tuple(
+        SloVerdict(f"p99 < {limit}ms", "p99", None, "<", limit / 1e3, 0.174, "s", 0.1, 1320, 459, outcome, reason)
+        for limit, outcome, reason in ((200, "pass", ""), (100, "fail", "174 ms"), (1, "inconclusive", "few samples"))
+    )
+    text = Page(render(replace(load_result, verdicts=verdicts))).text
+    assert "p99 < 200ms 174 ms ✓ pass p99 < 100ms 174 ms ✗ fail 174 ms" in text
+    assert "p99 < 1ms 174 ms ? inconclusive few samples" in text
 
 
 def test_a_page_asks_nobody_for_anything(result):
