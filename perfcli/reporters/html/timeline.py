@@ -25,6 +25,7 @@ from perfcli.reporters.html.svg import (
 )
 
 HEIGHT = 210.0
+FAINTEST = 2
 FRAME = Frame(left=70, top=30, right=WIDTH - 16, bottom=HEIGHT - 30)
 
 
@@ -63,7 +64,8 @@ def draw_timeline(
         lines: At least one value is not None.
         show: Writes a value.
         logarithmic: Equal factors are equally far apart; all values must be positive.
-        between: Pairs of positions in `lines`; the area between the two is filled, which makes percentiles a heat map.
+        between: Pairs of positions in `lines`; the area between the two is filled, each fainter than the one before,
+            which makes percentiles a heat map.
     """
     x = Scale(0, spans[-1].end_s, FRAME.left, FRAME.right)
     y = _value_scale([value for line in lines for value in line.values if value is not None], logarithmic)
@@ -71,7 +73,10 @@ def draw_timeline(
     parts = [
         *_shade(spans, x),
         *left_axis(FRAME, y, marks, show),
-        *(_area(spans, lines[low], lines[high], x, y) for low, high in between),
+        *(
+            _area(spans, lines[low], lines[high], x, y, f"band b{min(position, FAINTEST)}")
+            for position, (low, high) in enumerate(between)
+        ),
         *(
             element("path", d=path(_points(spans, line, x, y)), class_=f"line s{position}")
             for position, line in enumerate(lines)
@@ -99,7 +104,7 @@ def _points(spans: Sequence[Span], line: Line, x: Scale, y: Scale) -> list[tuple
     ]
 
 
-def _area(spans: Sequence[Span], low: Line, high: Line, x: Scale, y: Scale) -> str:
+def _area(spans: Sequence[Span], low: Line, high: Line, x: Scale, y: Scale, class_: str) -> str:
     """Fill the area from one line to the other, wherever both have values."""
     lower, upper = _points(spans, low, x, y), _points(spans, high, x, y)
     both = [pair if pair[0] and pair[1] else None for pair in zip(lower, upper, strict=True)]
@@ -108,7 +113,7 @@ def _area(spans: Sequence[Span], low: Line, high: Line, x: Scale, y: Scale) -> s
         if known:
             pairs = [pair for pair in run if pair]
             areas.append(path([*(pair[0] for pair in pairs), *(pair[1] for pair in reversed(pairs))]) + "Z")
-    return element("path", d="".join(areas), class_="band")
+    return element("path", d="".join(areas), class_=class_)
 
 
 def _shade(spans: Sequence[Span], x: Scale) -> list[str]:

@@ -6,6 +6,8 @@ import re
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from perfcli.records import LatencySummary
 from perfcli.records.call_tree import CallNode
@@ -159,6 +161,34 @@ def test_the_widths_of_a_flame_graph_are_the_times_of_the_tree(profile_result):
         assert (frame.get("class") == "l") is expected.library
 
 
+@given(st.recursive(st.floats(0.001, 1), lambda children: st.lists(children, min_size=1, max_size=4), max_leaves=40))
+def test_no_frame_leaves_its_caller_and_none_lies_on_another(shape):
+    tree: list[CallNode] = []
+
+    def grow(part, depth):
+        """Return how long a part takes: a number is a leaf, a list a function that calls its members."""
+        place = len(tree)
+        tree.append(node("f", depth, 0, 0))
+        whole = part if isinstance(part, float) else sum(grow(member, depth + 1) for member in part) + 0.01
+        tree[place] = node(str(place), depth, 0, whole)
+        return whole
+
+    grow(shape, 0)
+    boxes = layout(tree, width=1000)
+    assert [box.node for box in boxes] == tree
+    edges: dict[int, float] = {}
+    callers: list[tuple[float, float]] = []
+    for box in boxes:
+        del callers[box.node.depth :]
+        assert box.left >= edges.get(box.node.depth, 0.0) - 1e-6
+        edges[box.node.depth] = box.left + box.width
+        if callers:
+            left, right = callers[-1]
+            assert left - 1e-6 <= box.left
+            assert box.left + box.width <= right + 1e-6
+        callers.append((box.left, box.left + box.width))
+
+
 def test_frames_too_narrow_to_see_are_left_out():
     tree = [node("whole", 0, 0.999, 1), node("tiny", 1, 0.001, 0.001)]
     assert len(elements(draw_flame_graph(tree), "g")) == 1
@@ -188,7 +218,7 @@ def test_what_is_not_measured_is_shaded():
 
 def test_the_area_between_two_lines_leaves_out_what_is_missing():
     lines = [Line("p50", [1, 1, None, 1]), Line("p99", [2, 2, 2, 2])]
-    (band,) = elements(draw_timeline(SPANS, lines, str, logarithmic=True, between=[(0, 1)]), "path", "band")
+    (band,) = elements(draw_timeline(SPANS, lines, str, logarithmic=True, between=[(0, 1)]), "path", "band b0")
     assert band.get("d", "").count("Z") == 2
     assert len(points(band)) == 2 * 3
 
