@@ -65,8 +65,11 @@ test-performance: $(TESTED) ## Test the performance monitoring, then show it at 
 	$(BIN)/python -m pytest tests/api/test_performance_monitoring.py -v
 	$(BIN)/python -m tests.demonstration
 
-smoke: $(INSTALLED) ## A short run of every command, as a pipeline would make it
-	$(BIN)/perfcli profile sample_payloads/malignant.json --max-time 2s
+smoke: $(INSTALLED) ## Gate this project as a pipeline would: a profile and a load with SLOs, and a comparison
+	$(BIN)/perfcli profile sample_payloads/malignant.json --max-time 5s --slo 'median < 200ms'
+	$(BIN)/perfcli load --users 5 --duration 5s --warm-up none --slo 'error_rate < 1%' --slo 'throughput > 5/s'
+	$(BIN)/perfcli compare --base perfcli.patient_model:patient_model --new perfcli.patient_model:patient_model \
+		--max-time 5s --fail-if never sample_payloads/malignant.json
 
 clean: ## Remove the environment and everything generated
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from perfcli.records.capacity import CapacityResult, Probe
+from perfcli.records.capacity import CapacityResult, Probe, WorkerSetting
 from perfcli.reporters.markup import escape, markdown_table
 from perfcli.reporters.protocol import View
 from perfcli.reporters.sparkline import sparkline
@@ -20,6 +20,8 @@ NOT_MEASURED = "-"
 
 _HEADER = ("load", "answered", "errors", "p50", "p95", "p99", "in flight", "L / λW", "measured", "SLOs")
 
+_SETTINGS = ("workers", "holds", "less than", "times the first", "")
+
 
 def capacity_tables(result: CapacityResult, _view: View) -> Iterator[RenderableType]:
     """Yield what a terminal shows of a search, from top to bottom."""
@@ -28,12 +30,17 @@ def capacity_tables(result: CapacityResult, _view: View) -> Iterator[RenderableT
     for name, value in _facts(result):
         text.append(f"  {name:<10}", style="cyan").append(f"{value}\n")
     yield text
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for name in _HEADER:
-        table.add_column(name, justify="right", no_wrap=True)
-    for probe in result.probes:
-        table.add_row(*_cells(probe, result), style=STYLES[probe.outcome])
-    yield table
+    if result.settings:
+        settings = _table(_SETTINGS)
+        for setting in result.settings:
+            chosen = setting.workers == result.workers
+            settings.add_row(*_setting_cells(setting, result), style="bold" if chosen else None)
+        yield settings
+    for title, probes in _searches(result):
+        table = _table(_HEADER, title)
+        for probe in probes:
+            table.add_row(*_cells(probe, result), style=STYLES[probe.outcome])
+        yield table
     for warning in result.warnings:
         yield Text.assemble(("! ", "bold yellow"), warning.message, (f"\n  {warning.hint}", "dim"))
 
@@ -46,7 +53,12 @@ def capacity_document(result: CapacityResult) -> Iterator[str]:
     yield ""
     yield from (f"- {name}: {escape(value)}" for name, value in _facts(result))
     yield ""
-    yield from markdown_table(_HEADER, (_cells(probe, result) for probe in result.probes))
+    if result.settings:
+        yield from markdown_table(_SETTINGS, (_setting_cells(setting, result) for setting in result.settings))
+        yield ""
+    for title, probes in _searches(result):
+        yield from ("", f"### {title}", "") if title else ()
+        yield from markdown_table(_HEADER, (_cells(probe, result) for probe in probes))
     for warning in result.warnings:
         yield ""
         yield f"> {escape(warning.message)} {escape(warning.hint)}".rstrip()
@@ -56,9 +68,12 @@ def describe_capacity(result: CapacityResult) -> str:
     """Say the outcome in one sentence."""
     interrupted = " Interrupted: partial result." if result.partial else ""
     if result.capacity is None:
-        return f"No capacity: {result.reason}.{interrupted}"
+        where = "" if result.workers is None else f" with {_workers(result.workers)}"
+        return f"No capacity{where}: {result.reason}.{interrupted}"
+    # An interrupted comparison has not seen what the other numbers of workers hold.
+    worth = f"Worth it: {_workers(result.workers)}. " if result.workers is not None and not result.partial else ""
     below = "" if result.upper is None else f", and less than {_load(result.upper, result)}"
-    return f"It holds {_load(result.capacity, result)}{below}.{interrupted}"
+    return f"{worth}It holds {_load(result.capacity, result)}{below}.{interrupted}"
 
 
 def _facts(result: CapacityResult) -> Iterator[tuple[str, str]]:
@@ -68,6 +83,38 @@ def _facts(result: CapacityResult) -> Iterator[tuple[str, str]]:
     curve = sorted(result.probes, key=lambda probe: probe.load)
     if len(curve) > 1:
         yield "latency", f"{sparkline([probe.p95_s for probe in curve])}  p95 over the load"
+
+
+def _searches(result: CapacityResult) -> Iterator[tuple[str | None, Sequence[Probe]]]:
+    if not result.settings:
+        yield None, result.probes
+    for setting in result.settings:
+        yield _workers(setting.workers), setting.probes
+
+
+def _setting_cells(setting: WorkerSetting, result: CapacityResult) -> tuple[str, ...]:
+    fewest = result.settings[0].capacity
+    found, worth = setting.capacity is not None, setting.workers == result.workers and not result.partial
+    return (
+        str(setting.workers),
+        _load(setting.capacity, result) if setting.capacity is not None else NOT_MEASURED,
+        _load(setting.upper, result) if setting.upper is not None else NOT_MEASURED,
+        f"{setting.capacity / fewest:.2f}" if setting.capacity is not None and fewest else NOT_MEASURED,
+        "worth it" if found and worth else setting.outcome,
+    )
+
+
+def _workers(count: int) -> str:
+    return "1 worker" if count == 1 else f"{count} workers"
+
+
+def _table(columns: Sequence[str], title: str | None = None) -> Table:
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
 
 
 def _cells(probe: Probe, result: CapacityResult) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
@@ -18,7 +17,7 @@ from perfcli.records.load import (
     LoadResult,
     Quantiles,
 )
-from perfcli.records.profile import Advice
+from perfcli.reporters.parts import TitledTable, warning_text
 from perfcli.reporters.protocol import View
 from perfcli.reporters.sparkline import sparkline
 from perfcli.units import format_duration, format_rate, format_ratio, format_size
@@ -48,7 +47,7 @@ def load_tables(result: LoadResult, view: View) -> Iterator[RenderableType]:
         yield from _arrivals(result.arrivals, result.total)
     yield _course(result)
     for warning in result.warnings:
-        yield _warning(warning)
+        yield warning_text(warning)
     if result.diagnosis is not None:
         yield Text(result.diagnosis, style="bold")
 
@@ -139,7 +138,7 @@ class _EndpointTable:
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
         names = ("requests", "failed", "per second", "p50", "p90", "p95", "p99", "p99.9", "max")
         shown = [name for name in names if name not in WIDE_ONLY or options.max_width >= WIDE]
-        table = _table("Latency of the successes by endpoint")
+        table = TitledTable("Latency of the successes by endpoint")
         table.add_column("endpoint", overflow="fold", min_width=ENDPOINT_WIDTH)
         for name in shown:
             table.add_column(name, justify="right", no_wrap=True)
@@ -155,7 +154,7 @@ def _endpoint_row(name: str, endpoint: EndpointResult) -> list[str]:
 
 
 def _errors(errors: Iterable[ErrorCount]) -> Table:
-    table = _table("Failures of the whole run")
+    table = TitledTable("Failures of the whole run")
     table.add_column("kind", no_wrap=True)
     table.add_column("count", justify="right", no_wrap=True)
     table.add_column("for example", overflow="fold")
@@ -165,7 +164,7 @@ def _errors(errors: Iterable[ErrorCount]) -> Table:
 
 
 def _arrivals(arrivals: Arrivals, total: EndpointResult) -> Iterator[RenderableType]:
-    table = _table("Response time counts from when a request was due, service time from when it was sent")
+    table = TitledTable("Response time counts from when a request was due, service time from when it was sent")
     table.add_column("")
     for name in ("p50", "p90", "p95", "p99", "p99.9", "max"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -180,7 +179,7 @@ def _arrivals(arrivals: Arrivals, total: EndpointResult) -> Iterator[RenderableT
 
 
 def _timings(timings: Mapping[str, float]) -> Table:
-    table = _table("The server's own account of these requests")
+    table = TitledTable("The server's own account of these requests")
     table.add_column("metric", overflow="fold")
     table.add_column("mean", justify="right", no_wrap=True)
     for name, seconds in timings.items():
@@ -205,22 +204,3 @@ def _course(result: LoadResult) -> Text:
         if any(value is not None for value in values):
             text.append(f"  {name:<12}", style="cyan").append(f"{sparkline(values)}\n")
     return text
-
-
-def _warning(warning: Advice) -> Text:
-    text = Text()
-    text.append("! ", style="bold yellow").append(warning.message)
-    if warning.hint:
-        text.append(f"\n  {warning.hint}", style="dim")
-    return text
-
-
-def _table(title: str) -> Table:
-    return Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )

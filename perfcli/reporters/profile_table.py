@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 
 import orjson
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from perfcli.records import Advice, FunctionTime, LatencySummary, Phase, ProfileResult, ServerView, Stage
+from perfcli.records import FunctionTime, LatencySummary, Phase, ProfileResult, ServerView, Stage
 from perfcli.records.profile_codec import encode_metrics
 from perfcli.reporters.call_tree import FoldedTree
 from perfcli.reporters.histogram import histogram_line
+from perfcli.reporters.parts import TitledTable, warning_text
 from perfcli.reporters.protocol import View
 from perfcli.units import format_duration, format_ratio, format_size
 
@@ -38,7 +38,7 @@ def profile_tables(result: ProfileResult, view: View) -> Iterator[RenderableType
         yield _FunctionTable(result.functions, _functions_title(result, view), view)
     if view.tree and result.call_tree:
         yield FoldedTree(result.call_tree)
-    yield from _warnings(result.warnings)
+    yield from map(warning_text, result.warnings)
     metrics = result.performance_metrics()
     if metrics is not None:
         yield orjson.dumps({"performance_metrics": encode_metrics(metrics)}).decode()
@@ -91,7 +91,7 @@ def _facts(result: ProfileResult, latency: LatencySummary) -> Iterator[tuple[str
 
 
 def _stages(stages: Sequence[Stage]) -> Table:
-    table = _table("Stages, unprofiled")
+    table = TitledTable("Stages, unprofiled")
     table.add_column("stage", overflow="fold")
     for name in ("median", "share", "calls"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -108,7 +108,7 @@ def _stages(stages: Sequence[Stage]) -> Table:
 
 
 def _phases(phases: Sequence[Phase]) -> Table:
-    table = _table("The exchange as the client sees it")
+    table = TitledTable("The exchange as the client sees it")
     table.add_column("phase")
     for name in ("first request", "warm median"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -119,7 +119,7 @@ def _phases(phases: Sequence[Phase]) -> Table:
 
 def _server(server: ServerView, view: View) -> Iterator[RenderableType]:
     if server.timings:
-        table = _table("The server's own account (Server-Timing)")
+        table = TitledTable("The server's own account (Server-Timing)")
         table.add_column("metric")
         table.add_column("median", justify="right", no_wrap=True)
         for name, seconds in server.timings.items():
@@ -146,7 +146,7 @@ class _FunctionTable:
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
         beside, barred = options.max_width >= WIDE, options.max_width >= BARRED
-        table = _table(self._title)
+        table = TitledTable(self._title)
         table.add_column("function", overflow="fold")
         table.add_column("self", justify="right", no_wrap=True)
         table.add_column("share", justify="right", no_wrap=True)
@@ -170,19 +170,6 @@ class _FunctionTable:
             label = Text(function.function)
             table.add_row(*([label, *row, where] if beside else [label.append("\n  ").append_text(where), *row]))
         yield table
-
-
-def _warnings(warnings: Iterable[Advice]) -> Iterator[Text]:
-    for warning in warnings:
-        text = Text()
-        text.append("! ", style="bold yellow").append(warning.message)
-        if warning.hint:
-            text.append(f"\n  {warning.hint}", style="dim")
-        yield text
-
-
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, expand=False)
 
 
 def _duration(seconds: float | None) -> str:

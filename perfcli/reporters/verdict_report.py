@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from perfcli.records import SloVerdict
 from perfcli.reporters.markup import markdown_table
+from perfcli.reporters.parts import TitledTable
 from perfcli.units import format_quantity
 
 NOT_MEASURED = "-"
@@ -23,9 +23,7 @@ def verdict_table(verdicts: Sequence[SloVerdict]) -> Iterator[Table]:
     """Yield the table of the verdicts; nothing without any."""
     if not verdicts:
         return
-    table = Table(
-        title="SLOs", title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
-    )
+    table = TitledTable("SLOs")
     table.add_column(_HEADER[0], overflow="fold")
     table.add_column(_HEADER[1], justify="right", no_wrap=True)
     table.add_column(_HEADER[2], justify="right", no_wrap=True)

@@ -8,20 +8,69 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from perfcli.records.comparison import Comparison, MetricChange, Movement
-from perfcli.reporters.html.svg import WIDTH, Frame, Scale, bottom_axis, drawing, element, rule, text, ticks, title
-from perfcli.units import format_duration
+from perfcli.reporters.histogram import bins
+from perfcli.reporters.html.flame_graph import draw_flame_changes
+from perfcli.reporters.html.svg import (
+    WIDTH,
+    Frame,
+    Scale,
+    bottom_axis,
+    drawing,
+    element,
+    left_axis,
+    legend,
+    path,
+    rule,
+    text,
+    ticks,
+    title,
+)
+from perfcli.statistics import percentile
+from perfcli.units import format_duration, format_ratio
 
 ROW = 30.0
 LEFT = 330.0
 MOST_PARTS = 20
+BINS = 60
 
 
 def comparison_drawings(comparison: Comparison) -> dict[str, Markup]:
     """Return the drawings by name; one that has nothing to show is missing."""
     drawings = {"ratios": draw_ratios(comparison.metrics, comparison.min_effect)}
+    if comparison.turns:
+        drawings["both"] = draw_both(
+            [seconds for turn in comparison.turns for seconds in turn.base_s],
+            [seconds for turn in comparison.turns for seconds in turn.new_s],
+        )
+    if comparison.call_tree:
+        drawings["flame"] = draw_flame_changes(comparison.call_tree)
     if comparison.moved:
         drawings["moved"] = draw_movements(comparison.moved[:MOST_PARTS])
     return drawings
+
+
+def draw_both(base_s: Sequence[float], new_s: Sequence[float]) -> Markup:
+    """Draw two distributions over each other, each by the share of its own calls; the longest are left out."""
+    frame = Frame(56, 28, WIDTH - 16, 226)
+    low, high = min(*base_s, *new_s), max(percentile(base_s, 0.99), percentile(new_s, 0.99))
+    high = max(high, low * 1.01)
+    shares = []
+    for values in (base_s, new_s):
+        counts = bins([value for value in values if value <= high], low, high, BINS)
+        shares.append([count / len(values) for count in counts])
+    x, y = Scale(low, high, frame.left, frame.right), Scale(0, max(map(max, shares)), frame.bottom, frame.top)
+    width = (frame.right - frame.left) / BINS
+    parts = [
+        *left_axis(frame, y, ticks(0, y.high), format_ratio),
+        *bottom_axis(frame, x, ticks(low, high, 8), format_duration),
+    ]
+    for position, heights in enumerate(shares):
+        steps = [
+            (frame.left + edge * width, y(share)) for place, share in enumerate(heights) for edge in (place, place + 1)
+        ]
+        parts.append(element("path", d=path(steps), class_=f"line s{position}"))
+    parts += legend(["base", "new"], frame.left)
+    return drawing(260, f"Histograms of {len(base_s)} calls of the base and {len(new_s)} of the new run.", parts)
 
 
 def draw_ratios(metrics: Sequence[MetricChange], min_effect: float) -> Markup:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -200,21 +201,21 @@ def test_inputs_are_logged_when_asked_for_and_redacted(start_api: Callable[..., 
 
 
 def test_sigterm_answers_what_was_accepted_and_delivers_its_logs(start_api: Callable[..., Server]) -> None:
-    import threading
-
     api = start_api()
-    batch = [MALIGNANT] * 1000
-    answers: list[int] = []
-    clients = [
-        threading.Thread(target=lambda: answers.append(api.request("POST", "/predict", batch).status)) for _ in range(4)
-    ]
+    body = json.dumps(MALIGNANT).encode()
+    head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    clients = [socket.create_connection(("127.0.0.1", api.port), timeout=60) for _ in range(4)]
     for client in clients:
-        client.start()
+        client.sendall(head.encode() + body[:10])
     api.wait_until(lambda: _in_flight(api) >= 5)
-    assert api.stop() == -15
+    api.process.terminate()
     for client in clients:
-        client.join()
-    assert answers == [200] * 4
+        client.sendall(body[10:])
+    assert [client.recv(12) for client in clients] == [b"HTTP/1.1 200"] * 4
+    for client in clients:
+        client.close()
+    api.process.communicate(timeout=60)
+    assert api.process.returncode == -15
     assert len(api.log()) == 4
 
 
