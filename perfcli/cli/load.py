@@ -201,6 +201,7 @@ def load(
     from perfcli.reporters.load_live import show_load_progress
     from perfcli.units import parse_duration
     from perfcli.verdicts.early import is_lost
+    from perfcli.verdicts.measuring import check_loop
 
     outputs = output or ()
     check_outputs(outputs)
@@ -237,6 +238,7 @@ def load(
             metrics_url=metrics_url,
         )
     )
+    check_loop(slos, open_loop=plan.engine.open_loop)
     confirm_target(plan, yes=yes)
     with aimed(plan) as target, show_load_progress(sys.stderr) as tell:
         result = run_load(

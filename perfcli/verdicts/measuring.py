@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,6 +52,20 @@ def check_measurable(slo: Slo, run: Run) -> None:
         )
     if slo.endpoint is not None and (run == "profile" or slo.metric in _OF_THE_RUN):
         raise UsageError(f"A {run} run measures no {slo.metric} by endpoint (SLO '{slo.text}').", "Leave it out.")
+
+
+def check_loop(slos: Sequence[Slo], *, open_loop: bool) -> None:
+    """Refuse, before anything is measured, SLOs about arrivals where users wait for their answers instead.
+
+    Raises:
+        UsageError: One of them is about arrivals, and the loop is a closed one.
+    """
+    for slo in slos:
+        if slo.metric in _OF_ARRIVALS and not open_loop:
+            raise UsageError(
+                f"Only an open loop has arrivals that can be {slo.metric} (SLO '{slo.text}').",
+                "Load with --rate, or leave the SLO out.",
+            )
 
 
 def measure(result: ProfileResult | LoadResult, slo: Slo) -> Measured:
@@ -177,4 +191,5 @@ _LOAD: Mapping[str, Callable[[LoadResult, EndpointResult, Slo], Measured]] = {
     "cpu": _of_server(lambda result: result.server.cpu_ratio if result.server else None),
     "rss": _of_server(lambda result: result.server.rss_bytes if result.server else None),
 }
-_OF_THE_RUN = ("dropped", "late", "cpu", "rss")
+_OF_ARRIVALS = ("dropped", "late")
+_OF_THE_RUN = (*_OF_ARRIVALS, "cpu", "rss")

@@ -8,6 +8,7 @@ from perfcli.errors import ExitCode, UsageError
 from perfcli.records import CpuTime, MemoryUse, ProfileResult, SloVerdict
 from perfcli.records.load import Arrivals, GeneratorReport, LoadedServer, LoadResult, Quantiles
 from perfcli.verdicts.evaluate import evaluate, exit_code
+from perfcli.verdicts.measuring import check_loop
 from perfcli.verdicts.slo import parse_slo
 
 MakeProfile = Callable[..., ProfileResult]
@@ -182,3 +183,12 @@ def test_failure_outweighs_what_is_inconclusive(make_profile: MakeProfile) -> No
     assert exit_code([]) == exit_code([passes]) == ExitCode.OK
     assert exit_code([passes, few]) == ExitCode.INCONCLUSIVE
     assert exit_code([few, fails, passes]) == ExitCode.FAILED
+
+
+@pytest.mark.parametrize("text", ["dropped == 0", "late < 1%"])
+def test_slo_about_arrivals_is_refused_before_a_closed_loop(text: str) -> None:
+    slos = [parse_slo("p99 < 50ms"), parse_slo(text)]
+    with pytest.raises(UsageError, match=f"Only an open loop has arrivals .*SLO '{text}'"):
+        check_loop(slos, open_loop=False)
+    check_loop(slos, open_loop=True)
+    check_loop(slos[:1], open_loop=False)
