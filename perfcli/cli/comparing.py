@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -10,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perfcli.cli.opening import default_payload, open_local, open_url
+from perfcli.cli.progress import describe, show_progress
 from perfcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from perfcli.profiling import Progress
     from perfcli.profiling.in_turn import Turns
     from perfcli.records import ProfileResult
     from perfcli.records.comparison import Comparison
@@ -65,12 +66,16 @@ def compare_targets(
         raise UsageError("Two targets are compared, and one is named.", "Name both --base and --new.")
     payloads = read_payloads(_payload(payload, embedded={base, new} == {EMBEDDED}))
     share_s = PROFILE_SHARE * max_time_s
-    with closing(_open(base, method, trust, header)) as one, closing(_open(new, method, trust, header)) as other:
+    with (
+        closing(_open(base, method, trust, header)) as one,
+        closing(_open(new, method, trust, header)) as other,
+        show_progress(_describe) as tell,
+    ):
         calls = [[target.prepare(each) for each in payloads] for target in (one, other)]
         plan = TurnPlan(max_time_s - 2 * share_s, precision=rule.min_effect / 4, seed=rule.seed)
-        turns = time_in_turn(calls[0], calls[1], plan, on_progress=_tell)
+        turns = time_in_turn(calls[0], calls[1], plan, on_progress=tell)
         where = SamplingPlan(max_time_s=share_s)
-        sides = [run_profile(target, payloads, where).result for target in (one, other)]
+        sides = [run_profile(target, payloads, where, tell).result for target in (one, other)]
     taken = _marked_partial(sides[0], turns)
     return compare(taken, sides[1], rule, sources=(base, new), turns=turns.taken)
 
@@ -98,8 +103,8 @@ def compare_revisions(
     for name, value in (("--model", model), ("--method", method)):
         arguments += [name, value] if value is not None else []
     arguments += ["--trust"] if trust else []
-    with checked_out(revision, Path.cwd()) as folder:
-        rounds = profile_in_turn(folder, Path.cwd(), arguments, max_time_s, rule.seed)
+    with checked_out(revision, Path.cwd()) as folder, show_progress(_describe_rounds) as tell:
+        rounds = profile_in_turn(folder, Path.cwd(), arguments, max_time_s, rule.seed, tell)
     return compare(rounds.base, rounds.new, rule, sources=(revision, "working tree"), turns=rounds.turns)
 
 
@@ -144,8 +149,12 @@ def _marked_partial(result: ProfileResult, turns: Turns) -> ProfileResult:
     return replace(result, partial=result.partial or turns.partial)
 
 
-def _tell(turns: Turns) -> None:
-    if not sys.stderr.isatty():
-        return
-    sys.stderr.write(f"\r\x1b[Kmeasuring: {len(turns.taken)} turns\r")
-    sys.stderr.flush()
+def _describe(step: Turns | Progress) -> str:
+    from perfcli.profiling.in_turn import Turns
+
+    # First the two are timed in turn, then each is profiled for what moved.
+    return f"in turn: {len(step.taken)} turns" if isinstance(step, Turns) else describe(step)
+
+
+def _describe_rounds(profiles: int) -> str:
+    return f"in turn: {profiles} profiles"

@@ -94,8 +94,8 @@ def _run(
             next(sides[side])()
             durations[side] = tuple(_time(next(sides[side]), clock) for _ in range(count))
         turns.taken.append(Turn(durations[0], durations[1]))
+        on_progress(turns)
         if len(turns.taken) >= next_look:
-            on_progress(turns)
             if _precise(turns, plan.precision):
                 return
             next_look = round(len(turns.taken) * 1.2)

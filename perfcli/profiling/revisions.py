@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,7 +57,14 @@ def checked_out(revision: str, folder: Path) -> Iterator[Path]:
             _git(folder, "worktree", "remove", "--force", str(tree))
 
 
-def profile_in_turn(base: Path, new: Path, arguments: Sequence[str], max_time_s: float, seed: int) -> Rounds:
+def profile_in_turn(
+    base: Path,
+    new: Path,
+    arguments: Sequence[str],
+    max_time_s: float,
+    seed: int,
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> Rounds:
     """Run `perfcli profile` with these arguments in the two folders, round after round, in a random order.
 
     Args:
@@ -66,6 +73,7 @@ def profile_in_turn(base: Path, new: Path, arguments: Sequence[str], max_time_s:
         arguments: Payload and model.
         max_time_s: No round is started after this time, but for the first eight.
         seed: Of the order.
+        on_progress: Called with the number of profiles made.
 
     Raises:
         MeasurementError: One of them could not be measured.
@@ -76,6 +84,7 @@ def profile_in_turn(base: Path, new: Path, arguments: Sequence[str], max_time_s:
     while len(taken[new]) < MIN_ROUNDS or time.monotonic() - started < max_time_s:
         for folder in order.sample((base, new), 2):
             taken[folder].append(_profile(folder, arguments))
+            on_progress(len(taken[base]) + len(taken[new]))
     turns = [Turn(one.samples_s, other.samples_s) for one, other in zip(taken[base], taken[new], strict=True)]
     return Rounds(_merge(taken[base]), _merge(taken[new]), tuple(turns))
 

@@ -96,3 +96,18 @@ def test_interruption_keeps_what_was_timed() -> None:
     assert turns.partial
     assert len(turns.taken) == 22
     assert set(turns.taken) == {Turn((0.01,) * 3, (0.01,) * 3)}
+
+
+def test_progress_is_told_after_each_turn() -> None:
+    machine = Machine()
+    told: list[int] = []
+    side = machine.call("a", lambda _: 0.05)
+    turns = time_in_turn(
+        [side],
+        [side],
+        TurnPlan(max_time_s=10, precision=0.0),
+        machine.clock,
+        lambda turns: told.append(len(turns.taken)),
+    )
+    assert told == list(range(1, len(turns.taken) + 1))
+    assert len(told) > 5
