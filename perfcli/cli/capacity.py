@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from perfcli.cli.judging import Slos, exit_with, read_slos, tell_github
-from perfcli.cli.loading import aimed, confirm_target, default_scenario, load_payloads
-from perfcli.cli.options import AsJson, Outputs
+from perfcli.cli.loading import confirm_target, default_scenario, load_payloads
+from perfcli.cli.options import AsJson, Outputs, read_counts
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
 from perfcli.errors import UsageError
 
@@ -40,6 +40,14 @@ def capacity(
         str | None,
         typer.Option(
             help="URL of an API that runs. [dim]Default: the embedded API, started for this search.[/dim]",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            help="Search with each of these numbers of processes of the embedded API, and say which is worth it.",
+            metavar="N,...",
             show_default=False,
         ),
     ] = None,
@@ -75,10 +83,11 @@ def capacity(
 
       perfcli capacity --by users --slo 'p95 < 100ms' --host http://localhost:8000
     """
-    from perfcli.cli.searching import search
+    from perfcli.cli.searching import search_each
     from perfcli.loadtest.planning import LoadOptions, plan_load
     from perfcli.units import parse_duration, parse_ratio
     from perfcli.verdicts.capacity import SearchPlan, exit_code
+    from perfcli.verdicts.measuring import check_loop
 
     outputs = output or ()
     check_outputs(outputs)
@@ -86,6 +95,10 @@ def capacity(
     if not slos:
         raise UsageError("A capacity needs something that must hold.", "Add --slo 'p99 < 50ms'.")
     rate = by is By.RATE
+    check_loop(slos, open_loop=rate)
+    counts = read_counts("--workers", workers) if workers is not None else ()
+    if counts and host is not None:
+        raise UsageError("--workers is for the embedded API, not for one that runs.", "Leave --host or --workers out.")
     plan = SearchPlan(start or (50.0 if rate else 1.0), by.value, 1.0, parse_ratio(precision), max_probes)
     options = LoadOptions(
         scenario=scenario or default_scenario(),
@@ -101,8 +114,7 @@ def capacity(
     )
     first = plan_load(options)
     confirm_target(first, yes=yes)
-    with aimed(first) as target:
-        result = search(options, target, slos, plan, sys.stderr)
+    result = search_each(counts, options, first, slos, plan, sys.stderr)
     deliver(result, outputs, as_json=as_json)
     exit_when_partial(result)
     tell_github(result)

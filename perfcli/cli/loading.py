@@ -33,8 +33,13 @@ def load_payloads(source: str | None, scenario: Path | None) -> tuple[Payload, .
 
 
 @contextmanager
-def aimed(plan: LoadPlan) -> Iterator[LoadPlan]:
-    """Yield a plan that has a target: its own, or the embedded API, which runs while the block does."""
+def aimed(plan: LoadPlan, *, workers: int | None = None) -> Iterator[LoadPlan]:
+    """Yield a plan that has a target: its own, or the embedded API, which runs while the block does.
+
+    Args:
+        plan: The plan.
+        workers: Processes of the embedded API; None for what its settings say.
+    """
     from perfcli.loadtest.planning import aim
 
     if plan.engine.base_url:
@@ -42,7 +47,8 @@ def aimed(plan: LoadPlan) -> Iterator[LoadPlan]:
         return
     from perfcli.api.process import running_api
 
-    with running_api() as api:
+    environment = {} if workers is None else {"API_WORKERS": str(workers)}
+    with running_api(environment) as api:
         yield aim(plan, api.base_url, metrics_url=f"{api.base_url}/metrics")
 
 

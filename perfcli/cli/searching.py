@@ -20,18 +20,53 @@ CONFIRMING_TIME = 4
 """A probe that confirms the answer may take so many times longer: it needs the samples of its percentiles."""
 
 
-def search(
-    options: LoadOptions, target: LoadPlan, slos: Sequence[Slo], plan: SearchPlan, progress: TextIO
+def search_each(
+    workers: Sequence[int],
+    options: LoadOptions,
+    first: LoadPlan,
+    slos: Sequence[Slo],
+    plan: SearchPlan,
+    progress: TextIO,
 ) -> CapacityResult:
-    """Search for the capacity of a target; Ctrl-C and SIGTERM end the search early, marked as partial.
+    """Search for the capacity of the embedded API with each number of workers, and say which is worth it.
+
+    Ctrl-C and SIGTERM end the search early, marked as partial; the numbers of workers already searched are kept.
 
     Args:
+        workers: Numbers of server processes; without any the target is taken as it is.
         options: Of every probe; the load is each time another.
-        target: Where the requests go.
+        first: Plan of the first probe, which tells where the requests go.
         slos: What must hold.
         plan: How to search.
         progress: Told one line a probe.
     """
+    from perfcli.cli.loading import aimed
+    from perfcli.verdicts.workers import choose_workers
+
+    if not workers:
+        with aimed(first) as target:
+            return search(options, target, slos, plan, progress)
+    results: list[CapacityResult] = []
+    interrupted = False
+    try:
+        for count in workers:
+            progress.write(f"workers: {count}\n")
+            with aimed(first, workers=count) as target:
+                results.append(replace(search(options, target, slos, plan, progress), workers=count))
+            if results[-1].partial:
+                break
+    except KeyboardInterrupt:
+        if not results:
+            raise
+        interrupted = True
+    chosen = choose_workers(results)
+    return replace(chosen, partial=chosen.partial or interrupted)
+
+
+def search(
+    options: LoadOptions, target: LoadPlan, slos: Sequence[Slo], plan: SearchPlan, progress: TextIO
+) -> CapacityResult:
+    """Search for the capacity of a target; Ctrl-C and SIGTERM end the search early, marked as partial."""
     from perfcli.loadtest.planning import aim, plan_load
     from perfcli.loadtest.run import calibrate_engine, ensure_measured, run_load
     from perfcli.profiling.environment import describe_environment

@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from perfcli.cli.opening import default_payload, open_local
-from perfcli.cli.options import AsJson, Outputs
+from perfcli.cli.options import AsJson, Outputs, read_counts
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
-from perfcli.errors import UsageError
 
 
 def sweep(
@@ -49,19 +48,11 @@ def sweep(
 
     outputs = output or ()
     check_outputs(outputs)
-    batches = _read_counts("--batch", batch)
-    counts = _read_counts("--threads", threads) if threads is not None else (None,)
+    batches = read_counts("--batch", batch)
+    counts = read_counts("--threads", threads) if threads is not None else (None,)
     max_time_s = parse_duration(max_time)
     payloads = read_payloads(payload or default_payload(model))
     with closing(open_local(model, method, trust=trust, stage=())) as target:
         result = measure_sweep(target, payloads, batches, counts, max_time_s)
     deliver(result, outputs, as_json=as_json)
     exit_when_partial(result)
-
-
-def _read_counts(option: str, text: str) -> tuple[int, ...]:
-    """Read whole numbers above 0 with commas between them, in ascending order."""
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise UsageError(f"{option} {text}: these are no whole numbers above 0.", f"Write it like {option} 1,8,32.")
-    return tuple(sorted({int(part) for part in parts}))

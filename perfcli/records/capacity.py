@@ -49,6 +49,27 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerSetting:
+    """What the search found with one number of server processes.
+
+    Attributes:
+        workers: Server processes.
+        probes: In the order they were made.
+        capacity: As in `CapacityResult`, and so are the others.
+        upper: Lowest load above it that did not hold.
+        outcome: Of this search.
+        reason: Why there is no capacity.
+    """
+
+    workers: int
+    probes: tuple[Probe, ...]
+    capacity: float | None
+    upper: float | None
+    outcome: CapacityOutcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CapacityResult:
     """Everything a search for capacity found out; every report is made from this alone.
 
@@ -67,6 +88,9 @@ class CapacityResult:
         reason: Why there is no capacity, in plain language; empty when it was found.
         warnings: What the reader should know.
         partial: The search was interrupted.
+        workers: Server processes that this is about: when several numbers were tried, that which is worth it, or the
+            first that is not sure. None when the target was taken as it is.
+        settings: Every number of server processes tried, ascending; empty when the target was taken as it is.
     """
 
     url: str
@@ -82,3 +106,5 @@ class CapacityResult:
     reason: str
     warnings: tuple[Advice, ...]
     partial: bool
+    workers: int | None = None
+    settings: tuple[WorkerSetting, ...] = ()

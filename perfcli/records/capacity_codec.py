@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from perfcli.records.capacity import CapacityResult, Probe
+from perfcli.records.capacity import CapacityResult, Probe, WorkerSetting
 from perfcli.records.environment import Environment
 from perfcli.records.profile import Advice
 from perfcli.records.verdict import SloVerdict
@@ -17,18 +17,27 @@ _LATENCIES = ("p50", "p95", "p99")
 
 def encode_capacity(result: CapacityResult) -> dict[str, object]:
     """Return the JSON object of a search, without its schema."""
-    return {**asdict(result), "probes": [_encode_probe(probe) for probe in result.probes]}
+    return {
+        **asdict(result),
+        "probes": [_encode_probe(probe) for probe in result.probes],
+        "settings": [
+            {**asdict(setting), "probes": [_encode_probe(probe) for probe in setting.probes]}
+            for setting in result.settings
+        ],
+    }
 
 
 def decode_capacity(document: Mapping[str, Any]) -> CapacityResult:
     """Return the search that `encode_capacity` made this object of."""
     return CapacityResult(
         **{
-            **_known(CapacityResult, document),
+            # Records made before numbers of workers were compared have neither key.
+            **_known(CapacityResult, {"workers": None, "settings": (), **document}),
             "slos": tuple(document["slos"]),
             "environment": Environment(**_known(Environment, document["environment"])),
             "probes": tuple(_decode_probe(probe) for probe in document["probes"]),
             "warnings": tuple(Advice(**_known(Advice, warning)) for warning in document["warnings"]),
+            "settings": tuple(_decode_setting(setting) for setting in document.get("settings", ())),
         }
     )
 
@@ -39,6 +48,11 @@ def _encode_probe(probe: Probe) -> dict[str, Any]:
         seconds = document.pop(f"{name}_s")
         document[f"{name}_ms"] = None if seconds is None else to_milliseconds(seconds)
     return document
+
+
+def _decode_setting(document: Mapping[str, Any]) -> WorkerSetting:
+    probes = tuple(_decode_probe(probe) for probe in document["probes"])
+    return WorkerSetting(**{**_known(WorkerSetting, document), "probes": probes})
 
 
 def _decode_probe(document: Mapping[str, Any]) -> Probe:

@@ -8,7 +8,11 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 
+import psutil
 import pytest
+
+from perfcli.cli.loading import aimed, default_scenario
+from perfcli.loadtest.planning import LoadOptions, plan_load
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 ANSWER = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 19\r\n\r\n{"predictions":[1]}'
@@ -104,3 +108,43 @@ def test_search_without_anything_that_must_hold_is_refused(perfcli: Run) -> None
     assert perfcli("capacity").returncode == 2
     assert perfcli("capacity", "--slo", "p99 <").returncode == 2
     assert perfcli("capacity", "--slo", "p50 < 1s", "--host", "http://127.0.0.1:9").returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--by", "users", "--slo", "dropped < 1%"], "Only an open loop has arrivals that can be dropped"),
+        (["--workers", "1,none", "--slo", "p50 < 1s"], "--workers 1,none: these are no whole numbers above 0."),
+        (["--workers", "2", "--host", "http://127.0.0.1:9", "--slo", "p50 < 1s"], "--workers is for the embedded API"),
+    ],
+)
+def test_search_that_makes_no_sense_is_refused_before_it_starts(perfcli: Run, arguments: list[str], words: str) -> None:
+    done = perfcli("capacity", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+
+
+@pytest.mark.slow
+def test_each_number_of_workers_is_searched_with_a_server_of_its_own(perfcli: Run) -> None:
+    # No service answers within a nanosecond, so that each search takes one probe.
+    done = perfcli(
+        "capacity", "--workers", "2,1", "--by", "users", "--slo", "max < 1ns", "--probe-time", "4s", "--json"
+    )
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["outcome"], document["workers"]) == (1, "below", 1), done.stderr
+    assert [(each["workers"], len(each["probes"]), each["outcome"]) for each in document["settings"]] == [
+        (1, 1, "below"),
+        (2, 1, "below"),
+    ]
+    told = [line.partition(" after ")[0] for line in done.stderr.splitlines()]
+    assert [line for line in told if line.startswith(("workers", "1 users"))] == [
+        "workers: 1", "1 users: fails", "workers: 2", "1 users: fails"
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_embedded_api_runs_with_as_many_workers_as_are_searched() -> None:
+    plan = plan_load(LoadOptions(scenario=default_scenario()))
+    with aimed(plan, workers=2):
+        below = [process.cmdline() for process in psutil.Process().children(recursive=True)]
+        assert sum("--multiprocessing-fork" in command for command in below) == 2

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import io
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
 from perfcli.records import Environment, Overhead, ProfileResult, SloVerdict, TargetDescription
-from perfcli.records.capacity import CapacityResult, Probe
+from perfcli.records.capacity import CapacityResult, Probe, WorkerSetting
 from perfcli.records.comparison import ComparedRun, Comparison, MetricChange, Movement
 from perfcli.reporters import REPORTERS
 from perfcli.reporters.github import command, workflow_commands
@@ -165,3 +166,33 @@ def test_search_without_an_answer_says_why(outcome: str, kind: str, element: str
     assert list(workflow_commands(result)) == [f"::{kind} title=perfcli::{message}"]
     (case,) = ET.fromstring(written(".xml", result)).iter("testcase")
     assert [child.tag for child in case] == [element]
+
+
+def test_search_over_numbers_of_workers_has_a_line_for_each_and_says_which_is_worth_it() -> None:
+    found = searched("found", 185.4, "")
+    one = WorkerSetting(1, found.probes[:1], 100.0, 104.0, "found", "")
+    two = WorkerSetting(2, found.probes, 185.4, 200.0, "found", "")
+    result = replace(found, workers=2, settings=(one, two))
+    lines = written(".md", result).splitlines()
+    assert "**Worth it: 2 workers. It holds 185/s, and less than 200/s.**" in lines
+    assert "| 1 | 100/s | 104/s | 1.00 | found |" in lines
+    assert "| 2 | 185/s | 200/s | 1.85 | worth it |" in lines
+    assert [line for line in lines if line.startswith("### ")] == ["### 1 worker", "### 2 workers"]
+    assert sum(line.endswith(" 4.00 s | holds |") for line in lines) == 2
+    shown = [line.split() for line in written(".txt", result).splitlines()]
+    assert ["2", "185/s", "200/s", "1.85", "worth", "it"] in shown
+    assert "Worth it" not in written(".txt", replace(result, partial=True))
+    page = written(".html", result)
+    assert "What was tried with 2 workers" in page
+    assert '<tr><th scope="row">1</th><td class="n">100/s</td><td class="n">104/s</td><td>found</td>' in page
+
+
+def test_search_that_is_not_sure_of_a_number_of_workers_names_it() -> None:
+    unsure = searched("generator-bound", None, "the generator could not keep up")
+    one = WorkerSetting(1, unsure.probes[:1], 100.0, 104.0, "found", "")
+    two = WorkerSetting(2, unsure.probes, None, None, "generator-bound", unsure.reason)
+    result = replace(unsure, workers=2, settings=(one, two))
+    text = written(".md", result)
+    assert "**No capacity with 2 workers: the generator could not keep up.**" in text
+    assert "| 2 | - | - | - | generator-bound |" in text
+    assert "worth it" not in text.lower()
