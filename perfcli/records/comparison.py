@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+from perfcli.records.call_tree import CallNode
 from perfcli.records.profile import Advice
 
 Change = Literal["slower", "faster", "same", "inconclusive"]
@@ -107,6 +108,24 @@ class Movement:
 
 
 @dataclass(frozen=True, slots=True)
+class CallChange:
+    """A place in the call tree of the new run, and what the same path took in the base.
+
+    Attributes:
+        node: The place; its times are scaled to the median that is compared.
+        base_s: Time in it and in what it calls in the base, scaled in the same way; 0 when it did not run there.
+    """
+
+    node: CallNode
+    base_s: float
+
+    @property
+    def difference_s(self) -> float:
+        """Time it takes longer; negative when it became shorter."""
+        return self.node.cumulative_s - self.base_s
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Everything a comparison found out; every report is made from this alone.
 
@@ -123,6 +142,7 @@ class Comparison:
         differences: What the runs do not share although a comparison needs it; empty unless that was forced.
         warnings: What the reader should know.
         partial: One of the runs was interrupted.
+        call_tree: Places of the new run, in the order `CallNode` says; empty when one of the runs has no call tree.
     """
 
     base: ComparedRun
@@ -136,3 +156,4 @@ class Comparison:
     differences: tuple[str, ...]
     warnings: tuple[Advice, ...]
     partial: bool
+    call_tree: tuple[CallChange, ...] = ()

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from perfcli.records.comparison import ComparedRun, Comparison, MetricChange, Movement, Turn
+from perfcli.records.call_tree_codec import decode_call_tree, encode_call_tree
+from perfcli.records.comparison import CallChange, ComparedRun, Comparison, MetricChange, Movement, Turn
 from perfcli.records.profile import Advice
 from perfcli.units import from_milliseconds, to_milliseconds
 
@@ -24,12 +25,17 @@ def encode_comparison(comparison: Comparison) -> dict[str, object]:
             {**_in_ms(asdict(movement)), "difference_ms": to_milliseconds(movement.difference_s)}
             for movement in comparison.moved
         ],
+        "call_tree": {
+            **encode_call_tree([change.node for change in comparison.call_tree]),
+            "base_ms": [to_milliseconds(change.base_s) for change in comparison.call_tree],
+        },
     }
 
 
 def decode_comparison(document: Mapping[str, Any]) -> Comparison:
     """Return the comparison that `encode_comparison` made this object of."""
-    plain = {field.name: document[field.name] for field in fields(Comparison)}
+    plain = {field.name: document[field.name] for field in fields(Comparison) if field.name != "call_tree"}
+    tree = document.get("call_tree")  # Records of the first versions have none.
     return Comparison(
         **{
             **plain,
@@ -40,8 +46,14 @@ def decode_comparison(document: Mapping[str, Any]) -> Comparison:
             "moved": tuple(Movement(**_from_ms(Movement, movement)) for movement in document["moved"]),
             "differences": tuple(document["differences"]),
             "warnings": tuple(Advice(**_known(Advice, warning)) for warning in document["warnings"]),
+            "call_tree": () if tree is None else _decode_tree(tree),
         }
     )
+
+
+def _decode_tree(document: Mapping[str, Any]) -> tuple[CallChange, ...]:
+    nodes = zip(decode_call_tree(document), document["base_ms"], strict=True)
+    return tuple(CallChange(node, from_milliseconds(base_ms)) for node, base_ms in nodes)
 
 
 def _in_ms(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from perfcli.records.load import LoadResult
 from perfcli.verdicts.comparability import check_comparable
 from perfcli.verdicts.latency_change import CONFIDENCE, Rule, changes_apart, changes_in_turn, independent_samples
 from perfcli.verdicts.movements import find_movements
+from perfcli.verdicts.tree_changes import compare_trees
 
 
 def compare(
@@ -39,6 +40,7 @@ def compare(
         if not (run.total.successes if isinstance(run, LoadResult) else run.samples_s):
             raise MeasurementError(f"{source} holds no samples.", "Measure it again.")
     metrics, warnings = changes_in_turn(turns, rule) if turns else changes_apart(base, new, rule)
+    medians_s = (metrics[0].base_s, metrics[0].new_s)
     return Comparison(
         base=_describe(base, sources[0], [turn.base_s for turn in turns]),
         new=_describe(new, sources[1], [turn.new_s for turn in turns]),
@@ -47,10 +49,11 @@ def compare(
         confidence=CONFIDENCE,
         metrics=metrics,
         change=_overall(metrics),
-        moved=find_movements(base, new, (metrics[0].base_s, metrics[0].new_s)),
+        moved=find_movements(base, new, medians_s),
         differences=differences,
         warnings=warnings,
         partial=base.partial or new.partial,
+        call_tree=compare_trees(base, new, medians_s),
     )
 
 

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from perfcli.records import LatencySummary
 from perfcli.records.call_tree import CallNode
-from perfcli.records.comparison import MetricChange, Movement
+from perfcli.records.comparison import CallChange, MetricChange, Movement
 from perfcli.reporters.html import curves, distribution, timeline
 from perfcli.reporters.html.bars import draw_durations, draw_shares
-from perfcli.reporters.html.comparison_page import draw_movements, draw_ratios
+from perfcli.reporters.html.comparison_page import draw_both, draw_movements, draw_ratios
 from perfcli.reporters.html.curves import Curve, draw_curves
 from perfcli.reporters.html.distribution import draw_distribution
-from perfcli.reporters.html.flame_graph import ROW, draw_flame_graph, layout
+from perfcli.reporters.html.flame_graph import ROW, draw_flame_changes, draw_flame_graph, layout
 from perfcli.reporters.html.percentile_curve import draw_percentiles, percentile_points
 from perfcli.reporters.html.svg import WIDTH, Scale, log_ticks, number, path, ticks
 from perfcli.reporters.html.timeline import Line, Span, draw_timeline
@@ -159,6 +159,26 @@ def test_the_widths_of_a_flame_graph_are_the_times_of_the_tree(profile_result):
         )
         assert words(frame).startswith(expected.function + "\n")
         assert (frame.get("class") == "l") is expected.library
+
+
+def test_frames_that_became_longer_and_shorter_have_classes_of_their_own_and_say_by_how_much():
+    factors = {"whole": 1.0, "a": 0.5, "c": 1.04, "d": 0.98, "b": 1.02}
+    changes = [CallChange(part, part.cumulative_s * factors[part.function]) for part in TREE[:5]]
+    frames = {words(frame).split("\n")[0]: frame for frame in elements(draw_flame_changes(changes), "g")}
+    assert {name: frame.get("class") for name, frame in frames.items()} == {
+        "whole": "z", "a": "u2", "c": "d1", "d": "z", "b": "d1",
+    }  # fmt: skip
+    assert "+3.00 s from 3.00 s" in words(frames["a"])
+    assert "-160 ms from 4.16 s" in words(frames["c"])
+
+
+def test_two_distributions_are_drawn_each_by_the_share_of_its_own_calls():
+    svg = draw_both([1.0, 1.0, 1.0, 2.0], [1.0, 2.0])
+    base, new = (
+        [path for path in elements(svg, "path", class_) if len(points(path)) > 2] for class_ in ("line s0", "line s1")
+    )
+    heights = [226 - min(y for _, y in points(line)) for line in (*base, *new)]
+    assert heights[0] / heights[1] == pytest.approx(0.75 / 0.5, abs=0.01)
 
 
 @given(st.recursive(st.floats(0.001, 1), lambda children: st.lists(children, min_size=1, max_size=4), max_leaves=40))

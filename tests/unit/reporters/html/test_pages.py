@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -16,8 +17,8 @@ import pytest
 
 from perfcli.records import Advice, Phase, ServerView, SloVerdict
 from perfcli.records.capacity import CapacityResult, Probe
-from perfcli.records.codec import CODECS
-from perfcli.records.comparison import ComparedRun, Comparison, MetricChange, Movement
+from perfcli.records.codec import CODECS, decode, encode
+from perfcli.records.comparison import CallChange, ComparedRun, Comparison, MetricChange, Movement, Turn
 from perfcli.records.load import ErrorCount
 from perfcli.records.sweep import SweepPoint, SweepResult
 from perfcli.reporters import REPORTERS
@@ -61,12 +62,12 @@ def render(result: Any) -> str:
 
 
 @pytest.fixture(scope="session")
-def comparison() -> Comparison:
+def comparison(profile_result) -> Comparison:
     run = ComparedRun("model", "profile", "base.json", "2026-01-01T00:00:00+00:00", None, 100, 90)
     return Comparison(
         base=run,
         new=replace(run, source="new.json"),
-        turns=(),
+        turns=(Turn((0.005, 0.0051, 0.0052), (0.006, 0.0061, 0.0062)),) * 40,
         min_effect=0.05,
         confidence=0.95,
         metrics=(MetricChange("median", 0.005, 0.006, 1.2, 1.1, 1.3, 0.001, "slower", None),),
@@ -75,6 +76,7 @@ def comparison() -> Comparison:
         differences=(),
         warnings=(Advice("code", "Seen.", "Do this."),),
         partial=False,
+        call_tree=tuple(CallChange(node, node.cumulative_s * 0.9) for node in profile_result.call_tree),
     )
 
 
@@ -174,6 +176,18 @@ def test_whatever_a_text_holds_it_stays_text(result):
 
 def test_every_kind_of_result_has_a_page():
     assert set(PAGES) == {codec.record for codec in CODECS.values()}
+
+
+def test_a_comparison_comes_back_as_it_was_with_its_call_tree(comparison):
+    found = decode(json.loads(json.dumps(encode(comparison))))
+    assert isinstance(found, Comparison)
+    assert [change.node.function for change in found.call_tree] == [c.node.function for c in comparison.call_tree]
+    assert [change.base_s for change in found.call_tree] == pytest.approx(
+        [c.base_s for c in comparison.call_tree], abs=1e-9
+    )
+    earlier = encode(comparison)
+    del earlier["call_tree"]
+    assert decode(earlier) == replace(decode(encode(comparison)), call_tree=())  # type: ignore[type-var]
 
 
 def test_a_search_for_capacity_shows_every_load_that_was_tried(capacity):
