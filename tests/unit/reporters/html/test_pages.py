@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from perfcli.records import Advice, Phase, ServerView, SloVerdict
-from perfcli.records.capacity import CapacityResult, Probe
+from perfcli.records.capacity import CapacityResult, Probe, WorkerSetting
 from perfcli.records.codec import CODECS, decode, encode
 from perfcli.records.comparison import CallChange, ComparedRun, Comparison, MetricChange, Movement, Turn
 from perfcli.records.load import ErrorCount
@@ -195,6 +195,13 @@ def test_a_search_for_capacity_shows_every_load_that_was_tried(capacity):
     assert "It holds 30.0/s, and less than 40.0/s." in text
     assert "40.0/s 40.0/s 0.0 % 30.0 ms 60.0 ms 90.0 ms 10.0 s ✗ fails" in text
     assert "10.0/s 10.0/s 0.0 % 5.00 ms 10.0 ms 15.0 ms 10.0 s ✓ holds" in text
+
+
+def test_a_search_over_numbers_of_workers_shows_what_each_holds(capacity):
+    one = WorkerSetting(1, capacity.probes[:1], 10.0, 12.0, "found", "")
+    two = WorkerSetting(2, capacity.probes, None, None, "below", "the SLOs fail at the lowest load")
+    text = Page(render(replace(capacity, workers=1, settings=(one, two)))).text
+    assert "1 10.0/s 12.0/s found 2 - - below the SLOs fail at the lowest load" in text
 
 
 def test_a_sweep_shows_every_batch(sweep):
