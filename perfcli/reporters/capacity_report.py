@@ -55,7 +55,6 @@ def capacity_document(result: CapacityResult) -> Iterator[str]:
     yield ""
     if result.settings:
         yield from markdown_table(_SETTINGS, (_setting_cells(setting, result) for setting in result.settings))
-        yield ""
     for title, probes in _searches(result):
         yield from ("", f"### {title}", "") if title else ()
         yield from markdown_table(_HEADER, (_cells(probe, result) for probe in probes))

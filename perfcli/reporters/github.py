@@ -11,6 +11,7 @@ from perfcli.records.comparison import Comparison
 from perfcli.records.load import LoadResult
 from perfcli.reporters.capacity_report import describe_capacity
 from perfcli.reporters.comparison_report import describe
+from perfcli.reporters.markup import printable
 
 MAX_ANNOTATIONS = 10
 """GitHub shows no more of one kind for one step."""
@@ -29,7 +30,7 @@ def command(kind: str, message: str) -> str:
     """Return a workflow command; what would end it or begin another is escaped as GitHub's toolkit does."""
     for sign, written in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
         message = message.replace(sign, written)
-    return f"::{kind} title=perfcli::{message}"
+    return f"::{kind} title=perfcli::{printable(message)}"
 
 
 def _lines(result: Result) -> Iterator[str]:

@@ -47,7 +47,7 @@ class JunitReporter:
                 continue
             element = "failure" if case.outcome == "fail" else "error"
             stream.write(f'>\n      <{element} type="{case.outcome}" message={_attribute(case.reason)}>')
-            stream.write(f"{escape(_writable(case.reason))}</{element}>\n    </testcase>\n")
+            stream.write(f"{_text(case.reason)}</{element}>\n    </testcase>\n")
         stream.write("  </testsuite>\n</testsuites>\n")
 
 
@@ -65,6 +65,11 @@ def _cases(result: Result) -> Iterator[_Case]:
     elif isinstance(result, CapacityResult):
         outcomes = {"found": "pass", "below": "fail"}
         yield _Case(f"capacity: {'; '.join(result.slos)}", outcomes.get(result.outcome, "inconclusive"), result.reason)
+
+
+def _text(text: str) -> str:
+    # A parser would make a line break of a carriage return that is written as it is.
+    return escape(_writable(text), {"\r": "&#13;"})
 
 
 def _attribute(text: str) -> str:

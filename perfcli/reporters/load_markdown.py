@@ -37,7 +37,7 @@ def load_document(result: LoadResult) -> Iterator[str]:
         yield ""
         yield from markdown_table(
             ("kind of failure", "count", "for example"),
-            ((error.kind, str(error.count), error.example) for error in result.errors),
+            ((error.kind, str(error.count), error.example) for error in result.errors[:TOP]),
         )
     for warning in result.warnings:
         yield ""

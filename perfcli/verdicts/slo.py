@@ -115,6 +115,7 @@ class _Parser:
         self._at = 0
 
     def parse(self) -> Slo:
+        self._refuse_bytes()
         endpoint = self._endpoint()
         self._blanks()
         column = self._at
@@ -134,6 +135,13 @@ class _Parser:
                 self._at, f"{metric} is known only at the end, so that nothing can abort", "Leave 'abort' out."
             )
         return Slo(self._text.strip(), metric, quantile, within_s, endpoint, operator, limit, unit, rest == "abort")
+
+    def _refuse_bytes(self) -> None:
+        """A byte of the command line that is no UTF-8 arrives as half a character, which no report can hold."""
+        try:
+            self._text.encode()
+        except UnicodeEncodeError as error:
+            raise self._refusal(error.start, "this is no UTF-8", "Write the name in UTF-8.") from error
 
     def _endpoint(self) -> str | None:
         """Take all up to the last colon: no metric has one, but the name of an endpoint may be a URL."""

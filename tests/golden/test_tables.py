@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 from pathlib import Path
 
@@ -43,25 +42,19 @@ def shown(run: str, columns: int, monkeypatch: pytest.MonkeyPatch, *, colour: bo
     return terminal.getvalue()
 
 
-def check(text: str, file: Path) -> None:
-    if os.environ.get("PERFCLI_GOLDEN") == "write":
-        file.write_text(text, encoding="utf-8")
-    assert text == file.read_text(encoding="utf-8")
-
-
 RUNS = pytest.mark.parametrize("run", ["profile", "load"])
 
 
 @RUNS
 @pytest.mark.parametrize("columns", [80, 120])
 @pytest.mark.parametrize("colour", [False, True], ids=["plain", "colour"])
-def test_the_tables_are_as_they_were(run, columns, colour, monkeypatch):
+def test_the_tables_are_as_they_were(run, columns, colour, monkeypatch, check):
     text = shown(run, columns, monkeypatch, colour=colour)
     check(text, HERE / f"{run}-{columns}{'-colour' * colour}.txt")
 
 
 @RUNS
-def test_the_tables_in_ascii_are_as_they_were(run, monkeypatch):
+def test_the_tables_in_ascii_are_as_they_were(run, monkeypatch, check):
     text = shown(run, 80, monkeypatch, colour=False, encoding="ascii")
     assert text.isascii()
     check(text, HERE / f"{run}-80-ascii.txt")

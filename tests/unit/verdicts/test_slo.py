@@ -125,3 +125,8 @@ def test_every_metric_of_the_table_can_be_written(metric: str) -> None:
     name = "goodput(1ms)" if metric == "goodput" else metric
     for unit in METRICS[metric]:
         assert parse_slo(f"{name} < {written[unit]}").unit == unit
+
+
+def test_bytes_that_are_no_text_are_refused_where_they_are() -> None:
+    with pytest.raises(UsageError, match="column 5: this is no UTF-8"):
+        parse_slo(b"/caf\xe9: p50 < 1s".decode("utf-8", "surrogateescape"))
