@@ -27,7 +27,7 @@ $(DEVELOPED): $(TESTED)
 	$(BIN)/python -m pip install --quiet --group dev
 	@touch $@
 
-.PHONY: help install run test check format bench golden run-api test-performance smoke clean
+.PHONY: help install run test check format bench golden pictures run-api test-performance smoke clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-18s %s\n", $$1, $$2 }'
@@ -57,6 +57,9 @@ bench: $(DEVELOPED) ## Print every benchmark's ratios, measured side by side
 
 golden: $(TESTED) ## Write the golden files of the reports again
 	PERFCLI_GOLDEN=write $(BIN)/python -m pytest tests/golden $(PYTEST_ARGS)
+
+pictures: $(INSTALLED) ## Make the pictures of the README again (needs Chromium)
+	$(BIN)/python .github/pictures/make.py
 
 run-api: $(INSTALLED) ## Serve the embedded model on http://127.0.0.1:8000
 	$(BIN)/perfcli serve
