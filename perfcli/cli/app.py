@@ -68,7 +68,9 @@ def main() -> None:
     except PerfcliError as error:
         _explain(error)
         sys.exit(error.exit_code)
-    except Exception:  # noqa: BLE001 - the last line of defence: whatever arrives here is a bug of ours
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - the last line of defence: whatever arrives here is a bug of ours
         traceback.print_exc()
         _say(f"This is a bug in perfcli {__version__}. Please report it with the lines above.")
         sys.exit(ExitCode.BUG)

@@ -56,8 +56,7 @@ def confirm_target(plan: LoadPlan, *, yes: bool) -> None:
     """Name a target that is not this machine, and how much it is to be asked; go on only when somebody agrees.
 
     Raises:
-        UsageError: Nobody can be asked, because there is no terminal.
-        typer.Abort: The person does not agree.
+        UsageError: The person does not agree, or nobody can be asked, because there is no terminal.
     """
     from perfcli.loadtest.planning import describe_bound
     from perfcli.loadtest.urls import is_loopback
@@ -71,7 +70,9 @@ def confirm_target(plan: LoadPlan, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError(f"Nobody is there to agree to loading {url}.", "Add --yes if it is yours to load.")
-    typer.confirm("Go on?", abort=True, err=True)
+    if not typer.confirm("Go on?", err=True):
+        # Typer's own way of giving up ends with 1, which is what a failed SLO ends with.
+        raise UsageError(f"Nobody agreed to loading {url}.")
 
 
 def split_address(address: str) -> tuple[str, int]:

@@ -99,9 +99,15 @@ def _write_whole(file: Path, write: Callable[[Path], None]) -> str | None:
 
 @contextmanager
 def _stdout_that_may_close() -> Iterator[None]:
-    """Let a reader such as `head` go away in the middle: that is no error of ours."""
+    """Let a reader such as `head` go away in the middle: that is no error of ours.
+
+    Raises:
+        DeliveryError: Stdout does not take the result for another reason, such as a full disk.
+    """
     try:
         yield
-    except BrokenPipeError:
+    except OSError as error:
         # The interpreter flushes stdout once more at exit, and must not fail there either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise DeliveryError(f"Measured, but stdout cannot be written: {error.strerror or error}.") from error

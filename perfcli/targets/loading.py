@@ -47,11 +47,11 @@ def _load_file(path: Path, *, trust: bool) -> object:
     except PerfcliError:
         raise
     # A file that is no model can make a loader raise anything at all.
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ModelError(f"Cannot load '{path}': {describe_error(error)}.", _loading_hint(error)) from error
 
 
-def _loading_hint(error: Exception) -> str:
+def _loading_hint(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"Install '{error.name}', or run perfcli where it can be imported."
     if isinstance(error, AttributeError) and "__main__" in str(error):

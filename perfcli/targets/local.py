@@ -89,7 +89,8 @@ class LocalTarget:
                 return getattr(model, method)(data)
             except PerfcliError:
                 raise
-            except Exception as error:
+            # SystemExit too: its code would pass for the verdict of an SLO.
+            except (Exception, SystemExit) as error:
                 raise self._explain(error, payload) from error
 
         return call
@@ -105,7 +106,7 @@ class LocalTarget:
     def close(self) -> None:
         """Do nothing: the model belongs to the process."""
 
-    def _explain(self, error: Exception, payload: Payload) -> PerfcliError:
+    def _explain(self, error: BaseException, payload: Payload) -> PerfcliError:
         """Blame the payload where the model could not use a value that is no number, and else the model."""
         raised = describe_error(error)
         if is_estimator(self.model) and isinstance(error, ValueError | TypeError):

@@ -3,65 +3,257 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+SERVER = Path(__file__).parents[1] / "engine" / "server.py"
+
+
+MODELS = """
+import os, time
+
+def model(payload):
+    return [1]
+
+def slow(payload):
+    time.sleep(0.05)
+    return [1]
+
+def raising(payload):
+    raise RuntimeError("broken")
+
+def leaving(payload):
+    raise SystemExit(1)
+
+def ending(payload):
+    raise GeneratorExit
+"""
+
+IDLE = """
+import gevent
+from locust import task
+from perfcli.loadtest.engine.users import InferenceUser
+
+class Client(InferenceUser):
+    @task
+    def wait(self):
+        gevent.sleep(0.1)
+"""
+
+BUSY = """
+import time
+from locust import task
+from perfcli.loadtest.engine.users import InferenceUser
+
+class Client(InferenceUser):
+    @task
+    def predict(self):
+        # So much of the generator's own time for each request that no server can be the limit.
+        ends = time.thread_time() + 0.02
+        while time.thread_time() < ends:
+            pass
+        self.post(self.payload())
+"""
+
+GOOD = ("--slo", "p50 < 10s")
+BAD = ("--slo", "max < 1ns")
+FEW = ("--slo", "p99 < 10s")
+DEAD = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Fill the folder that perfcli runs in with models that need no library, a payload, and two scenarios."""
+    (tmp_path / "models.py").write_text(MODELS)
+    (tmp_path / "row.json").write_text('{"a": 1}')
+    (tmp_path / "idle.py").write_text(IDLE)
+    (tmp_path / "busy.py").write_text(BUSY)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def server_url() -> Iterator[str]:
+    """Serve answers that cost next to nothing, from a process of its own."""
+    with subprocess.Popen([sys.executable, str(SERVER)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        process.terminate()
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder in which the engine is calibrated once for all of these tests."""
+    return str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.mark.parametrize(
-    ("slos", "code"),
+    ("arguments", "code"),
     [
-        (["p50 < 10s"], 0),
-        (["p50 < 10s", "max < 1ns"], 1),
-        (["p99 < 10s"], 4),
-        (["p99 < 10s", "max < 1ns"], 1),
-        (["p99 << 10s"], 2),
-        (["p99 < 10"], 2),
-        (["throughput > 1/s"], 2),
+        (GOOD, 0),
+        ((*GOOD, *BAD), 1),
+        (FEW, 4),
+        ((*FEW, "--allow-few"), 0),
+        ((*FEW, *BAD), 1),
+        (("--slo", "p99 << 10s"), 2),
+        (("--slo", "p99 < 10"), 2),
+        (("--slo", "p99 < NaNs"), 2),
+        (("--slo", "p99 < -1s"), 2),
+        (("--slo", "p98765 < 1s"), 2),
+        (("--slo", "throughput > 1/s"), 2),
+        ((*BAD, "--slo", "p99 <"), 2),
     ],
 )
-def test_profile_ends_with_what_its_slos_say(perfcli: Run, slos: list[str], code: int) -> None:
-    done = perfcli("profile", "--runs", "20", *(part for slo in slos for part in ("--slo", slo)))
+def test_profile_ends_with_what_its_slos_say(perfcli: Run, folder: Path, arguments: tuple[str, ...], code: int) -> None:
+    done = perfcli("profile", "row.json", "--model", "models:model", "--runs", "20", *arguments, PYTHONPATH=".")
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert (done.stdout == "") is (code == 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("-t", "1s", *GOOD, "--slo", "error_rate == 0%"), 0),
+        (("-t", "1s", *GOOD, *BAD), 1),
+        (("--requests", "10", *FEW), 4),
+        (("--requests", "10", *FEW, "--allow-few"), 0),
+        (("--requests", "10", "--path", "/status?code=500", *GOOD), 1),
+        (("--requests", "10", "--path", "/status?code=500", "--slo", "error_rate < 1%"), 1),
+        (("--requests", "10", "--slo", "/nowhere: p50 < 10s"), 1),
+        (("-t", "2s", "--scenario", "busy.py", *GOOD), 4),
+        (("-t", "1s", "--scenario", "idle.py", *GOOD), 3),
+        (("-t", "1s", "--scenario", "idle.py", *BAD), 3),
+        (("--slo", "p50 < 10"), 2),
+        (("--slo", "dropped < 1%"), 2),
+        (("--slo", "late == 0", *BAD), 2),
+    ],
+)
+def test_load_ends_with_what_its_slos_say(
+    perfcli: Run, folder: Path, server_url: str, cache: str, arguments: tuple[str, ...], code: int
+) -> None:
+    plain = ("load", "--host", server_url, "--payloads", "row.json", "--warm-up", "none", "-u", "1")
+    done = perfcli(*plain, *arguments, XDG_CACHE_HOME=cache)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_few_samples_can_be_allowed(perfcli: Run) -> None:
-    assert perfcli("profile", "--runs", "20", "--slo", "p99 < 10s", "--allow-few").returncode == 0
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("profile", "row.json", "--url", f"{DEAD}/predict"), 3),
+        (("load", "--host", DEAD), 3),
+        (("capacity", "--host", DEAD), 3),
+        (("profile", "row.json", "--url", "http:///predict"), 2),
+        (("load", "--host", "http://"), 2),
+        (("capacity", "--host", "nowhere"), 2),
+        (("load", "--host", "http://nobody.localhost:9", "--yes"), 3),
+    ],
+)
+def test_service_that_is_not_there_is_no_failed_slo(
+    perfcli: Run, folder: Path, arguments: tuple[str, ...], code: int
+) -> None:
+    done = perfcli(*arguments, *BAD)
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert done.stderr.startswith("Error: ")
 
 
-def test_configured_slo_is_judged_and_told_to_github(perfcli: Run, tmp_path: Path) -> None:
-    (tmp_path / "perfcli.toml").write_text('[profile]\nslo = ["max < 1ns"]')
+@pytest.mark.parametrize("command", ["profile", "compare", "sweep"])
+@pytest.mark.parametrize(("model", "code"), [("raising", 3), ("leaving", 3), ("ending", 70)])
+def test_model_that_breaks_never_ends_as_a_failed_slo_does(
+    perfcli: Run, folder: Path, command: str, model: str, code: int
+) -> None:
+    arguments = {
+        "profile": ("--model", f"models:{model}", *BAD),
+        "compare": ("--base", "models:model", "--new", f"models:{model}"),
+        "sweep": ("--model", f"models:{model}"),
+    }
+    done = perfcli(command, "row.json", *arguments[command], "--max-time", "1s", PYTHONPATH=".")
+    assert (done.returncode, done.stdout) == (code, "")
+
+
+def test_result_that_stdout_does_not_take_is_a_failed_delivery(perfcli: Run, folder: Path) -> None:
+    command = [sys.executable, "-m", "perfcli", "profile", "row.json", "--model", "models:model", "--runs", "5", *BAD]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False,
+            env={**os.environ, "PYTHONPATH": "."},
+        )  # fmt: skip
+    assert done.returncode == 5
+    assert done.stderr.startswith("Error: Measured, but stdout cannot be written: No space left on device.")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("command", ["profile", "load"])
+def test_interrupted_run_is_no_verdict_and_keeps_its_record(
+    folder: Path, server_url: str, cache: str, command: str, number: int, code: int
+) -> None:
+    arguments = {
+        "profile": ("row.json", "--model", "models:slow", "--runs", "100000", "--max-time", "60s"),
+        "load": ("--host", server_url, "--payloads", "row.json", "--warm-up", "none", "-u", "1", "-t", "60s"),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "perfcli", command, *arguments[command], *BAD, "-o", "run.json"],
+        cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": ".", "XDG_CACHE_HOME": cache},
+    )  # fmt: skip
+    with process:
+        assert process.stderr is not None
+        # The first line of progress says that something was measured.
+        assert process.stderr.readline()
+        process.send_signal(number)
+        assert process.wait(60) == code
+    record = json.loads((folder / "run.json").read_text())
+    assert record["partial"] is True
+    assert [verdict["outcome"] for verdict in record["verdicts"]] == ["fail"]
+
+
+@pytest.mark.slow
+def test_capacity_beyond_what_the_generator_can_do_is_not_known(
+    perfcli: Run, folder: Path, server_url: str, cache: str
+) -> None:
     done = perfcli(
-        "profile", "--runs", "20", "--json", GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(tmp_path / "summary.md")
-    )
+        "capacity", "--host", server_url, "--payloads", "row.json", "--scenario", "busy.py", "--slo", "p50 < 5ms",
+        "--start", "400", "--probe-time", "4s", "--timeout", "1s", "--json", XDG_CACHE_HOME=cache,
+    )  # fmt: skip
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["outcome"], document["capacity"]) == (4, "generator-bound", None), done.stderr
+    assert [probe["outcome"] for probe in document["probes"]] == ["generator-bound"] * 3
+    assert document["reason"].startswith("the generator could not keep up: ")
+
+
+def test_configured_slo_is_judged_and_told_to_github(perfcli: Run, folder: Path) -> None:
+    (folder / "perfcli.toml").write_text('[profile]\nslo = ["max < 1ns"]')
+    done = perfcli(
+        "profile", "row.json", "--model", "models:model", "--runs", "20", "--json",
+        PYTHONPATH=".", GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(folder / "summary.md"),
+    )  # fmt: skip
     assert done.returncode == 1
     assert [verdict["outcome"] for verdict in json.loads(done.stdout)["verdicts"]] == ["fail"]
     assert "::error title=perfcli::max < 1ns: fail, max is " in done.stderr
-    assert "### SLOs: 0 of 1 pass" in (tmp_path / "summary.md").read_text()
+    assert "### SLOs: 0 of 1 pass" in (folder / "summary.md").read_text()
 
 
-def test_record_is_written_before_it_is_judged_and_can_be_judged_again(perfcli: Run, tmp_path: Path) -> None:
-    assert perfcli("profile", "--runs", "20", "--slo", "max < 1ns", "-o", "run.json").returncode == 1
-    assert json.loads((tmp_path / "run.json").read_text())["verdicts"][0]["slo"] == "max < 1ns"
+def test_record_is_written_before_it_is_judged_and_can_be_judged_again(perfcli: Run, folder: Path) -> None:
+    run = ("profile", "row.json", "--model", "models:model", "--runs", "20", "-o", "run.json")
+    assert perfcli(*run, *BAD, PYTHONPATH=".").returncode == 1
+    assert json.loads((folder / "run.json").read_text())["verdicts"][0]["slo"] == "max < 1ns"
     assert perfcli("report", "run.json").returncode == 1
     assert perfcli("report", "run.json", "--slo", "max < 10s", "-o", "results.xml").returncode == 0
-    assert 'tests="1" failures="0"' in (tmp_path / "results.xml").read_text()
-
-
-def test_dead_port_is_no_failed_slo(perfcli: Run) -> None:
-    done = perfcli("profile", "-", "--url", "http://127.0.0.1:9/predict", "--slo", "p50 < 1s", stdin="{}")
-    assert done.returncode == 3
+    assert 'tests="1" failures="0"' in (folder / "results.xml").read_text()
 
 
 @pytest.fixture
-def records(perfcli: Run, tmp_path: Path) -> Path:
-    """Three records: a profile, the same with every call twice as long, and one of two calls."""
-    assert perfcli("profile", "--runs", "40", "-o", "base.json").returncode == 0
+def records(perfcli: Run, folder: Path, tmp_path: Path) -> Path:
+    """Records: a profile, the same with every call twice as long, one of two calls, one of another machine."""
+    run = ("profile", "row.json", "--model", "models:model", "--runs", "40", "-o", "base.json")
+    assert perfcli(*run, PYTHONPATH=".").returncode == 0
     base = json.loads((tmp_path / "base.json").read_text())
     base["samples_ms"] = [10 + (number * 7 % 40) / 100 for number in range(200)]
     (tmp_path / "base.json").write_text(json.dumps(base))
