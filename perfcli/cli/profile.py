@@ -67,7 +67,13 @@ def profile(
         bool, typer.Option("--insecure", help="Do not verify the certificate.", rich_help_panel="Remote API")
     ] = False,
     http_method: Annotated[str, typer.Option(help="Of the request.", rich_help_panel="Remote API")] = "POST",
-    max_time: Annotated[str, typer.Option(help="Stop measuring after this time.", metavar="DURATION")] = "10s",
+    max_time: Annotated[
+        str,
+        typer.Option(
+            help="For the calls; stages, memory and call tree take up to two seconds each beyond it.",
+            metavar="DURATION",
+        ),
+    ] = "10s",
     runs: Annotated[
         int | None, typer.Option(min=1, help="Measure exactly so many calls, instead of until the median is known.")
     ] = None,

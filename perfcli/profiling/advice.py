@@ -14,6 +14,8 @@ MANY_OUTLIERS = 0.02
 SLOW_FIRST_CALL = 3.0
 CLOCK_TICKS = 100
 PARALLEL = 1.3
+NOTABLE_SHARE = 0.05
+NOTABLE_RATIO = 1.1
 
 
 def advise_on_latency(
@@ -29,7 +31,7 @@ def advise_on_latency(
     if not warm:
         yield Advice(
             "not_warm",
-            "The calls were still getting faster or slower when the time for the warm-up was over.",
+            "The time for the warm-up was over before the calls had settled.",
             "Give it more time: --max-time 60s.",
         )
     spread = (percentile(samples_s, 0.75) - percentile(samples_s, 0.25)) / latency.median_s if latency.median_s else 0
@@ -64,6 +66,16 @@ def advise_on_latency(
         )
 
 
+def advise_on_payloads(counted: int, payloads: int) -> Iterator[Advice]:
+    """Say when not every payload was measured."""
+    if counted < payloads:
+        yield Advice(
+            "payloads_left_out",
+            f"Only {counted} of {payloads} payloads were measured before the time was over.",
+            "Give it more time (--max-time 60s), or fewer payloads.",
+        )
+
+
 def advise_on_start(latency: LatencySummary, cold_start_s: float | None) -> Iterator[Advice]:
     """Say when the first call is another matter than the rest."""
     if cold_start_s is not None and cold_start_s > SLOW_FIRST_CALL * latency.median_s:
@@ -83,15 +95,15 @@ def advise_on_profiler(overhead: Overhead, refused: str) -> Iterator[Advice]:
             f"There are no function times: {refused}.",
             "Run without coverage, a debugger or another profiler.",
         )
-    elif overhead.profiled_runs and not overhead.corrected:
+    elif overhead.ratio is not None and overhead.ratio > NOTABLE_RATIO and not overhead.corrected:
         yield Advice(
             "not_corrected",
             "Function times are as cProfile saw them: its cost per call is not known exactly enough to take it off.",
-            "Give it more time: --max-time 60s.",
+            "Measure more calls: --runs 300.",
         )
 
 
-def advise_on_threads(environment: Environment, cpu: CpuTime) -> Iterator[Advice]:
+def advise_on_threads(environment: Environment, latency: LatencySummary, cpu: CpuTime) -> Iterator[Advice]:
     """Say when native thread pools are larger than the machine, or work beside the calling thread."""
     crowded = {pool: count for pool, count in (environment.blas_threads or {}).items() if count > environment.cpus}
     if crowded:
@@ -101,7 +113,8 @@ def advise_on_threads(environment: Environment, cpu: CpuTime) -> Iterator[Advice
             f"Native thread pools are larger than the {environment.cpus} processors: {pools}.",
             f"Set OMP_NUM_THREADS={environment.cpus} (and OPENBLAS_NUM_THREADS) for the service.",
         )
-    if cpu.thread_s and cpu.process_s > PARALLEL * cpu.thread_s:
+    beside_s = cpu.process_s - cpu.thread_s
+    if cpu.thread_s and cpu.process_s > PARALLEL * cpu.thread_s and beside_s > NOTABLE_SHARE * latency.median_s:
         yield Advice(
             "parallel",
             f"Other threads work too: {cpu.process_s / cpu.thread_s:.1f} times the CPU time of the calling thread.",

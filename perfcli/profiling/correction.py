@@ -38,8 +38,8 @@ class Calibration(NamedTuple):
 
     @property
     def trustworthy(self) -> bool:
-        """The interval is narrow enough to correct with."""
-        return self.high - self.low <= MAX_RELATIVE_WIDTH * abs(self.seconds_per_call)
+        """There is a cost, and its interval is narrow enough to correct with."""
+        return self.low > 0 and self.high - self.low <= MAX_RELATIVE_WIDTH * self.seconds_per_call
 
 
 class Corrected(NamedTuple):

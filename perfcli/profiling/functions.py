@@ -16,28 +16,27 @@ from perfcli.statistics import median, outliers
 def function_profile(rounds: Sequence[Round], payloads: int) -> tuple[CallGraph, Overhead, tuple[FunctionTime, ...]]:
     """Return the merged graph, what profiling cost, and the functions by self time, the most expensive first.
 
-    With one payload the corrected functions add up to the median of the unprofiled calls. With several, whose durations
-    differ, a median would be that of one of them, and they add up to the mean.
+    The corrected functions add up to the median of the unprofiled calls; with several payloads, whose durations differ,
+    to the mean over the payloads of their medians.
     """
-    profiled = [sample for round_ in rounds for sample in round_.profiled]
+    profiled = _comparable([sample for round_ in rounds for sample in round_.profiled], payloads)
     walls_s = [wall_s for round_ in rounds for wall_s in round_.walls_s]
     if not profiled:
         return {}, Overhead(None, None, None, None, corrected=False, profiled_runs=0), ()
-    kept = [profiled[position] for position in _ordinary([sample.wall_s for sample in profiled])]
-    graph = merge(sample.profiler for sample in kept)
-    calls = sum(node.times.calls for node in graph.values()) / len(kept)
+    graph = merge(sample.profiler for sample in profiled)
+    calls = sum(node.times.calls for node in graph.values()) / len(profiled)
     calibration = _calibrate(rounds, calls) if calls and walls_s else None
     corrected = calibration is not None and calibration.trustworthy
     overhead = Overhead(
-        ratio=median([sample.wall_s for sample in profiled]) / median(walls_s) if walls_s else None,
+        ratio=_ratio(profiled, walls_s, payloads) if walls_s else None,
         seconds_per_call=None if calibration is None else calibration.seconds_per_call,
         ci_low=None if calibration is None else calibration.low,
         ci_high=None if calibration is None else calibration.high,
         corrected=corrected,
-        profiled_runs=len(kept),
+        profiled_runs=len(profiled),
     )
-    freed = correct(graph, _typical(walls_s, payloads) * len(kept)) if corrected else {}
-    return graph, overhead, function_times(graph, freed, len(kept))
+    freed = correct(graph, _typical(walls_s, payloads) * len(profiled)) if corrected else {}
+    return graph, overhead, function_times(graph, freed, len(profiled))
 
 
 def function_times(
@@ -76,20 +75,26 @@ def _calibrate(rounds: Sequence[Round], calls_per_prediction: float) -> Calibrat
     )
 
 
-def _typical(walls_s: Sequence[float], payloads: int) -> float:
-    if payloads == 1:
-        return median(walls_s)
-    ordinary = _ordinary(walls_s)
-    return sum(walls_s[position] for position in ordinary) / len(ordinary)
+def _ratio(profiled: Sequence[ProfiledSample], walls_s: Sequence[float], payloads: int) -> float:
+    return _typical([sample.wall_s for sample in profiled], payloads) / _typical(walls_s, payloads)
 
 
-def _ordinary(durations_s: Sequence[float]) -> list[int]:
-    """Return the positions of all but the calls that something else must have slowed down: a mean forgives nothing.
+def _comparable(profiled: Sequence[ProfiledSample], payloads: int) -> list[ProfiledSample]:
+    """Leave out what would give the mean over all calls a slant.
 
-    Ten robust standard deviations spare payloads that differ.
+    Of one payload, the calls that something else must have slowed down. Of several, which may differ by as much as they
+    like, the last turn if it is not complete.
     """
-    strange = set(outliers(durations_s, threshold=10))
-    return [position for position in range(len(durations_s)) if position not in strange]
+    if payloads > 1:
+        return list(profiled[: len(profiled) // payloads * payloads or len(profiled)])
+    strange = set(outliers([sample.wall_s for sample in profiled], threshold=10)) if profiled else set()
+    return [sample for position, sample in enumerate(profiled) if position not in strange]
+
+
+def _typical(walls_s: Sequence[float], payloads: int) -> float:
+    """Return the mean over payloads of the median of each; they were taken in turn."""
+    medians = [median(walls_s[turn::payloads]) for turn in range(min(payloads, len(walls_s)))]
+    return sum(medians) / len(medians)
 
 
 def _profiled_s(sample: ProfiledSample) -> float:

@@ -16,7 +16,7 @@ from perfcli.units import format_duration, format_ratio
 MAX_CALLS = 60
 SETTLING_CALLS = 2
 MEMORY_CALLS = 3
-PASS_TIME_S = 1.0
+PASS_TIME_S = 2.0
 OUTSIDE = "(outside of the stages)"
 
 
@@ -25,7 +25,7 @@ def time_stages(target: Target, calls: Sequence[Call]) -> tuple[tuple[Stage, ...
     taken: list[tuple[float, dict[str, StageTime]]] = []
     started = time.perf_counter()
     with target.staged() as clock:
-        for number, call in enumerate(islice(cycle(calls), SETTLING_CALLS + MAX_CALLS)):
+        for number, call in enumerate(islice(cycle(calls), SETTLING_CALLS + max(MAX_CALLS, len(calls)))):
             clock.take()
             before = time.perf_counter_ns()
             call()
@@ -36,7 +36,15 @@ def time_stages(target: Target, calls: Sequence[Call]) -> tuple[tuple[Stage, ...
                 taken.append((duration, stages))
             if late:
                 break
-    return summarise_stages(taken), repeated_work(taken)
+    return summarise_stages(taken), (*repeated_work(taken), *left_out("stages", len(taken), len(calls)))
+
+
+def left_out(what: str, visited: int, payloads: int) -> tuple[Advice, ...]:
+    """Say when there was no time for every payload."""
+    if visited >= payloads:
+        return ()
+    message = f"The {what} are those of {visited} of {payloads} payloads: there was no time for the others."
+    return (Advice("payloads_left_out", message, "Profile fewer payloads at a time."),)
 
 
 def summarise_stages(taken: Sequence[tuple[float, dict[str, StageTime]]]) -> tuple[Stage, ...]:
@@ -83,18 +91,18 @@ def repeated_work(taken: Sequence[tuple[float, dict[str, StageTime]]]) -> tuple[
     )
 
 
-def measure_peak(calls: Sequence[Call]) -> int | None:
+def measure_peak(calls: Sequence[Call]) -> tuple[int | None, tuple[Advice, ...]]:
     """Return the most bytes that one call had allocated at once; None when somebody else traces memory.
 
     tracemalloc doubles or trebles the duration, so no duration is taken here.
     """
     if tracemalloc.is_tracing():
-        return None
+        return None, ()
     started = time.perf_counter()
     peaks: list[int] = []
     tracemalloc.start()
     try:
-        for call in islice(cycle(calls), max(MEMORY_CALLS, min(len(calls), MAX_CALLS))):
+        for call in islice(cycle(calls), max(MEMORY_CALLS, len(calls))):
             tracemalloc.reset_peak()
             before, _ = tracemalloc.get_traced_memory()
             call()
@@ -103,4 +111,4 @@ def measure_peak(calls: Sequence[Call]) -> int | None:
                 break
     finally:
         tracemalloc.stop()
-    return max(peaks)
+    return max(peaks), left_out("peaks of memory", len(peaks), len(calls))

@@ -103,7 +103,8 @@ def run_profile(
             latency, walls, imprecise=sampler.gave_up, warm=finding.warm, precision=plan.precision
         )
         finding.warnings += advice.advise_on_start(latency, finding.cold_start_s)
-        finding.warnings += advice.advise_on_threads(environment, cpu)
+        finding.warnings += advice.advise_on_threads(environment, latency, cpu)
+        finding.warnings += advice.advise_on_payloads(sampler.payloads_counted, len(payloads))
     result = ProfileResult(
         target=TargetDescription(
             target.kind, target.name, target.method, len(payloads), row_count(payloads[0]), payload_digest(payloads)
@@ -186,9 +187,7 @@ def _measure(
 
     tell("warm-up")
     with target.staged() as clock:
-        first: list[float] = []
-        sampler.measure_plain(1, first)
-        finding.cold_start_s = first[0]
+        finding.cold_start_s = sampler.first_call()
         finding.cold_phases = {name: stage.self_s for name, stage in clock.take().items()}
     finding.warm = sampler.warm_up()
     for _ in sampler.run():
@@ -197,7 +196,8 @@ def _measure(
     finding.stages, repeated = time_stages(target, calls)
     finding.warnings.extend(repeated)
     tell("memory")
-    finding.peak_bytes = measure_peak(calls)
+    finding.peak_bytes, unvisited = measure_peak(calls)
+    finding.warnings.extend(unvisited)
     if sampler.plan.profiled and target.kind != "remote":
         tell("call tree")
         finding.stacks = record_stacks(calls)

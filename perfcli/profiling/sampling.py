@@ -12,10 +12,9 @@ from __future__ import annotations
 import cProfile
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import cycle, islice
 from typing import NamedTuple, Protocol
 
 from perfcli.statistics import is_stable, median, median_interval
@@ -24,6 +23,7 @@ Call = Callable[[], object]
 
 WARM_UP_SHARE = 0.2
 MAX_WARM_UP_CALLS = 200
+WARM_UP_WINDOW = 5
 SETTLING_S = 0.05
 MAX_SETTLING_CALLS = 8
 BLOCK_S = 0.15
@@ -103,7 +103,8 @@ class Sampler:
         self.rounds: list[Round] = []
         self.warm_up_s: list[float] = []
         self.profiler_refused = ""
-        self._turns = {True: cycle(calls), False: cycle(calls)}
+        self._calls = calls
+        self._counted = {True: 0, False: 0}
         self._read_rss = read_rss
         self._clock = clock
         self._started_ns = clock.perf_counter_ns()
@@ -121,24 +122,27 @@ class Sampler:
 
     def warm_up(self) -> bool:
         """Call until the running median is stable; return whether it became so in its share of the time."""
+        # A window holds every payload: the medians of different ones would never agree.
+        window = min(max(WARM_UP_WINDOW, len(self._calls)), MAX_WARM_UP_CALLS // 2)
         while len(self.warm_up_s) < MAX_WARM_UP_CALLS:
-            if is_stable(self.warm_up_s):
+            if is_stable(self.warm_up_s, window):
                 return True
             if self.elapsed_s > WARM_UP_SHARE * self.plan.max_time_s and self.warm_up_s:
                 return False
-            self.measure_plain(1, self.warm_up_s)
-        return is_stable(self.warm_up_s)
+            self._uncounted(1, self.warm_up_s, start=len(self.warm_up_s))
+        return is_stable(self.warm_up_s, window)
 
     def run(self) -> Iterator[Round]:
         """Measure round after round until the plan is fulfilled; yield after each, for those who watch."""
         order = random.Random(self.plan.seed)
         if not self.warm_up_s:
-            self.measure_plain(1, self.warm_up_s)
+            self._uncounted(1, self.warm_up_s)
         typical_s = max(median(self.warm_up_s), 1e-9)
         settling = max(1, min(MAX_SETTLING_CALLS, round(SETTLING_S / typical_s)))
-        plain = max(1, min(MAX_BLOCK_CALLS, round(BLOCK_S / typical_s)))
+        plain = max(1, min(MAX_BLOCK_CALLS, round(BLOCK_S / typical_s), (self.plan.runs or 10**9) // MIN_ROUNDS))
         profiled = max(1, plain // PLAIN_PER_PROFILED)
-        while not self._fulfilled():
+        self._adopt_warm_up()
+        while not self._fulfilled() or self._lacks_a_profile():
             self.rounds.append(Round())
             blocks = [partial(self._plain_block, plain, settling)]
             if self.plan.profiled:
@@ -148,10 +152,21 @@ class Sampler:
                 measure(self.rounds[-1])
             yield self.rounds[-1]
 
-    def measure_plain(self, calls: int, into: list[float]) -> None:
-        """Make unprofiled calls until there are so many, or the time is over; add their durations in seconds."""
+    def first_call(self) -> float:
+        """Make the first call of all; return its duration in seconds."""
+        first: list[float] = []
+        self._uncounted(1, first)
+        return first[0]
+
+    def _uncounted(self, calls: int, into: list[float], start: int | None = None) -> None:
+        """Make unprofiled calls that do not count: the payloads keep their turn."""
+        begin = self._counted[False] if start is None else start
+        self._measure((self._calls[(begin + number) % len(self._calls)] for number in range(calls)), into)
+
+    def _measure(self, calls: Iterable[Call], into: list[float]) -> None:
+        """Make unprofiled calls until the time is over; add their durations in seconds."""
         read_ns = self._clock.perf_counter_ns
-        for call in islice(self._turns[False], calls):
+        for call in calls:
             start = read_ns()
             call()
             into.append((read_ns() - start) / 1e9)
@@ -159,28 +174,40 @@ class Sampler:
                 break
 
     def _plain_block(self, counted: int, settling: int, into: Round) -> None:
-        self.measure_plain(settling, [])
+        if not self._out_of_time():
+            self._uncounted(settling, [])
         if self._out_of_time():
             return
         if self.plan.runs is not None:
             counted = min(counted, self.plan.runs - len(self.walls_s))
-        clock = self._clock
-        rss, process, thread = self._read_rss(), clock.process_time_ns(), clock.thread_time_ns()
-        self.measure_plain(counted, into.walls_s)
-        into.thread_s = (clock.thread_time_ns() - thread) / 1e9
-        into.process_s = (clock.process_time_ns() - process) / 1e9
+        clock, begin = self._clock, self._counted[False]
+        rss = self._read_rss()
+        wall, process, thread = clock.perf_counter_ns(), clock.process_time_ns(), clock.thread_time_ns()
+        calls = [self._calls[(begin + number) % len(self._calls)] for number in range(counted)]
+        try:
+            self._measure(calls, into.walls_s)
+        finally:
+            self._counted[False] = begin + len(into.walls_s)
+        thread, process = clock.thread_time_ns() - thread, clock.process_time_ns() - process
+        # The loop around the calls is work too, which shows when they take less than a microsecond.
+        outside = (clock.perf_counter_ns() - wall) / 1e9 - sum(into.walls_s)
+        into.thread_s = max(0.0, thread / 1e9 - outside)
+        into.process_s = max(0.0, process / 1e9 - outside)
         into.rss_growth_bytes = self._read_rss() - rss
 
     def _profiled_block(self, counted: int, into: Round) -> None:
         for number in range(1 + counted):
-            if self._out_of_time() or self.profiler_refused:
+            late = self._out_of_time()
+            if (late and not self._lacks_a_profile()) or self.profiler_refused:
                 return
-            sample = self._measure_profiled()
-            if sample is not None and (number or counted == 1):
+            begin = self._counted[True]
+            sample = self._measure_profiled(self._calls[begin % len(self._calls)])
+            if sample is not None and (number or counted == 1 or late):
                 into.profiled.append(sample)
+                self._counted[True] = begin + 1
 
-    def _measure_profiled(self) -> ProfiledSample | None:
-        clock, call = self._clock, next(self._turns[True])
+    def _measure_profiled(self, call: Call) -> ProfiledSample | None:
+        clock = self._clock
         profiler = cProfile.Profile()
         start = clock.perf_counter_ns()
         try:
@@ -208,13 +235,31 @@ class Sampler:
             return True
         return self._out_of_time() or (self.plan.runs is None and len(self.rounds) >= MIN_ROUNDS and self.precise())
 
+    def _adopt_warm_up(self) -> None:
+        """Count the last warm-up call when there is no time for another one."""
+        if self.plan.runs is None and self._clock.perf_counter_ns() >= self._deadline_ns:
+            self.rounds.append(Round(walls_s=self.warm_up_s[-1:]))
+            self._counted[False] = 1
+
+    def _lacks_a_profile(self) -> bool:
+        """Whatever the time, one profiled call is made: where the time goes is what a profile is for."""
+        return self.plan.profiled and not self.profiler_refused and not any(round_.profiled for round_ in self.rounds)
+
     @property
     def gave_up(self) -> bool:
         """The time was over before the median was known as well as asked for."""
-        return self.plan.runs is None and self.elapsed_s >= self.plan.max_time_s and not self.precise()
+        return self.plan.runs is None and self.elapsed_s >= self.plan.max_time_s and not self._is_known()
+
+    @property
+    def payloads_counted(self) -> int:
+        """How many of the payloads have a counted unprofiled call."""
+        return min(len(self._calls), self._counted[False]) if self.walls_s else 0
 
     def precise(self) -> bool:
         """The median is known as well as the plan asks for, from enough runs."""
+        return len(self.walls_s) >= self.plan.min_runs and self._is_known()
+
+    def _is_known(self) -> bool:
         walls_s = self.walls_s
-        interval = median_interval(walls_s) if len(walls_s) >= self.plan.min_runs else None
+        interval = median_interval(walls_s) if walls_s else None
         return interval is not None and (interval[1] - interval[0]) / 2 <= self.plan.precision * median(walls_s)

@@ -93,7 +93,8 @@ class Overhead:
     """What cProfile cost, and whether the function times were freed of it.
 
     Attributes:
-        ratio: Median profiled call over median unprofiled call; None without profiled calls.
+        ratio: Typical profiled call over typical unprofiled call, that is the median, or the mean over payloads of
+            their medians; None without profiled calls.
         seconds_per_call: Cost of one profiled function call, calibrated on this very workload.
         ci_low: Lower end of the 95 % confidence interval of `seconds_per_call`.
         ci_high: Upper end of it.

@@ -6,13 +6,22 @@ import dataclasses
 
 import pytest
 
-from perfcli.profiling.advice import advise_on_latency, advise_on_profiler, advise_on_start, advise_on_threads
+from perfcli.profiling.advice import (
+    advise_on_latency,
+    advise_on_payloads,
+    advise_on_profiler,
+    advise_on_start,
+    advise_on_threads,
+)
 from perfcli.profiling.run import summarise_latency
 from perfcli.records import CpuTime, Environment, Overhead
 
 QUIET = [0.005 + 0.00001 * (number % 7) for number in range(100)]
 ENVIRONMENT = Environment("0", "3.11.7", "Linux", None, 2, 2**33, 0.1, {}, {"openblas": 2}, None)
 CORRECTED = Overhead(2.3, 350e-9, 340e-9, 360e-9, corrected=True, profiled_runs=20)
+
+
+LATENCY = summarise_latency(QUIET)
 
 
 def codes(samples: list[float], *, imprecise: bool = False, warm: bool = True) -> set[str]:
@@ -66,14 +75,29 @@ def test_times_that_are_not_corrected_are_mentioned():
 
 def test_thread_pools_beyond_the_processors_are_mentioned():
     crowded = dataclasses.replace(ENVIRONMENT, blas_threads={"openblas": 8, "openmp": 2})
-    (advice,) = advise_on_threads(crowded, CpuTime(0.005, 0.005))
+    (advice,) = advise_on_threads(crowded, LATENCY, CpuTime(0.005, 0.005))
     assert advice.code == "oversubscribed"
     assert "openblas 8" in advice.message
     assert "openmp" not in advice.message
 
 
+def test_payloads_that_were_not_measured_are_counted():
+    (advice,) = advise_on_payloads(3, 8)
+    assert advice.message == "Only 3 of 8 payloads were measured before the time was over."
+    assert list(advise_on_payloads(8, 8)) == []
+
+
+def test_a_profiler_that_costs_nothing_leaves_nothing_to_correct():
+    free = dataclasses.replace(CORRECTED, corrected=False, ratio=1.02)
+    assert list(advise_on_profiler(free, "")) == []
+
+
+def test_clock_noise_is_no_parallel_work():
+    assert list(advise_on_threads(ENVIRONMENT, LATENCY, CpuTime(87e-6, 118e-6))) == []
+
+
 def test_parallel_work_is_mentioned():
-    (advice,) = advise_on_threads(ENVIRONMENT, CpuTime(0.005, 0.009))
+    (advice,) = advise_on_threads(ENVIRONMENT, LATENCY, CpuTime(0.005, 0.009))
     assert advice.code == "parallel"
     assert "1.8 times" in advice.message
-    assert list(advise_on_threads(ENVIRONMENT, CpuTime(0.005, 0.0052))) == []
+    assert list(advise_on_threads(ENVIRONMENT, LATENCY, CpuTime(0.005, 0.0052))) == []

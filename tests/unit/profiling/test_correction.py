@@ -114,3 +114,12 @@ def test_noise_makes_the_price_untrustworthy():
 
 def test_two_rounds_are_too_few_for_a_price():
     assert calibrate([[0.005], [0.005]], [[0.01], [0.01]], 1000) is None
+
+
+def test_a_negative_price_is_no_price():
+    plain = [[0.6], [0.6], [0.6], [0.6]]
+    profiled = [[0.4], [0.4], [0.4], [0.4]]
+    found = calibrate(plain, profiled, 10)
+    assert found is not None
+    assert found.seconds_per_call < 0
+    assert not found.trustworthy

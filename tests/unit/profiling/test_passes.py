@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from perfcli.profiling.passes import OUTSIDE, measure_peak, repeated_work, summarise_stages
+from perfcli.profiling.passes import OUTSIDE, left_out, measure_peak, repeated_work, summarise_stages
 from perfcli.records import Stage
 from perfcli.targets.protocol import StageTime
 
@@ -47,14 +47,14 @@ def test_work_that_is_not_repeated_is_not_mentioned():
 
 
 def test_a_transient_of_40_mib_is_the_peak():
-    peak = measure_peak([lambda: bytearray(40 * MIB) and None])
+    peak, _ = measure_peak([lambda: bytearray(40 * MIB) and None])
     assert peak is not None
     assert peak / MIB == pytest.approx(40, abs=1)
     assert not tracemalloc.is_tracing()
 
 
 def test_the_peak_is_that_of_the_largest_payload():
-    peak = measure_peak([lambda: bytearray(MIB) and None, lambda: bytearray(8 * MIB) and None])
+    peak, _ = measure_peak([lambda: bytearray(MIB) and None, lambda: bytearray(8 * MIB) and None])
     assert peak is not None
     assert peak / MIB == pytest.approx(8, abs=0.5)
 
@@ -62,10 +62,24 @@ def test_the_peak_is_that_of_the_largest_payload():
 def test_somebody_elses_tracing_is_left_alone():
     tracemalloc.start()
     try:
-        assert measure_peak([lambda: None]) is None
+        assert measure_peak([lambda: None]) == (None, ())
         assert tracemalloc.is_tracing()
     finally:
         tracemalloc.stop()
+
+
+def test_every_payload_is_visited_for_its_peak():
+    calls = [lambda: None] * 80 + [lambda: bytearray(4 * MIB) and None]
+    peak, advice = measure_peak(calls)
+    assert peak is not None
+    assert peak / MIB == pytest.approx(4, abs=0.5)
+    assert advice == ()
+
+
+def test_payloads_there_was_no_time_for_are_counted():
+    (advice,) = left_out("stages", 5, 8)
+    assert advice.message == "The stages are those of 5 of 8 payloads: there was no time for the others."
+    assert left_out("stages", 8, 8) == ()
 
 
 def test_tracing_ends_when_the_model_raises():

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
+from perfcli.monitor.functions import describe
+from perfcli.profiling.functions import function_profile
 from perfcli.profiling.sampling import MAX_SETTLING_CALLS, MIN_ROUNDS, Sampler, SamplingPlan
 
 
@@ -128,20 +133,90 @@ def test_cpu_time_is_that_of_the_counted_calls_alone():
         assert block.process_s == pytest.approx(0.0075 * len(block.walls_s))
 
 
-def test_payloads_are_taken_in_turn_by_both_kinds_of_calls():
+@pytest.mark.parametrize("payloads", [2, 3, 7, 32])
+@pytest.mark.parametrize("call_ms", [2, 60, 400])
+def test_every_payload_counts_as_often_whatever_the_size_of_the_blocks(payloads, call_ms):
     clock = FakeClock()
-    taken: dict[bool, list[str]] = {True: [], False: []}
+    durations_ns = [call_ms * 1_000_000 + number for number in range(payloads)]
 
-    def call(name: str) -> None:
-        taken[profiler_is_on()].append(name)
-        clock.wall_ns += 5_000_000
+    def call(number: int) -> None:
+        clock.wall_ns += durations_ns[number]
 
-    calls = [lambda name=name: call(name) for name in "abc"]
-    measuring = Sampler(calls, SamplingPlan(runs=30, seed=1), lambda: 0, clock)
+    calls = [partial(call, number) for number in range(payloads)]
+    measuring = Sampler(calls, SamplingPlan(runs=6 * payloads, seed=1), lambda: 0, clock)
     measuring.warm_up()
     list(measuring.run())
-    for names in taken.values():
-        assert "".join(names) == ("abc" * len(names))[: len(names)]
+    counted = Counter(round(wall_s * 1e9) for wall_s in measuring.walls_s)
+    assert counted == dict.fromkeys(durations_ns, 6)
+    assert [round(wall_s * 1e9) for wall_s in measuring.walls_s[:payloads]] == durations_ns
+    assert measuring.payloads_counted == payloads
+
+
+@pytest.mark.parametrize("payloads", [2, 5, 7])
+def test_every_payload_is_profiled_as_often(payloads):
+    clock = FakeClock()
+
+    def call(_number: int) -> None:
+        clock.wall_ns += 5_000_000
+
+    calls = [partial(call, number) for number in range(payloads)]
+    functions = [partial(_named, number, work) for number, work in enumerate(calls)]
+    measuring = Sampler(functions, SamplingPlan(runs=300, seed=1), lambda: 0, clock)
+    measuring.warm_up()
+    list(measuring.run())
+    graph, overhead, _ = function_profile(measuring.rounds, payloads)
+    depth = Counter(node.times.calls for code, node in graph.items() if describe(code)[0].startswith("_work_"))
+    assert depth == {overhead.profiled_runs // payloads: payloads}
+
+
+def _work_0(work: Callable[[], None]) -> None:
+    work()
+
+
+def _work_1(work: Callable[[], None]) -> None:
+    work()
+
+
+def _work_2(work: Callable[[], None]) -> None:
+    work()
+
+
+def _work_3(work: Callable[[], None]) -> None:
+    work()
+
+
+def _work_4(work: Callable[[], None]) -> None:
+    work()
+
+
+def _work_5(work: Callable[[], None]) -> None:
+    work()
+
+
+def _work_6(work: Callable[[], None]) -> None:
+    work()
+
+
+def _named(number: int, work: Callable[[], None]) -> None:
+    (_work_0, _work_1, _work_2, _work_3, _work_4, _work_5, _work_6)[number](work)
+
+
+def test_a_model_slower_than_the_time_is_called_three_times():
+    model = Model(FakeClock(), call_ms=2000)
+    measuring = sampler(model, max_time_s=3.0)
+    measuring.first_call()
+    measuring.warm_up()
+    list(measuring.run())
+    assert (model.plain, model.profiled) == (2, 1)
+    assert measuring.walls_s == [2.0]
+
+
+def test_a_steady_model_is_known_from_few_calls():
+    measuring = sampler(Model(FakeClock(), call_ms=50), max_time_s=3.0)
+    measuring.warm_up()
+    list(measuring.run())
+    assert 6 <= len(measuring.walls_s) < 100
+    assert not measuring.gave_up
 
 
 def test_an_interrupted_run_keeps_what_it_measured():
