@@ -118,13 +118,13 @@ class EndpointTally:
 class TimingTally:
     """Durations by metric of the header `Server-Timing`; in the order the metrics were first sent."""
 
-    sums: dict[str, tuple[int, float]] = field(default_factory=dict)
+    sums: dict[str, tuple[float, float]] = field(default_factory=dict)
 
-    def add(self, header: str) -> None:
-        """Add the header of one answer; a metric without a duration is left out."""
+    def add(self, header: str, answers: float) -> None:
+        """Add a header that stands for so many answers; a metric without a duration is left out."""
         for metric in parse_server_timing(header):
             if metric.duration_ms is not None:
-                self._add(metric.name, 1, from_milliseconds(metric.duration_ms))
+                self._add(metric.name, answers, from_milliseconds(metric.duration_ms) * answers)
 
     def merge(self, other: TimingTally) -> None:
         """Add another tally."""
@@ -135,7 +135,7 @@ class TimingTally:
         """Return the mean duration by metric."""
         return {name: sum_s / count for name, (count, sum_s) in self.sums.items()}
 
-    def _add(self, name: str, count: int, sum_s: float) -> None:
+    def _add(self, name: str, count: float, sum_s: float) -> None:
         before, before_s = self.sums.get(name, (0, 0.0))
         self.sums[name] = (before + count, before_s + sum_s)
 

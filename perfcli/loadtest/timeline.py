@@ -42,8 +42,8 @@ class Slot:
         self.elapsed_s += second.elapsed_s
         self.seconds += 1
         self.scheduled += second.scheduled
-        for header in second.server_timing:
-            self.timings.add(header)
+        for header, answers in second.server_timing.items():
+            self.timings.add(header, answers)
         for endpoint in second.endpoints:
             self.endpoints.setdefault((endpoint.method, endpoint.name), EndpointTally()).add(endpoint)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, cast
 
 LATE_NS = 1_000_000
@@ -128,7 +128,7 @@ class Second:
         cpu_ratio: CPU time over elapsed time of the busiest engine process; 1 is a whole core.
         rss_bytes: Resident memory of all engine processes.
         endpoints: In no particular order; one without ended requests is left out.
-        server_timing: The header `Server-Timing` of a few answers, of those that have one.
+        server_timing: For how many successes each `Server-Timing` stands, of successes drawn at random.
     """
 
     index: int
@@ -144,7 +144,7 @@ class Second:
     cpu_ratio: float
     rss_bytes: int
     endpoints: Sequence[Endpoint]
-    server_timing: Sequence[str] = ()
+    server_timing: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,7 +211,9 @@ class LoadedServer:
         busiest_cpu_ratio: Mean CPU of the busiest of them, as a share of one core.
         rss_bytes: Highest resident memory of all of them together.
         threads: Highest number of threads.
-        timings: Mean duration in seconds of the requests of the run by metric of the server; empty without any.
+        timings: Mean duration in seconds by metric of the server; empty without any. What `Server-Timing` says is
+            estimated from up to 50 successes of each measured second and process, drawn at random; what Prometheus
+            metrics say is of all requests of the run, warm-up included.
         counted: Reconciliation with the server's own counter; None when it offers none.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from perfcli.loadtest.wire import End, Endpoint, Failures, Latencies, Outcome, ScenarioError, Second
 
@@ -28,7 +28,7 @@ def merge_seconds(seconds: Sequence[Second]) -> Second:
         cpu_ratio=max(second.cpu_ratio for second in seconds),
         rss_bytes=sum(second.rss_bytes for second in seconds),
         endpoints=tuple(_merge_endpoints(same) for same in endpoints.values()),
-        server_timing=tuple(header for second in seconds for header in second.server_timing),
+        server_timing=_merge_server_timings(second.server_timing for second in seconds),
     )
 
 
@@ -89,6 +89,14 @@ class Merger:
                 break
             complete.append(merge_seconds(list(self._pending.pop(index).values())))
         return complete
+
+
+def _merge_server_timings(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    answers: defaultdict[str, float] = defaultdict(float)
+    for part in parts:
+        for header, count in part.items():
+            answers[header] += count
+    return dict(answers)
 
 
 def _merge_endpoints(same: Sequence[Endpoint]) -> Endpoint:

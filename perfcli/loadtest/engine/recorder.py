@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from random import Random
 
 from perfcli.loadtest.engine.faults import Kind
 from perfcli.loadtest.wire import LATE_NS, Endpoint, Failures, Latencies, Outcome
 
 _EXAMPLE_LENGTH = 300
 _MAX_ENDPOINTS = 1000
-_ANSWERS_READ = 10
+_SAMPLED = 50
 """So many answers a second are looked through for what the server says of its own work."""
 
 
@@ -92,7 +93,6 @@ class Recorder:
         now: Counts of the current second.
         total: Counts of the seconds before it.
         in_flight: Requests without an answer.
-        to_read: Answers of this second whose headers are still wanted.
     """
 
     def __init__(self, open_loop: bool) -> None:
@@ -103,15 +103,23 @@ class Recorder:
         self.now = Totals()
         self.total = Totals()
         self.in_flight = 0
-        self.to_read = _ANSWERS_READ
-        self._server_timing: list[str] = []
+        self._answers = 0
+        self._sampled: list[Iterable[tuple[bytes, bytes]]] = []
+        self._random = Random(0).random
 
-    def read(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Keep the Server-Timing of an answer."""
-        self.to_read -= 1
-        lines = [value.decode("latin-1") for name, value in headers if name.lower() == b"server-timing"]
-        if lines:
-            self._server_timing.append(", ".join(lines))
+    def sample(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Keep the headers of a success, or not: each of a second has the same chance.
+
+        Reservoir sampling, Vitter's algorithm R. The first of each second would not do: after a stall they come at
+        once, and the server's account of them is longer than that of the others.
+        """
+        self._answers += 1
+        if len(self._sampled) < _SAMPLED:
+            self._sampled.append(headers)
+            return
+        place = int(self._random() * self._answers)
+        if place < _SAMPLED:
+            self._sampled[place] = headers
 
     def sent(self, intended_ns: int | None, sent_ns: int) -> None:
         """Count a request that starts; without an intended start it starts when it is sent."""
@@ -165,10 +173,16 @@ class Recorder:
         if kind is Kind.INCOMPLETE:
             self.now.incomplete += 1
 
-    def take_server_timing(self) -> tuple[str, ...]:
-        """Return the headers kept in the second that ends now, and begin the next."""
-        kept, self._server_timing, self.to_read = self._server_timing, [], _ANSWERS_READ
-        return tuple(kept)
+    def take_server_timing(self) -> dict[str, float]:
+        """Return what the sampled answers say, and for how many successes each of them stands; begin the next."""
+        sampled, answers = self._sampled, self._answers
+        self._sampled, self._answers = [], 0
+        found: Counter[str] = Counter()
+        for headers in sampled:
+            lines = [value.decode("latin-1") for name, value in headers if name.lower() == b"server-timing"]
+            if lines:
+                found[", ".join(lines)] += 1
+        return {header: count * answers / len(sampled) for header, count in found.items()}
 
     def take(self) -> tuple[Totals, Latencies, tuple[Endpoint, ...]]:
         """Return the second that ends now, and begin the next."""

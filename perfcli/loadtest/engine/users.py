@@ -114,12 +114,12 @@ class InferenceUser(User):
         received = 0
         if answer is not None:
             received = len(answer.body)
-            if recorder.to_read:
-                recorder.read(answer.headers)
             fault = self._verdict(answer, body.rows, expect)
             if check is not None and fault is None:
                 problem = check(answer)
                 fault = FaultError(Kind.CHECK_FAILED, problem) if problem else None
+            if fault is None:
+                recorder.sample(answer.headers)
         if fault is None:
             recorder.succeeded(key, intended_ns, sent_ns, ended_ns, received)
         else:

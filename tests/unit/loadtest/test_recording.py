@@ -200,9 +200,9 @@ def test_what_the_server_says_of_its_own_work_is_averaged_over_the_measured_seco
     record: Record, second: MakeSecond, endpoint: MakeEndpoint
 ) -> None:
     seconds = [
-        second(0, endpoint(FAST), server_timing=("queue;dur=900",)),
-        second(1, endpoint(FAST), server_timing=("queue;dur=1, predict;dur=4", 'predict;dur=6;desc="a, b"')),
-        second(2, endpoint(FAST), server_timing=("predict;dur=8, cache", "not; a header")),
+        second(0, endpoint(FAST), server_timing={"queue;dur=900": 250}),
+        second(1, endpoint(FAST), server_timing={"queue;dur=1, predict;dur=4": 1, 'predict;dur=6;desc="a, b"': 1}),
+        second(2, endpoint(FAST), server_timing={"predict;dur=8, cache": 1, "not; a header": 1}),
     ]
 
     result = record(seconds, warm_up="1s")
@@ -210,6 +210,20 @@ def test_what_the_server_says_of_its_own_work_is_averaged_over_the_measured_seco
     assert result.server is not None
     assert result.server.timings == {"queue": pytest.approx(0.001), "predict": pytest.approx(0.006)}
     assert result.server.cpu_ratio is None
+
+
+def test_a_second_of_few_answers_counts_little_in_what_the_server_says(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    seconds = [
+        second(0, endpoint(FAST), server_timing={"total;dur=10": 150, "total;dur=20": 150}),
+        second(1, endpoint([0.5] * 5), server_timing={"total;dur=500": 5}),
+    ]
+
+    server = record(seconds, warm_up="none").server
+
+    assert server is not None
+    assert server.timings == {"total": pytest.approx((150 * 0.010 + 150 * 0.020 + 5 * 0.5) / 305)}
 
 
 def test_a_latency_that_is_mostly_the_generators_own_is_told(

@@ -40,6 +40,7 @@ NONE = Outcome(0, Latencies({}, 0, 0), None, 0)
             cpu_ratio=0.25,
             rss_bytes=1000,
             endpoints=(Endpoint("POST", "/predict", SOME, NONE, (Failures("dns", 1, "no such\nname"),)),),
+            server_timing={'total;dur=1.5;desc="a, b"': 2.5},
         ),
         WorkerLost("host_1 (pid 7)", 2.5),
         End("duration", 10.0, 0.5, 9, 8, 2, 1, 0, (ScenarioError("KeyError: 'x'", 2, "Traceback"),)),

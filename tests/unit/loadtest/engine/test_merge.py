@@ -61,6 +61,11 @@ def test_numbers_add_up_and_the_busiest_process_counts() -> None:
     assert (merged.cpu_ratio, merged.rss_bytes, merged.elapsed_s) == (0.5, 200, 1.0)
 
 
+def test_answers_that_say_the_same_of_the_server_are_added_up() -> None:
+    parts = [_second(server_timing={"total;dur=1": 2.5, "total;dur=2": 1.0}), _second(server_timing={"total;dur=1": 4})]
+    assert merge_seconds(parts).server_timing == {"total;dur=1": 6.5, "total;dur=2": 1.0}
+
+
 def test_a_second_is_held_back_until_every_worker_has_reported_it() -> None:
     merger = Merger(["a", "b"])
     assert merger.add("a", _second(0)) == []

@@ -1,6 +1,7 @@
 """Counts are exact and histograms lose less than a thousandth."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -114,3 +115,34 @@ def test_a_scenario_that_names_every_request_differently_does_not_grow_without_b
     counts = {endpoint.name: endpoint.succeeded.count for endpoint in endpoints}
     assert len(counts) == 1_001
     assert counts["(other)"] == 500
+
+
+def _says(duration_ms: float) -> list[tuple[bytes, bytes]]:
+    return [(b"Content-Type", b"application/json"), (b"Server-Timing", f"total;dur={duration_ms}".encode())]
+
+
+def _mean_ms(timings: Mapping[str, float]) -> float:
+    weighted = [(float(header.removeprefix("total;dur=")), answers) for header, answers in timings.items()]
+    return sum(value * answers for value, answers in weighted) / sum(answers for _, answers in weighted)
+
+
+def test_what_the_server_says_is_sampled_from_the_whole_second() -> None:
+    """Every second begins with the answers of a queue: 40 of 400 take 100 ms, the others 10 ms."""
+    recorder = Recorder(open_loop=False)
+    means = []
+    for _ in range(100):
+        for number in range(400):
+            recorder.sample(_says(100 if number < 40 else 10))
+        timings = recorder.take_server_timing()
+        assert sum(timings.values()) == pytest.approx(400)
+        means.append(_mean_ms(timings))
+    # The true mean is 19 ms; of one sample of 50 it scatters by 27 ms / sqrt(50), of all of them by a tenth of that.
+    assert sum(means) / 100 == pytest.approx(19, abs=4 * 27 / math.sqrt(50) / 10)
+
+
+def test_few_answers_are_all_read_and_one_without_the_header_still_counts() -> None:
+    recorder = Recorder(open_loop=False)
+    for headers in (_says(1), _says(1), _says(2.5), [], [(b"server-timing", b"a"), (b"SERVER-TIMING", b"b;dur=2")]):
+        recorder.sample(headers)
+    assert recorder.take_server_timing() == {"total;dur=1": 2, "total;dur=2.5": 1, "a, b;dur=2": 1}
+    assert recorder.take_server_timing() == {}
