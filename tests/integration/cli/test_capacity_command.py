@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -15,6 +17,7 @@ from perfcli.cli.loading import aimed, default_scenario
 from perfcli.loadtest.planning import LoadOptions, plan_load
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+NULL_SERVER = Path(__file__).parents[1] / "engine" / "server.py"
 ANSWER = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 19\r\n\r\n{"predictions":[1]}'
 SLOTS = 4
 BUSY_S = 0.02
@@ -148,3 +151,42 @@ def test_embedded_api_runs_with_as_many_workers_as_are_searched() -> None:
     with aimed(plan, workers=2):
         below = [process.cmdline() for process in psutil.Process().children(recursive=True)]
         assert sum("--multiprocessing-fork" in command for command in below) == 2
+
+
+BUSY = """
+import time
+from locust import task
+from perfcli.loadtest.engine.users import InferenceUser
+
+class Client(InferenceUser):
+    @task
+    def predict(self):
+        # So much of the generator's own time for each request that no server can be the limit.
+        ends = time.thread_time() + 0.02
+        while time.thread_time() < ends:
+            pass
+        self.post(self.payload())
+"""
+
+
+@pytest.fixture
+def null_url() -> Iterator[str]:
+    """Serve answers that cost next to nothing, from a process of its own."""
+    with subprocess.Popen([sys.executable, str(NULL_SERVER)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        process.terminate()
+
+
+@pytest.mark.slow
+def test_capacity_beyond_what_the_generator_can_do_is_not_known(perfcli: Run, null_url: str, tmp_path: Path) -> None:
+    (tmp_path / "busy.py").write_text(BUSY)
+    (tmp_path / "row.json").write_text('{"a": 1}')
+    done = perfcli(
+        "capacity", "--host", null_url, "--payloads", "row.json", "--scenario", "busy.py", "--slo", "p50 < 5ms",
+        "--start", "100", "--probe-time", "3s", "--timeout", "1s", "--json",
+    )  # fmt: skip
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["outcome"], document["capacity"]) == (4, "generator-bound", None), done.stderr
+    assert [(probe["load"], probe["outcome"]) for probe in document["probes"]] == [(100, "generator-bound")] * 3
+    assert document["reason"].startswith("the generator could not keep up: ")
