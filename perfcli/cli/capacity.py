@@ -31,11 +31,18 @@ def capacity(
     start: Annotated[
         float | None, typer.Option(min=1, help="First load to try.", show_default="50 arrivals per second, or 1 user")
     ] = None,
-    precision: Annotated[str, typer.Option(help="How near the answer is to what fails.", metavar="RATIO")] = "5%",
+    precision: Annotated[
+        str, typer.Option(help="Largest distance between the answer and the lowest load that fails.", metavar="RATIO")
+    ] = "5%",
     probe_time: Annotated[
-        str, typer.Option(help="A probe ends earlier when it is decided.", metavar="DURATION")
+        str,
+        typer.Option(
+            help="Longest time of a probe, which ends earlier when it is decided; a confirmation may take four times "
+            "as long.",
+            metavar="DURATION",
+        ),
     ] = "15s",
-    max_probes: Annotated[int, typer.Option(min=4, help="Confirmations included.")] = 16,
+    max_probes: Annotated[int, typer.Option(min=4, help="Give up after so many probes, confirmations included.")] = 16,
     host: Annotated[
         str | None,
         typer.Option(
@@ -60,14 +67,17 @@ def capacity(
         ),
     ] = None,
     scenario: Annotated[
-        Path | None, typer.Option(help="Any locustfile.", metavar="FILE", show_default="loadtests/predict.py")
+        Path | None,
+        typer.Option(help="Any locustfile: who sends what.", metavar="FILE", show_default="loadtests/predict.py"),
     ] = None,
-    path: Annotated[str | None, typer.Option(help="Of the requests.", show_default="/predict")] = None,
+    path: Annotated[str | None, typer.Option(help="Path of the requests.", show_default="/predict")] = None,
     header: Annotated[
         list[str] | None,
         typer.Option(help="'Name: value'; the value env:TOKEN is read from $TOKEN. Repeatable."),
     ] = None,
-    timeout: Annotated[str, typer.Option(help="For each answer.", metavar="DURATION")] = "10s",
+    timeout: Annotated[
+        str, typer.Option(help="Longest wait for connecting, sending and each answer.", metavar="DURATION")
+    ] = "10s",
     processes: Annotated[int, typer.Option(min=1, help="Generator processes on this machine.")] = 1,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Load another machine without asking.")] = False,
     output: Outputs = None,
@@ -82,6 +92,8 @@ def capacity(
       perfcli capacity --slo 'p99 < 50ms' --slo 'error_rate < 0.1%'
 
       perfcli capacity --by users --slo 'p95 < 100ms' --host http://localhost:8000
+
+      perfcli capacity --workers 1,2,4 --slo 'p99 < 50ms'
     """
     from perfcli.cli.searching import search_each
     from perfcli.loadtest.planning import LoadOptions, plan_load

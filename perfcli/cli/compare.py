@@ -26,7 +26,7 @@ class FailIf(StrEnum):
     NEVER = "never"
 
 
-_LIVE = "Two targets, measured in turn"
+_LIVE = "Two targets or two revisions, measured in turn"
 
 
 def compare(
@@ -48,7 +48,12 @@ def compare(
         ),
     ] = None,
     new: Annotated[
-        str | None, typer.Option(help="What is compared with it.", metavar="TARGET", rich_help_panel=_LIVE)
+        str | None,
+        typer.Option(
+            help="The target that is compared with it, written in the same ways.",
+            metavar="TARGET",
+            rich_help_panel=_LIVE,
+        ),
     ] = None,
     base_rev: Annotated[
         str | None,
@@ -59,11 +64,18 @@ def compare(
         ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="With --base-rev: the model of both.", rich_help_panel=_LIVE)
+        str | None,
+        typer.Option(
+            help="With --base-rev: the model of both, a file or package.module:attribute.",
+            show_default="embedded",
+            rich_help_panel=_LIVE,
+        ),
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option(help="predict, predict_proba...", show_default="predict", rich_help_panel=_LIVE),
+        typer.Option(
+            help="Method that predicts, such as predict_proba.", show_default="predict", rich_help_panel=_LIVE
+        ),
     ] = None,
     trust: Annotated[bool, typer.Option("--trust", help="Load files that may execute code.", rich_help_panel=_LIVE)] = (
         False
@@ -75,17 +87,20 @@ def compare(
     max_time: Annotated[
         str, typer.Option(help="Stop measuring after this time.", metavar="DURATION", rich_help_panel=_LIVE)
     ] = "20s",
-    min_effect: Annotated[str, typer.Option(help="Smallest change that matters.", metavar="RATIO")] = "5%",
-    fail_if: Annotated[FailIf, typer.Option(help="What ends with exit code 1.")] = FailIf.SLOWER,
-    force: Annotated[bool, typer.Option("--force", help="Compare what is not comparable, and say so.")] = False,
-    seed: Annotated[int, typer.Option(help="Of the order and of the bootstrap.")] = 0,
+    min_effect: Annotated[str, typer.Option(help="Smallest change of a latency that matters.", metavar="RATIO")] = "5%",
+    fail_if: Annotated[FailIf, typer.Option(help="Change that ends with exit code 1.")] = FailIf.SLOWER,
+    force: Annotated[
+        bool, typer.Option("--force", help="Compare runs of different machines, payloads or versions, and say so.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the order of the turns and of the bootstrap.")] = 0,
     output: Outputs = None,
     as_json: AsJson = False,
 ) -> None:
     """Say whether the new version is slower than the old one, and which part of it moved.
 
-    Two records tell only as much as the machine was the same for both. Two targets, or two revisions, are measured in
-    turn, so that its noise hits both.
+    Two records tell only as much as the machine was the same for both.
+
+    Two targets, or two revisions, are measured in turn, so that its noise hits both.
 
     Examples:
 

@@ -16,25 +16,34 @@ def sweep(
     payload: Annotated[
         str | None,
         typer.Argument(
-            help="Rows of which the batches are made. [dim]Default: a patient that travels with perfcli.[/dim]",
+            help="JSON, JSON Lines, CSV, or - for stdin: rows of which the batches are made. "
+            "[dim]Default: a patient that travels with perfcli.[/dim]",
             show_default=False,
         ),
     ] = None,
-    batch: Annotated[str, typer.Option(help="Batch sizes.", metavar="ROWS,...")] = "1,8,32,128,512",
+    batch: Annotated[str, typer.Option(help="Batch sizes to try.", metavar="ROWS,...")] = "1,8,32,128,512",
     threads: Annotated[
         str | None,
-        typer.Option(help="Threads for each native pool (BLAS, OpenMP).", metavar="N,...", show_default="as they are"),
+        typer.Option(
+            help="Numbers of threads to try for each native pool (BLAS, OpenMP).",
+            metavar="N,...",
+            show_default="as they are",
+        ),
     ] = None,
     model: Annotated[
         str | None, typer.Option(help="A model file (.joblib, .pkl, .skops) or package.module:attribute.")
     ] = None,
-    method: Annotated[str | None, typer.Option(help="predict, predict_proba...", show_default="predict")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="Method that predicts, such as predict_proba.", show_default="predict")
+    ] = None,
     trust: Annotated[bool, typer.Option("--trust", help="Load a file that may execute code.")] = False,
     max_time: Annotated[str, typer.Option(help="Stop measuring after this time.", metavar="DURATION")] = "10s",
     output: Outputs = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a row costs in batches of several sizes, the knee, and the batch worth using.
+
+    A batch repeats the rows of the payload as often as it needs.
 
     Examples:
 
