@@ -15,8 +15,10 @@ within each is the least that must be expected, and widens the interval.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from perfcli.records import Advice, ProfileResult
 from perfcli.records.comparison import Change, MetricChange, Turn
@@ -122,13 +124,30 @@ def _side(run: ProfileResult | LoadResult) -> _Side:
     if isinstance(run, ProfileResult):
         calls = run.samples_s
         return _Side(Distribution.of(calls), calls, effective_size(calls), drift(calls))
-    seconds = [second.latency.p50_s for second in run.seconds if second.measured]
-    medians = tuple(p50_s for p50_s in seconds if p50_s is not None)
-    if not medians:
+    seconds = _loaded_seconds(run)
+    if not seconds:
         return _Side(latencies(run.total), (), 1, 1.0)
     # Requests of one second share its queue, and are worth no more than the seconds are worth.
-    size = round(run.total.successes * effective_size(medians) / len(medians))
-    return _Side(latencies(run.total), (), max(1, size), drift(medians))
+    size = round(run.total.successes * effective_size([p50_s for p50_s, _ in seconds]) / len(seconds))
+    return _Side(latencies(run.total), (), max(1, size), drift(_by_requests(seconds)))
+
+
+def _loaded_seconds(run: LoadResult) -> list[tuple[float, int]]:
+    """Return median and successes of the measured seconds in which requests were sent."""
+    return [
+        (second.latency.p50_s, second.requests - second.failures)
+        for second in run.seconds
+        if second.measured and second.latency.p50_s is not None and second.scheduled != 0
+    ]
+
+
+def _by_requests(seconds: Sequence[tuple[float, int]]) -> list[float]:
+    """Return the median of the second in which each hundredth of the successes ended.
+
+    The last second of a run is cut off, or only waits for the slowest answers: it counts as much as it answers.
+    """
+    ends = list(accumulate(successes for _, successes in seconds))
+    return [seconds[bisect_right(ends, ends[-1] * number // 100)][0] for number in range(100)]
 
 
 def _test(sides: tuple[_Side, _Side], name: str) -> float:

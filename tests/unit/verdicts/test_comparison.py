@@ -159,6 +159,32 @@ def steady_load(make_load: MakeLoad, make_second: Callable[..., LoadSecond], sam
     return make_load(samples, seconds=seconds, endpoints={"/a": samples, "/b": [0.001] * 10})
 
 
+@pytest.mark.parametrize("scheduled", [None, 0], ids=["closed loop", "open loop"])
+def test_the_end_of_a_load_is_no_drift(
+    make_load: MakeLoad, make_second: Callable[..., LoadSecond], scheduled: int | None
+) -> None:
+    """What came after the last full second: ten answers that took a second each."""
+    full = [make_second(float(start), QUIET[start * 100 : start * 100 + 100]) for start in range(3)]
+    last = make_second(3.0, [1.0] * 10, elapsed_s=0.9, scheduled=scheduled)
+    load = make_load([*QUIET[:300], *[1.0] * 10], seconds=(*full, last))
+
+    comparison = compared(load, load)
+
+    median, p95 = comparison.metrics
+    assert (median.change, median.ratio) == ("same", 1.0)
+    assert p95.change == "inconclusive"
+    assert "the machine drifted by 0." in comparison.warnings[-1].message
+
+
+def test_a_load_that_was_slower_for_a_third_of_its_requests_drifted(
+    make_load: MakeLoad, make_second: Callable[..., LoadSecond]
+) -> None:
+    samples = [*[0.010] * 200, *[0.015] * 100]
+    seconds = tuple(make_second(float(start), samples[start * 100 : start * 100 + 100]) for start in range(3))
+    load = make_load(samples, seconds=seconds)
+    assert "the machine drifted by 50.0 %" in compared(load, load).warnings[-1].message
+
+
 def test_loads_are_compared_by_median_and_tails(make_load: MakeLoad, make_second: Callable[..., LoadSecond]) -> None:
     # Three of a hundred requests take 30 ms, in the new run 60 ms: only the p99 moved.
     base = steady_load(make_load, make_second, [0.030 if n % 100 >= 97 else s for n, s in enumerate(QUIET)])
