@@ -190,13 +190,12 @@ def _timings(timings: Mapping[str, float]) -> Table:
 def _course(result: LoadResult) -> Text:
     """One line per figure over the whole run; what was not measured leaves a gap."""
     seconds = result.seconds
-    p99s = [second.latency.p99_s or second.latency.max_s for second in seconds]
     text = Text()
     if len(seconds) < 2:
         return text
     lines: dict[str, list[float | None]] = {
         "requests": [second.requests / second.elapsed_s for second in seconds],
-        "slowest 1 %": p99s,
+        "slowest": [second.latency.max_s for second in seconds],
         "in flight": [float(second.in_flight) for second in seconds],
         "server CPU": [second.server_cpu_ratio for second in seconds],
     }
