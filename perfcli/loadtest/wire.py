@@ -116,7 +116,7 @@ class Second:
     Attributes:
         index: 0 is the first second after the start.
         elapsed_s: Its length.
-        users: Users alive at its end.
+        users: Users alive at its end; in the open loop the size of the pool that sends.
         in_flight: Requests without an answer at its end.
         scheduled: Arrivals whose intended start fell into it; in the closed loop equal to `sent`.
         sent: Requests started, also the ones whose connection then failed.

@@ -238,7 +238,7 @@ class LoadSecond:
         failures: Those of them that failed.
         latency: Of the successes; None fields without enough of them.
         in_flight: Requests without an answer at the end of the second.
-        users: Users at work at the end of the second.
+        users: Users at work at the end of the second; None in an open loop.
         scheduled: Arrivals that were due; None in a closed loop.
         lag_p99_s: 99th percentile of the lag of the arrivals sent; None in a closed loop.
         generator_cpu_ratio: CPU of the busiest generator process, as a share of one core.
@@ -256,7 +256,7 @@ class LoadSecond:
     failures: int
     latency: Quantiles
     in_flight: int
-    users: int
+    users: int | None
     scheduled: int | None
     lag_p99_s: float | None
     generator_cpu_ratio: float | None

@@ -74,6 +74,13 @@ def test_the_ramp_of_the_users_is_warm_up(record: Record, second: MakeSecond, en
     assert result.window.warm_up_s == 4.0
 
 
+def test_only_a_closed_loop_has_users(record: Record, second: MakeSecond, endpoint: MakeEndpoint) -> None:
+    seconds = [second(0, endpoint(FAST, service_s=FAST), users=64)]
+
+    assert record(seconds, rate_rps=250.0).seconds[0].users is None
+    assert record(seconds, users=64).seconds[0].users == 64
+
+
 def test_a_shape_is_measured_whole_and_its_steadiness_is_not_judged(
     record: Record, second: MakeSecond, endpoint: MakeEndpoint
 ) -> None:

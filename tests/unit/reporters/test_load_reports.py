@@ -22,6 +22,7 @@ from perfcli.records.load import (
 from perfcli.records.profile import Advice
 from perfcli.reporters import REPORTERS
 from perfcli.reporters.load_live import describe_second, live_table, show_load_progress
+from perfcli.reporters.sparkline import sparkline
 
 NOTHING = Quantiles(None, None, None, None, None, None, None)
 LATENCY = Quantiles(0.0042, 0.0051, 0.0063, 0.0187, None, 0.0412, 0.0044)
@@ -180,6 +181,22 @@ def test_the_line_names_every_figure_that_was_measured() -> None:
         "5.00 s, throughput 100/s, p50 4.20 ms, p95 6.30 ms, p99 18.7 ms, failures 3, in flight 7, users 10,"
         " lateness p99 120 us, generator CPU 21.0 %, generator RSS 50.0 MiB, server CPU 93.0 %, server RSS 120 MiB"
     )
+
+
+def test_an_open_loop_has_no_users() -> None:
+    assert "users" not in describe_second(replace(second(4), users=None))
+
+
+def test_the_line_of_the_slowest_is_the_longest_of_each_second_however_many_there_are(result: LoadResult) -> None:
+    """The 99th percentile is known of the middle second alone."""
+    seconds = tuple(
+        replace(second(index), latency=replace(LATENCY, p99_s=0.001 if index == 1 else None, max_s=0.1 * (index + 1)))
+        for index in range(3)
+    )
+
+    (line,) = [line for line in text(replace(result, seconds=seconds)).splitlines() if "slowest" in line]
+
+    assert line.split() == ["slowest", sparkline([0.1, 0.2, 0.3])]
 
 
 def test_the_live_table_leaves_out_what_was_never_measured() -> None:
