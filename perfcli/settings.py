@@ -143,16 +143,18 @@ class Settings(BaseSettings):
 
 
 def _refuse_misspelled_names(env_file: Path) -> None:
-    """Name a line that nobody would read; other people's variables in the file are none of our business."""
+    """Name a variable that nobody would read; other people's variables are none of our business."""
     try:
-        names = {name.upper() for name in dotenv_values(env_file)}
+        in_file = {name.upper() for name in dotenv_values(env_file)}
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"Cannot read {env_file}: {error}.", "Save it as a UTF-8 text file.") from error
     known = {name.upper() for name in Settings.model_fields}
-    unset = known - names - {name.upper() for name in os.environ}
-    for name in sorted(names - known):
-        if meant := difflib.get_close_matches(name, unset, n=1, cutoff=_MISSPELLED):
-            raise SettingsError(f"{env_file} sets {name}, which nothing reads.", f"Did you mean {meant[0]}?")
+    in_environment = {name.upper() for name in os.environ}
+    unset = known - in_file - in_environment
+    for place, names in ((str(env_file), in_file), ("The environment", in_environment)):
+        for name in sorted(names - known):
+            if meant := difflib.get_close_matches(name, unset, n=1, cutoff=_MISSPELLED):
+                raise SettingsError(f"{place} sets {name}, which nothing reads.", f"Did you mean {meant[0]}?")
 
 
 def _explain(error: ErrorDetails) -> SettingsError:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from perfcli.cli.extras import require_extra
 from perfcli.cli.judging import Slos, exit_with, read_slos, tell_github
 from perfcli.cli.loading import confirm_target, default_scenario, load_payloads
 from perfcli.cli.options import AsJson, Outputs, read_counts
@@ -95,6 +96,7 @@ def capacity(
 
       perfcli capacity --workers 1,2,4 --slo 'p99 < 50ms'
     """
+    require_extra("load", "A search for capacity")
     from perfcli.cli.searching import search_each
     from perfcli.loadtest.planning import LoadOptions, plan_load
     from perfcli.units import parse_duration, parse_ratio

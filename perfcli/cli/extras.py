@@ -8,7 +8,7 @@ from perfcli.errors import MissingExtraError
 
 PACKAGES = {
     "serve": ("fastapi", "uvicorn", "httptools", "prometheus_client"),
-    "load": ("locust", "httptools", "hdrh"),
+    "load": ("locust", "httptools", "hdrh", "fastapi", "uvicorn"),
 }
 """What an extra brings that its command imports."""
 

@@ -196,7 +196,7 @@ def load(
     """
     require_extra("load", "A load test")
     from perfcli.loadtest.planning import LoadOptions, plan_load
-    from perfcli.loadtest.run import calibrate_engine, ensure_measured, run_load
+    from perfcli.loadtest.run import calibrate_engine, ensure_answered, ensure_measured, run_load
     from perfcli.profiling.environment import describe_environment
     from perfcli.reporters.load_live import show_load_progress
     from perfcli.units import parse_duration
@@ -253,3 +253,4 @@ def load(
     ensure_measured(result)
     exit_when_partial(result)
     exit_by_verdicts(result)
+    ensure_answered(result)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import sys
+from contextlib import closing, redirect_stdout
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -113,13 +114,15 @@ def profile(
     slos = read_slos(slo, "profile")
     plan = SamplingPlan(max_time_s=parse_duration(max_time), runs=runs)
     payloads = read_payloads(payload or default_payload(model))
-    if url is None:
-        target = open_local(model, method, trust=trust, stage=stage or ())
-    else:
-        refuse_with_url(model=model, method=method, trust=trust, stage=stage, tree=tree, speedscope=speedscope)
-        target = open_url(url, header=header or (), timeout=timeout, insecure=insecure, http_method=http_method)
-    with closing(target), show_profile_progress() as tell:
-        measured = run_profile(target, payloads, plan, tell)
+    # What a model prints is no result of ours.
+    with redirect_stdout(sys.stderr):
+        if url is None:
+            target = open_local(model, method, trust=trust, stage=stage or ())
+        else:
+            refuse_with_url(model=model, method=method, trust=trust, stage=stage, tree=tree, speedscope=speedscope)
+            target = open_url(url, header=header or (), timeout=timeout, insecure=insecure, http_method=http_method)
+        with closing(target), show_profile_progress() as tell:
+            measured = run_profile(target, payloads, plan, tell)
     extra = {} if prof is None else {prof: partial(write_pstats, measured.graph)}
     if speedscope is not None:
         extra[speedscope] = partial(write_speedscope, measured.result)

@@ -101,6 +101,16 @@ def running_engine(plan: Plan) -> Iterator[Engine]:
 
 
 def _start(writing: int, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+    # The child inherits the mask, and lifts it when it can stop in good order: a signal to an interpreter that is
+    # still importing would be a traceback.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        return _popen(writing, stderr)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _popen(writing: int, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own interpreter and module
         [sys.executable, "-m", "perfcli.loadtest.engine", str(writing)],
         stdin=subprocess.PIPE,

@@ -103,6 +103,19 @@ def ensure_measured(result: LoadResult) -> None:
         raise MeasurementError("No request ended after the warm-up.", "Let it run longer, or use --warm-up none.")
 
 
+def ensure_answered(result: LoadResult) -> None:
+    """Refuse to call a run a success in which no request was one; for runs that no SLO has judged.
+
+    Raises:
+        MeasurementError: Every request failed.
+    """
+    if result.total.requests and result.total.failures == result.total.requests:
+        raise MeasurementError(
+            f"Every request failed, so no latency was measured: {result.errors[0].example}.",
+            "The path, the payloads and the headers are the usual causes.",
+        )
+
+
 def calibrate_engine() -> Calibration | None:
     """Measure what the engine costs on this machine, or return what was measured before."""
     return calibrate(_run_to_its_end, bundled_path(CALIBRATION_SCENARIO), cache_folder())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from operator import attrgetter
 
 import orjson
@@ -126,13 +127,14 @@ def _server(server: ServerView, view: View) -> Iterator[RenderableType]:
             table.add_row(name, format_duration(seconds))
         yield table
     if server.functions:
-        title = f"The server's functions by {view.sort} time (its records of {server.records} of these requests)"
-        yield _FunctionTable(server.functions, title, view)
+        # A record names five functions, chosen by cumulative time: by another order they would mislead.
+        title = f"The server's functions by cumulative time, those that its {server.records} records name"
+        yield _FunctionTable(server.functions, title, replace(view, sort="cumulative"))
 
 
 def _functions_title(result: ProfileResult, view: View) -> str:
     side = "Client functions" if result.target.kind == "remote" else "Functions"
-    ratio = "" if result.overhead.ratio is None else f"x{result.overhead.ratio:.1f} under cProfile, "
+    ratio = "" if result.overhead.ratio is None else f"x{max(1.0, result.overhead.ratio):.1f} under cProfile, "
     corrected = "taken off" if result.overhead.corrected else "not taken off"
     return f"{side} by {view.sort} time ({ratio}{corrected})"
 

@@ -67,6 +67,7 @@ def test_an_installed_perfcli_works_outside_a_checkout(wheel, tmp_path: Path):
         (["fastapi"], ["serve"], "serve"),
         (["uvicorn"], ["serve"], "serve"),
         (["locust"], ["load", "--host", "http://127.0.0.1:9", "--duration", "1s"], "load"),
+        (["uvicorn"], ["capacity", "--slo", "p95 < 1s"], "load"),
         (["redis"], ["logs", "show", "--from", "redis://127.0.0.1:9/0"], "redis"),
     ],
 )

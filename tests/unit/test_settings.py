@@ -133,6 +133,12 @@ def test_a_misspelled_name_in_the_file_is_an_error_that_knows_the_right_one() ->
     assert str(caught.value) == ".env sets LOGING_HANDLER, which nothing reads. Did you mean LOGGING_HANDLER?"
 
 
+def test_a_misspelled_name_in_the_environment_is_an_error_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENABLE_PERFORMANCE_MONITORNG", "true")
+    with pytest.raises(SettingsError, match=r"^The environment sets ENABLE_PERFORMANCE_MONITORNG, which nothing reads"):
+        load_settings()
+
+
 def test_variables_of_others_are_ignored() -> None:
     write_env_file("DATABASE_URL=postgres://db\nREDIS_PASSWORD=x\nAPI_KEY=y\nLOG_FORMAT=json\n")
     assert load_settings().redis_host == "localhost"

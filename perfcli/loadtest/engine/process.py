@@ -47,6 +47,8 @@ def on_signals(ask_to_stop: Callable[[str], None]) -> None:
     """Take Ctrl-C and SIGTERM as a request to stop."""
     gevent.signal_handler(signal.SIGINT, ask_to_stop, "interrupted")
     gevent.signal_handler(signal.SIGTERM, ask_to_stop, "terminated")
+    # The parent started this process with both held back.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
 
 
 def _run(plan: Plan, channel: Channel) -> None:

@@ -35,6 +35,7 @@ def serve(plan: Plan) -> None:
     """
     # Ctrl-C goes to every process of the terminal; when to stop is the master's business.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
     gevent.spawn(_die_with_parent, os.getppid())
     environment = make_environment(plan)
     try:

@@ -196,6 +196,13 @@ def test_an_interruption_reports_what_was_measured(tmp_path: Path, number, code)
     assert json.loads((tmp_path / "run.json").read_text()) == record
 
 
+def test_what_a_model_prints_is_not_among_the_results(perfcli, tmp_path: Path):
+    (tmp_path / "mine.py").write_text("def model(payload):\n    print('hello')\n    return 1\n")
+    done = perfcli("profile", PATIENT, "--model", "mine:model", "--runs", "5", "--json")
+    assert json.loads(done.stdout)["latency_ms"]["runs"] == 5
+    assert "hello" in done.stderr
+
+
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path):
     command = f"{sys.executable} -m perfcli profile {PATIENT} --runs 5 | head -n 1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(

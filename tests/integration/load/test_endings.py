@@ -89,12 +89,13 @@ def test_a_dead_port_is_said_at_once(perfcli: Perfcli) -> None:
     assert outcome.stdout == ""
 
 
-def test_a_service_that_only_fails_is_measured(server: Any, perfcli: Perfcli) -> None:
+def test_a_service_that_only_fails_is_recorded_and_is_no_success(server: Any, perfcli: Perfcli) -> None:
     outcome = perfcli(
         "load", "--host", server.url, "--path", "/status?code=503", "-u", "2", "--requests", "50", "--json"
     )
 
-    assert outcome.code == 0
+    assert outcome.code == 3
+    assert "Every request failed" in outcome.stderr
     assert outcome.record["errors"] == [
         {"kind": "http_5xx", "count": 50, "example": outcome.record["errors"][0]["example"]}
     ]
