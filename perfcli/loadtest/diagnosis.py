@@ -7,16 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from perfcli.loadtest.course import answered_ratio, by_thirds, drain_s, loaded_seconds, quietest_second
 from perfcli.loadtest.generator import BUSY_CORE
 from perfcli.records.load import LoadResult
 from perfcli.units import format_duration, format_rate, format_ratio, format_size
 
-MOSTLY_FAILED = 0.5
+MANY_FAILED = 0.1
+ANY_FAILED = 0.001
 SATURATED_CORE = 0.9
 IDLE_CORE = 0.5
 WAITING_SHARE = 0.5
 BUSY_MACHINE = 0.9
 FEWEST_IN_HAND = 2
+SLOW_S = 0.1
+ANSWERED = 0.98
+"""Answers per arrival while requests are sent; the others are on their way when the last is."""
+LATENCY_GROWTH = 1.5
+LATENCY_GROWTH_S = 0.001
+"""Less is noise of the client."""
+QUEUE_GROWTH = 1.2
+STALL = 10
+"""The 99th percentile of a service that only computes is some times its median."""
+QUIET = 0.5
+LONGEST_DRAIN_S = 1.0
 GROWTH_RATIO = 1.2
 GROWTH_BYTES = 50 * 2**20
 
@@ -30,9 +43,17 @@ def diagnose(result: LoadResult) -> str | None:
     return None
 
 
-def _failing(result: LoadResult) -> str | None:
+def _many_failed(result: LoadResult) -> str | None:
+    return _failures(result, MANY_FAILED)
+
+
+def _some_failed(result: LoadResult) -> str | None:
+    return _failures(result, ANY_FAILED)
+
+
+def _failures(result: LoadResult, fewest: float) -> str | None:
     ratio = result.total.error_ratio
-    if ratio is None or ratio < MOSTLY_FAILED or not result.errors:
+    if ratio is None or ratio < fewest or not result.errors:
         return None
     worst = result.errors[0]
     return f"{format_ratio(ratio)} of the requests failed, most often {worst.kind}: {worst.example}"
@@ -80,19 +101,25 @@ def _waiting_elsewhere(result: LoadResult) -> str | None:
     server, p50_s, throughput = result.server, result.total.service.p50_s, result.total.throughput_rps
     if server is None or server.cpu_ratio is None or p50_s is None or not throughput:
         return None
-    in_hand, cpu_s = throughput * p50_s, server.cpu_ratio / throughput
-    if (
-        _machine_is_busy(result)
-        or server.cpu_ratio > IDLE_CORE
-        or in_hand < FEWEST_IN_HAND
-        or cpu_s > WAITING_SHARE * p50_s
-    ):
+    if _machine_is_busy(result) or not _has_idle_requests(result):
         return None
+    in_hand, cpu_s = throughput * p50_s, server.cpu_ratio / throughput
+    hands = f" while {in_hand:.0f} requests are in its hands" if in_hand >= FEWEST_IN_HAND else ""
     return (
-        f"The server uses {_percent(server.cpu_ratio)} of a core while {in_hand:.0f} requests are in its hands: each"
-        f" takes {format_duration(p50_s)} with {format_duration(cpu_s)} of CPU, so it waits itself: for a lock,"
-        " a pool of threads, a disk, another service."
+        f"The server uses {_percent(server.cpu_ratio)} of a core{hands}: each"
+        f"{'' if hands else ' request'} takes {format_duration(p50_s)} with {format_duration(cpu_s)} of CPU, so it"
+        " waits itself: for a lock, a pool of threads, a disk, another service."
     )
+
+
+def _has_idle_requests(result: LoadResult) -> bool:
+    """Tell whether requests take much longer than the CPU time of the server they cost."""
+    server, p50_s, throughput = result.server, result.total.service.p50_s, result.total.throughput_rps
+    if server is None or server.cpu_ratio is None or p50_s is None or not throughput:
+        return False
+    # A few fast requests one by one spend a large part of their time in the client and on the way.
+    many_or_slow = throughput * p50_s >= FEWEST_IN_HAND or p50_s >= SLOW_S
+    return server.cpu_ratio <= IDLE_CORE and many_or_slow and server.cpu_ratio / throughput <= WAITING_SHARE * p50_s
 
 
 def _overload(result: LoadResult) -> str | None:
@@ -106,20 +133,74 @@ def _overload(result: LoadResult) -> str | None:
     )
 
 
+def _backlog(result: LoadResult) -> str | None:
+    """Arrivals that are all sent, and more of them in each third of the run without an answer."""
+    if result.arrivals is None or result.description.shape is not None:
+        return None
+    seconds = loaded_seconds(result)
+    ratio, waiting = answered_ratio(seconds), by_thirds(seconds, lambda second: second.in_flight)
+    if ratio is None or ratio >= ANSWERED or waiting is None:
+        return None
+    first, middle, last = waiting
+    if middle <= first * QUEUE_GROWTH or last <= middle * QUEUE_GROWTH or last - first < FEWEST_IN_HAND:
+        return None
+    due_rps = sum(second.scheduled or 0 for second in seconds) / sum(second.elapsed_s for second in seconds)
+    return (
+        f"The arrival rate is above the capacity: {format_rate(due_rps)} were due, {format_rate(due_rps * ratio)}"
+        f" answered; {first:.0f} were unanswered in the first third of the run, {last:.0f} in the last."
+    )
+
+
+def _growing_latency(result: LoadResult) -> str | None:
+    medians = by_thirds(loaded_seconds(result), lambda second: second.latency.p50_s)
+    if result.description.shape is not None or medians is None or not _has_grown(medians):
+        return None
+    grown = f"from {format_duration(medians[0])} in the first third of the run to {format_duration(medians[2])}"
+    return f"The latency grew: its median {grown} in the last."
+
+
+def _stalls(result: LoadResult) -> str | None:
+    """Pauses: users who wait see few of them, so that seconds with few answers count, too."""
+    p50_s, p99_s = result.total.latency.p50_s, result.total.latency.p99_s
+    remedy = "look for pauses: garbage collection, a lock, a cold cache, other work on the machine."
+    if p50_s is not None and p99_s is not None and p99_s > STALL * p50_s:
+        return f"Some answers take far longer than most: p99 is {p99_s / p50_s:.0f} times the median; {remedy}"
+    quiet = quietest_second(loaded_seconds(result)) if result.description.shape is None else None
+    if quiet is not None and quiet[0] < QUIET * quiet[1]:
+        slowed = f"{format_rate(quiet[0])} in one second, {format_rate(quiet[1])} in most"
+        return f"The answers stalled: {slowed}; {remedy}"
+    return None
+
+
 def _kept_up(result: LoadResult) -> str | None:
+    """What no rule before it has spoken against, and what is known to have been so from beginning to end."""
     server, p50_s = result.server, result.total.latency.p50_s
     if server is None or server.cpu_ratio is None or p50_s is None or server.cpu_ratio > IDLE_CORE:
+        return None
+    seconds = loaded_seconds(result)
+    medians, ratio = by_thirds(seconds, lambda second: second.latency.p50_s), answered_ratio(seconds)
+    if (
+        _has_idle_requests(result)
+        or medians is None
+        or _has_grown(medians)
+        or (ratio is not None and ratio < ANSWERED)
+        or drain_s(result) > max(LONGEST_DRAIN_S, 2 * p50_s)
+    ):
         return None
     return f"The server kept up: it used {_percent(server.cpu_ratio)} of a core."
 
 
 _RULES: tuple[Callable[[LoadResult], str | None], ...] = (
-    _failing,
+    _many_failed,
     _generator_bound,
     _memory_growth,
     _saturated_worker,
-    _waiting_elsewhere,
     _overload,
+    _backlog,
+    _waiting_elsewhere,
+    _some_failed,
+    _growing_latency,
+    _stalls,
     _kept_up,
 )
 
@@ -128,6 +209,11 @@ def _machine_is_busy(result: LoadResult) -> bool:
     """Then a server with little CPU time may just not have been given more."""
     shares = [second.machine_cpu_ratio for second in result.seconds if second.measured]
     return any(share is not None and share >= BUSY_MACHINE for share in shares)
+
+
+def _has_grown(medians: tuple[float, float, float]) -> bool:
+    first, _, last = medians
+    return last > first * LATENCY_GROWTH and last - first > LATENCY_GROWTH_S
 
 
 def _percent(ratio: float) -> str:
