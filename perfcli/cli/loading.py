@@ -43,13 +43,25 @@ def aimed(plan: LoadPlan, *, workers: int | None = None) -> Iterator[LoadPlan]:
     from perfcli.loadtest.planning import aim
 
     if plan.engine.base_url:
-        yield plan
+        yield _with_own_metrics(plan)
         return
     from perfcli.api.process import running_api
 
     environment = {} if workers is None else {"API_WORKERS": str(workers)}
     with running_api(environment) as api:
         yield aim(plan, api.base_url, metrics_url=f"{api.base_url}/metrics")
+
+
+def _with_own_metrics(plan: LoadPlan) -> LoadPlan:
+    """Read the metrics of a `perfcli serve` on this machine, too; a stranger is not asked for any unless told to be."""
+    from perfcli.loadtest.planning import aim
+    from perfcli.loadtest.urls import is_loopback
+    from perfcli.loadtest.watch import is_served_by_perfcli
+
+    base_url = plan.engine.base_url
+    if plan.metrics_url is not None or not is_loopback(base_url) or not is_served_by_perfcli(base_url):
+        return plan
+    return aim(plan, base_url, metrics_url=f"{base_url}/metrics")
 
 
 def confirm_target(plan: LoadPlan, *, yes: bool) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 
 import psutil
 
@@ -106,6 +108,20 @@ def watch_server(url: str) -> ServerWatch | None:
     _, port = address_of(url)
     roots = [_topmost_listener(process, port) for process in _listeners(port)]
     return ServerWatch(list(dict.fromkeys(roots))) if roots else None
+
+
+def is_served_by_perfcli(url: str) -> bool:
+    """Tell by the command line, without sending it anything, whether `perfcli serve` listens at a loopback URL."""
+    _, port = address_of(url)
+    return any(_is_perfcli_serve(_topmost_listener(process, port)) for process in _listeners(port))
+
+
+def _is_perfcli_serve(process: psutil.Process) -> bool:
+    try:
+        words = process.cmdline()
+    except psutil.Error:
+        return False
+    return any(Path(program).stem == "perfcli" and command == "serve" for program, command in pairwise(words))
 
 
 def _processor_time() -> tuple[float, float]:

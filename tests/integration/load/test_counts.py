@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 import signal
+import socket
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,6 +97,29 @@ def test_the_server_is_asked_for_its_own_count(perfcli: Perfcli) -> None:
     }
     assert outcome.record["total"]["failures"] == 0
     assert outcome.record["server"]["processes"] == 1
+
+
+def test_an_api_of_ours_at_a_host_is_asked_for_its_own_count_too(start: Callable[..., Any], perfcli: Perfcli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    api = start("serve", "--port", str(port))
+    deadline = time.monotonic() + 60
+    while True:
+        assert api.process.poll() is None
+        assert time.monotonic() < deadline, "the API does not listen"
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+
+    outcome = perfcli("load", "--host", f"http://127.0.0.1:{port}", "-u", "2", "--requests", "60", "--json")
+    api.interrupt()
+
+    assert outcome.code == 0, outcome.stderr
+    counted = outcome.record["server"]["counted"]
+    assert (counted["source"], counted["server_requests"]) == ("perfcli_http_requests_total", 60)
+    assert counted["client_requests"] == 60
 
 
 def _ends_within(command: Any, seconds: float) -> bool:

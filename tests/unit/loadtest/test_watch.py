@@ -5,11 +5,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
-from perfcli.loadtest.watch import ServerWatch, Watch, watch_server
+from perfcli.loadtest.watch import ServerWatch, Watch, is_served_by_perfcli, watch_server
 
 LISTENER = """
 import socket, subprocess, sys
@@ -101,3 +102,22 @@ def test_the_machine_is_watched_even_without_a_server() -> None:
     assert sample.server is None
     assert sample.machine_cpu_ratio is not None
     assert 0 < sample.machine_cpu_ratio <= 1
+
+
+@pytest.mark.parametrize(
+    ("program", "command", "ours"),
+    [("perfcli", "serve", True), ("perfcli", "load", False), ("other", "serve", False), ("myperfcli", "serve", False)],
+)
+def test_our_own_api_is_told_from_a_stranger_by_its_command_line(
+    tmp_path: Path, program: str, command: str, ours: bool
+) -> None:
+    script = tmp_path / program
+    script.write_text(LISTENER)
+    with subprocess.Popen(
+        [sys.executable, str(script), command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        port = process.stdout.readline().split()[0]
+        assert is_served_by_perfcli(f"http://127.0.0.1:{port}") is ours
+        process.stdin.close()
