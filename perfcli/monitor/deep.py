@@ -58,7 +58,7 @@ class DeepProfile:
         Raises:
             NotProfiledError: Not now, or not here.
         """
-        if "gevent" in sys.modules:
+        if _threads_are_greenlets():
             raise NotProfiledError("gevent switches requests inside a thread")
         if coroutine in _suspended_before:
             raise NotProfiledError(_AWAITS)
@@ -177,6 +177,12 @@ if hasattr(os, "register_at_fork"):
 def a_profile_is_running() -> bool:
     """Tell whether any prediction of this process is being profiled deeply."""
     return _slot.lock.locked()
+
+
+def _threads_are_greenlets() -> bool:
+    """Tell whether gevent has replaced the threads; that somebody imported it changes nothing yet."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and monkey.is_module_patched("threading")
 
 
 def _refuse_beside_other_profilers() -> None:

@@ -4,6 +4,7 @@ import cProfile
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -137,7 +138,8 @@ def test_a_debugger_or_a_coverage_tool_does_not_matter(monitor: PerformanceMonit
 
 
 def test_a_worker_of_gevent_is_not_profiled(monitor: PerformanceMonitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "gevent", sys)
+    patched = SimpleNamespace(is_module_patched=lambda name: name == "threading")
+    monkeypatch.setitem(sys.modules, "gevent.monkey", patched)
     with monitor.profile():
         leaf()
     assert reason_of(monitor) == "gevent switches requests inside a thread"
