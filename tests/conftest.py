@@ -4,5 +4,5 @@ from __future__ import annotations
 
 import signal
 
-# A shell that runs the suite in the background has it ignore Ctrl-C, and every process that a test starts inherits that.
+# A shell that runs the suite in the background has it ignore Ctrl-C, and what a test starts inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
