@@ -107,16 +107,18 @@ def _kept_parts(graph: CallGraph, own: dict[CodeType | str, float]) -> dict[Code
     sweeping until it stands. Without recursion the number of sweeps needed is the depth of the calls.
     """
     kept = dict.fromkeys(graph, 1.0)
+    rows = []
+    for code, node in reversed(graph.items()):
+        callees = [(edge.cumulative_s, callee) for callee, edge in node.callees.items() if callee != code]
+        rows.append((code, node.times.self_s + sum([seconds for seconds, _ in callees]), callees))
     for _ in range(SWEEPS):
         moved = 0.0
-        for code, node in reversed(graph.items()):
-            callees = [(edge.cumulative_s, callee) for callee, edge in node.callees.items() if callee != code]
-            seen = node.times.self_s + sum(seconds for seconds, _ in callees)
-            left = own[code] + sum(seconds * kept.get(callee, 1.0) for seconds, callee in callees)
+        for code, seen, callees in rows:
+            left = own[code] + sum([seconds * kept.get(callee, 1.0) for seconds, callee in callees])
             part = min(1.0, left / seen) if seen else 0.0
             moved = max(moved, abs(part - kept[code]))
             kept[code] = part
-        if moved < 1e-6:
+        if moved < 1e-5:
             break
     return kept
 
