@@ -155,7 +155,7 @@ def _compare_service_time(plan: Plan, url: str, files: dict[str, str], missing: 
 
 def _check_memory(plan: Plan) -> None:
     """Compare resident memory at half a million requests with that at the end, which PERFCLI_BENCH_REQUESTS sets."""
-    requests = int(os.environ.get("PERFCLI_BENCH_REQUESTS", "1000000"))
+    requests = int(os.environ.get("PERFCLI_BENCH_REQUESTS", "5000000"))
     sent, early_bytes, late_bytes = 0, 0, 0
     for message in run_engine(replace(plan, duration_s=None, requests=requests)):
         if isinstance(message, Second):
