@@ -163,6 +163,7 @@ def _summarise(second: Second, start_s: float, sample: Sample, *, open_loop: boo
     lag = Durations()
     lag.add(second.lag)
     server = sample.server
+    failures = [failed for endpoint in second.endpoints for failed in endpoint.failures]
     return LoadSecond(
         start_s=start_s,
         elapsed_s=second.elapsed_s,
@@ -180,6 +181,11 @@ def _summarise(second: Second, start_s: float, sample: Sample, *, open_loop: boo
         server_cpu_ratio=None if server is None else server.cpu_ratio,
         server_rss_bytes=None if server is None else server.rss_bytes,
         server_threads=None if server is None else server.threads,
+        latency_counts=total.response.by_class(),
+        failure_kinds={
+            kind: sum(failed.count for failed in failures if failed.kind == kind)
+            for kind in dict.fromkeys(failed.kind for failed in failures)
+        },
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from perfcli.loadtest.buckets import HISTOGRAM_DIGITS, HISTOGRAM_MAX_NS, highest_in_bucket
 from perfcli.loadtest.wire import Endpoint, Latencies
+from perfcli.records.latency_counts import LatencyCounts, count_latencies
 from perfcli.records.load import EndpointResult, Quantiles
 from perfcli.statistics import samples_needed
 from perfcli.statistics.percentiles import nearest_rank
@@ -61,6 +62,10 @@ class Durations:
         longest = self.max_ns / 1e9 if total else None
         mean = self.sum_ns / total / 1e9 if total else None
         return Quantiles(p50, p90, p95, p99, p99_9, longest, mean)
+
+    def by_class(self) -> LatencyCounts | None:
+        """Return the histogram in its few classes; exact, because no bucket lies in two of them."""
+        return count_latencies({highest_in_bucket(bucket): count for bucket, count in self.counts.items()})
 
     def encoded(self) -> str:
         """Return the histogram in HdrHistogram's own base64 encoding."""

@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from perfcli.records.environment import Environment
+from perfcli.records.latency_counts import LatencyCounts
 from perfcli.records.load import (
     Arrivals,
     CountCheck,
@@ -40,7 +41,7 @@ def encode_load(result: LoadResult) -> dict[str, object]:
         "generator": _encode_generator(result.generator),
         "server": None if result.server is None else _encode_server(result.server),
         "diagnosis": result.diagnosis,
-        "seconds": [_encode_second(second) for second in result.seconds],
+        "seconds": [encode_second(second) for second in result.seconds],
         "warnings": [asdict(warning) for warning in result.warnings],
         "partial": result.partial,
         "verdicts": [asdict(verdict) for verdict in result.verdicts],
@@ -64,7 +65,7 @@ def decode_load(document: Mapping[str, Any]) -> LoadResult:
         generator=_decode_generator(document["generator"]),
         server=None if server is None else _decode_server(server),
         diagnosis=document["diagnosis"],
-        seconds=tuple(_decode_second(second) for second in document["seconds"]),
+        seconds=tuple(decode_second(second) for second in document["seconds"]),
         warnings=tuple(Advice(**_known(Advice, warning)) for warning in document["warnings"]),
         partial=document["partial"],
         verdicts=tuple(SloVerdict(**_known(SloVerdict, verdict)) for verdict in document.get("verdicts", ())),
@@ -164,7 +165,8 @@ def _decode_server(document: Mapping[str, Any]) -> LoadedServer:
     )
 
 
-def _encode_second(second: LoadSecond) -> dict[str, object]:
+def encode_second(second: LoadSecond) -> dict[str, object]:
+    """Return the JSON object of a second."""
     return {
         "start_s": second.start_s,
         "elapsed_s": second.elapsed_s,
@@ -182,10 +184,14 @@ def _encode_second(second: LoadSecond) -> dict[str, object]:
         "server_cpu_ratio": second.server_cpu_ratio,
         "server_rss_bytes": second.server_rss_bytes,
         "server_threads": second.server_threads,
+        "latency_counts": None if second.latency_counts is None else asdict(second.latency_counts),
+        "failure_kinds": dict(second.failure_kinds),
     }
 
 
-def _decode_second(document: Mapping[str, Any]) -> LoadSecond:
+def decode_second(document: Mapping[str, Any]) -> LoadSecond:
+    """Return the second that `encode_second` made this object of."""
+    counts = document.get("latency_counts")
     return LoadSecond(
         start_s=document["start_s"],
         elapsed_s=document["elapsed_s"],
@@ -203,6 +209,8 @@ def _decode_second(document: Mapping[str, Any]) -> LoadSecond:
         server_cpu_ratio=document["server_cpu_ratio"],
         server_rss_bytes=document["server_rss_bytes"],
         server_threads=document["server_threads"],
+        latency_counts=None if counts is None else LatencyCounts(counts["from_ns"], tuple(counts["counts"])),
+        failure_kinds=document.get("failure_kinds", {}),
     )
 
 

@@ -34,6 +34,25 @@ def test_throughput_is_requests_that_ended_over_the_elapsed_time(
     assert result.errors == (ErrorCount("http_5xx", 200, "http_5xx as an example"),)
 
 
+def test_each_second_keeps_its_latencies_by_class_and_its_failures_by_kind(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    predict = endpoint([0.0041, 0.0042, 0.0090], {"http_5xx": [0.001] * 2, "reset": [0.2]})
+    rows = endpoint([0.0043], {"http_5xx": [0.001]}, name="/rows")
+
+    result = record([second(0, predict, rows), second(1)])
+
+    full, empty = result.seconds
+    assert full.latency_counts is not None
+    assert [(c.start_ns / 1e9, c.end_ns / 1e9, c.samples) for c in full.latency_counts.classes()] == [
+        (0.003670016, 0.004194304, 1),
+        (0.004194304, 0.005242880, 2),
+        (0.008388608, 0.010485760, 1),
+    ]
+    assert full.failure_kinds == {"http_5xx": 3, "reset": 1}
+    assert (empty.latency_counts, empty.failure_kinds) == (None, {})
+
+
 def test_warm_up_is_left_out_of_the_statistics_and_kept_in_the_seconds(
     record: Record, second: MakeSecond, endpoint: MakeEndpoint
 ) -> None:

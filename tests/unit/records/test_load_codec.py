@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perfcli.records.codec import decode, encode
 from perfcli.records.environment import Environment
+from perfcli.records.latency_counts import count_latencies
 from perfcli.records.load import (
     Arrivals,
     CountCheck,
@@ -21,6 +22,7 @@ from perfcli.records.load import (
     Quantiles,
     Window,
 )
+from perfcli.records.load_codec import decode_second, encode_second
 from perfcli.records.profile import Advice
 
 # Whole nanoseconds: milliseconds are written with six decimals.
@@ -54,6 +56,8 @@ SECONDS = st.builds(
     server_cpu_ratio=st.none() | RATIO,
     server_rss_bytes=st.none() | COUNT,
     server_threads=st.none() | COUNT,
+    latency_counts=st.dictionaries(st.integers(0, 10**12), st.integers(1, 10**6), max_size=5).map(count_latencies),
+    failure_kinds=st.dictionaries(TEXT, COUNT, max_size=3),
 )
 SERVERS = st.builds(
     LoadedServer,
@@ -121,6 +125,16 @@ def test_a_result_comes_back_from_its_json_as_it_was(result: LoadResult) -> None
     assert encode(back) == encode(result)
     assert back.window == result.window
     assert (back.errors, back.warnings, back.description) == (result.errors, result.warnings, result.description)
+
+
+@given(SECONDS)
+def test_a_second_of_before_distributions_were_kept_still_reads(second: LoadSecond) -> None:
+    earlier = encode_second(second)
+    del earlier["latency_counts"], earlier["failure_kinds"]
+
+    assert decode_second(earlier) == replace(
+        decode_second(encode_second(second)), latency_counts=None, failure_kinds={}
+    )
 
 
 def quantiles(value_s: float | None) -> Quantiles:
