@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -46,30 +46,41 @@ def count_latencies(durations: Mapping[int, int]) -> LatencyCounts | None:
     Args:
         durations: How often each duration in nanoseconds was seen.
     """
-    counts: dict[int, int] = {}
+    counts = [0] * _MOST_CLASSES
     for duration_ns, count in durations.items():
-        start_ns = duration_ns - duration_ns % class_width_ns(duration_ns)
-        counts[start_ns] = counts.get(start_ns, 0) + count
-    if not counts:
-        return None
-    first_ns, last_ns = min(counts), max(counts)
-    successive = []
-    start_ns = first_ns
-    while start_ns <= last_ns:
-        successive.append(counts.get(start_ns, 0))
-        start_ns += class_width_ns(start_ns)
-    return LatencyCounts(first_ns, tuple(successive))
+        counts[_number(duration_ns)] += count
+    return _without_edges(counts)
 
 
 def add_latencies(parts: Iterable[LatencyCounts]) -> LatencyCounts | None:
     """Add distributions up, class by class; None without any."""
-    counts: dict[int, int] = {}
+    counts = [0] * _MOST_CLASSES
     for part in parts:
-        for start_ns, _, count in part.classes():
-            counts[start_ns] = counts.get(start_ns, 0) + count
-    return count_latencies(counts)
+        for number, count in enumerate(part.counts, _number(part.from_ns)):
+            counts[number] += count
+    return _without_edges(counts)
 
 
-def class_width_ns(duration_ns: int) -> int:
-    """Return the width of the class that a duration falls into."""
-    return 1 << max(0, duration_ns.bit_length() - LEADING_DIGITS)
+def class_width_ns(duration_ns: int, digits: int = LEADING_DIGITS) -> int:
+    """Return the width of the class that a duration falls into, by as many leading binary digits."""
+    return 1 << max(0, duration_ns.bit_length() - digits)
+
+
+def _number(duration_ns: int) -> int:
+    """Return the place of a duration's class among all classes, the shortest first."""
+    shift = max(0, duration_ns.bit_length() - LEADING_DIGITS)
+    return (shift << LEADING_DIGITS - 1) + (duration_ns >> shift)
+
+
+_MOST_CLASSES = _number(1 << 62)
+"""Enough for a century."""
+
+
+def _without_edges(counts: Sequence[int]) -> LatencyCounts | None:
+    """Drop the empty classes before the first and behind the last duration."""
+    held = [number for number, count in enumerate(counts) if count]
+    if not held:
+        return None
+    shift = max(0, (held[0] >> LEADING_DIGITS - 1) - 1)
+    from_ns = held[0] - (shift << LEADING_DIGITS - 1) << shift
+    return LatencyCounts(from_ns, tuple(counts[held[0] : held[-1] + 1]))

@@ -7,13 +7,15 @@ from typing import Any
 
 from markupsafe import Markup
 
+from perfcli.records.latency_counts import add_latencies
 from perfcli.records.load import LoadResult, LoadSecond, Quantiles
+from perfcli.reporters.html.heat_map import draw_heat_map
 from perfcli.reporters.html.percentile_curve import draw_percentiles
 from perfcli.reporters.html.timeline import Line, Span, draw_timeline
 from perfcli.statistics.histograms import decode_histogram
 from perfcli.units import format_duration, format_rate, format_size
 
-MOST_SPANS = 240
+MOST_SPANS = 120
 SHORT_S = 0.5
 
 Group = list[LoadSecond]
@@ -70,9 +72,14 @@ def _course(groups: Sequence[Group]) -> dict[str, Markup]:
         _worst("generator memory", groups, lambda second: second.generator_rss_bytes),
     ]
     drawings: dict[str, Markup] = {}
-    if known := _known(latency):
-        between = [(position, position + 1) for position in range(len(known) - 1)]
-        drawings["latency"] = draw_timeline(spans, known, format_duration, logarithmic=True, between=between)
+    distributions = [
+        add_latencies(second.latency_counts for second in group if second.latency_counts is not None)
+        for group in groups
+    ]
+    if any(distributions):
+        drawings["heat"] = draw_heat_map(spans, distributions, _known(latency))
+    elif known := _known(latency):
+        drawings["latency"] = draw_timeline(spans, known, format_duration, logarithmic=True)
     drawings["throughput"] = draw_timeline(spans, rates, format_rate)
     if known := _known(processors):
         drawings["processors"] = draw_timeline(spans, known, lambda cores: f"{cores:.2g} cores")

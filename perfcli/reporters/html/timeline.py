@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -25,7 +24,6 @@ from perfcli.reporters.html.svg import (
 )
 
 HEIGHT = 210.0
-FAINTEST = 2
 FRAME = Frame(left=70, top=30, right=WIDTH - 16, bottom=HEIGHT - 30)
 
 
@@ -55,7 +53,6 @@ def draw_timeline(
     show: Callable[[float], str],
     *,
     logarithmic: bool = False,
-    between: Sequence[tuple[int, int]] = (),
 ) -> Markup:
     """Draw lines over the time of the run; spans that are not measured are shaded.
 
@@ -64,21 +61,15 @@ def draw_timeline(
         lines: At least one value is not None.
         show: Writes a value.
         logarithmic: Equal factors are equally far apart; all values must be positive.
-        between: Pairs of positions in `lines`; the area between the two is filled, each fainter than the one before,
-            which makes percentiles a heat map.
     """
     x = Scale(0, spans[-1].end_s, FRAME.left, FRAME.right)
     y = _value_scale([value for line in lines for value in line.values if value is not None], logarithmic)
     marks = log_ticks(y.low, y.high) if logarithmic else ticks(y.low, y.high, 4)
     parts = [
-        *_shade(spans, x),
+        *shade_idle(spans, x, FRAME),
         *left_axis(FRAME, y, marks, show),
         *(
-            _area(spans, lines[low], lines[high], x, y, f"band b{min(position, FAINTEST)}")
-            for position, (low, high) in enumerate(between)
-        ),
-        *(
-            element("path", d=path(_points(spans, line, x, y)), class_=f"line s{position}")
+            element("path", d=path(points_over_time(spans, line, x, y)), class_=f"line s{position}")
             for position, line in enumerate(lines)
         ),
         *legend([line.name for line in lines], FRAME.left),
@@ -89,6 +80,31 @@ def draw_timeline(
     return drawing(HEIGHT, f"{names} over the {x.high:.0f} seconds of the run.", parts)
 
 
+def points_over_time(spans: Sequence[Span], line: Line, x: Scale, y: Scale) -> list[tuple[float, float] | None]:
+    """Return where a line goes: through the middle of each span; None where nothing was measured."""
+    return [
+        None if value is None else (x((span.start_s + span.end_s) / 2), y(value))
+        for span, value in zip(spans, line.values, strict=True)
+    ]
+
+
+def shade_idle(spans: Sequence[Span], x: Scale, frame: Frame) -> list[str]:
+    """Lay a shade behind each span that is not measured."""
+    return [
+        element("rect", x=left, y=frame.top, width=x(span.end_s) - left, height=frame.bottom - frame.top, class_="idle")
+        for span in spans
+        if not span.measured
+        for left in [x(span.start_s)]
+    ]
+
+
+def describe_span(span: Span, position: int, lines: Sequence[Line], show: Callable[[float], str]) -> str:
+    """Say what the lines are at a span."""
+    values = [(line.name, line.values[position]) for line in lines]
+    words = ", ".join(f"{name} {show(value)}" for name, value in values if value is not None)
+    return f"{span.start_s:.0f} s: {words}"
+
+
 def _value_scale(values: Sequence[float], logarithmic: bool) -> Scale:
     high = max(values)
     if not logarithmic:
@@ -97,45 +113,15 @@ def _value_scale(values: Sequence[float], logarithmic: bool) -> Scale:
     return Scale(low, max(high * 1.1, low * 2), FRAME.bottom, FRAME.top, logarithmic=True)
 
 
-def _points(spans: Sequence[Span], line: Line, x: Scale, y: Scale) -> list[tuple[float, float] | None]:
-    return [
-        None if value is None else (x((span.start_s + span.end_s) / 2), y(value))
-        for span, value in zip(spans, line.values, strict=True)
-    ]
-
-
-def _area(spans: Sequence[Span], low: Line, high: Line, x: Scale, y: Scale, class_: str) -> str:
-    """Fill the area from one line to the other, wherever both have values."""
-    lower, upper = _points(spans, low, x, y), _points(spans, high, x, y)
-    both = [pair if pair[0] and pair[1] else None for pair in zip(lower, upper, strict=True)]
-    areas = []
-    for known, run in groupby(both, key=bool):
-        if known:
-            pairs = [pair for pair in run if pair]
-            areas.append(path([*(pair[0] for pair in pairs), *(pair[1] for pair in reversed(pairs))]) + "Z")
-    return element("path", d="".join(areas), class_=class_)
-
-
-def _shade(spans: Sequence[Span], x: Scale) -> list[str]:
-    return [
-        element("rect", x=left, y=FRAME.top, width=x(span.end_s) - left, height=FRAME.bottom - FRAME.top, class_="idle")
-        for span in spans
-        if not span.measured
-        for left in [x(span.start_s)]
-    ]
-
-
 def _values(spans: Sequence[Span], lines: Sequence[Line], x: Scale, show: Callable[[float], str]) -> list[str]:
     """Lay an invisible rectangle over each span that tells its values to a pointer."""
     drawn = []
     for position, span in enumerate(spans):
-        values = [(line.name, line.values[position]) for line in lines]
-        words = ", ".join(f"{name} {show(value)}" for name, value in values if value is not None)
         left = x(span.start_s)
         drawn.append(
             element(
                 "rect",
-                title(f"{span.start_s:.0f} s: {words}"),
+                title(describe_span(span, position, lines, show)),
                 x=left,
                 y=FRAME.top,
                 width=x(span.end_s) - left,

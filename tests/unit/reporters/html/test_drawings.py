@@ -236,13 +236,6 @@ def test_what_is_not_measured_is_shaded():
     assert float(shade.get("width", 0)) == pytest.approx((frame.right - frame.left) / 4, abs=0.01)
 
 
-def test_the_area_between_two_lines_leaves_out_what_is_missing():
-    lines = [Line("p50", [1, 1, None, 1]), Line("p99", [2, 2, 2, 2])]
-    (band,) = elements(draw_timeline(SPANS, lines, str, logarithmic=True, between=[(0, 1)]), "path", "band b0")
-    assert band.get("d", "").count("Z") == 2
-    assert len(points(band)) == 2 * 3
-
-
 def test_each_second_tells_its_values():
     over = elements(draw_timeline(SPANS, [Line("requests", [10, 20, None, 40])], str), "rect", "over")
     assert [words(rect) for rect in over] == ["0 s: requests 10", "1 s: requests 20", "2 s: ", "3 s: requests 40"]

@@ -19,6 +19,7 @@ from perfcli.records import Advice, Phase, ServerView, SloVerdict
 from perfcli.records.capacity import CapacityResult, Probe, WorkerSetting
 from perfcli.records.codec import CODECS, decode, encode
 from perfcli.records.comparison import CallChange, ComparedRun, Comparison, MetricChange, Movement, Turn
+from perfcli.records.latency_counts import count_latencies
 from perfcli.records.load import ErrorCount
 from perfcli.records.sweep import SweepPoint, SweepResult
 from perfcli.reporters import REPORTERS
@@ -26,6 +27,8 @@ from perfcli.reporters.html.load_page import MOST_SPANS, group_seconds
 from perfcli.reporters.html.page import PAGES
 from perfcli.units import format_duration, format_ratio
 
+EVERYWHERE = count_latencies({2**power * digit: 1 for power in range(12, 39) for digit in (4, 5, 6, 7)})
+"""Latencies from 16 us to an hour, all in one second."""
 EVIL = "<script>alert(1)</script>\"'&<img src=x onerror=alert(1)>"
 
 
@@ -311,10 +314,8 @@ def test_a_run_that_measured_nothing_has_a_page(profile_result, load_result):
 
 def long_load(load_result: Any, seconds: int) -> Any:
     """Return a run of so many seconds."""
-    course = load_result.seconds[:20]
-    return replace(
-        load_result, seconds=tuple(replace(course[n % 20], start_s=float(n), elapsed_s=1.0) for n in range(seconds))
-    )
+    course = [replace(second, elapsed_s=1.0, latency_counts=EVERYWHERE) for second in load_result.seconds[:20]]
+    return replace(load_result, seconds=tuple(replace(course[n % 20], start_s=float(n)) for n in range(seconds)))
 
 
 def test_a_page_is_small_enough_to_send(profile_result, load_result):
