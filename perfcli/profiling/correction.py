@@ -49,21 +49,17 @@ class Corrected(NamedTuple):
     cumulative_s: float
 
 
-def calibrate(
-    plain_s: Sequence[Sequence[float]], profiled_s: Sequence[Sequence[float]], calls_per_prediction: float
-) -> Calibration | None:
+def calibrate(rounds: Sequence[tuple[float, float]], calls_per_prediction: float) -> Calibration | None:
     """Estimate the cost of one profiled call from rounds in which both kinds of prediction were made.
 
     Args:
-        plain_s: Durations of the unprofiled predictions, one sequence a round.
-        profiled_s: Durations of the profiled ones, the same rounds.
+        rounds: Of each, the mean durations in seconds of its unprofiled and of its profiled predictions.
         calls_per_prediction: Function calls in one prediction, positive.
 
     Returns:
         The ratio of the difference of means to the calls, with a bootstrap over rounds, which keeps what drifts with
         the machine together; None with fewer than three rounds.
     """
-    rounds = [(_mean(plain), _mean(profiled)) for plain, profiled in zip(plain_s, profiled_s, strict=True)]
     if len(rounds) < 3:
         return None
     costs = [(profiled - plain) / calls_per_prediction for plain, profiled in rounds]
@@ -121,7 +117,3 @@ def _kept_parts(graph: CallGraph, own: dict[CodeType | str, float]) -> dict[Code
         if moved < 1e-5:
             break
     return kept
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from types import CodeType
 
 from perfcli.monitor.functions import describe
 from perfcli.profiling.call_graph import CallGraph, Times, main_callers, merge, prediction_entries
 from perfcli.profiling.correction import Calibration, Corrected, calibrate, correct
-from perfcli.profiling.sampling import ProfiledSample, Round
+from perfcli.profiling.sampling import ProfiledCalls, Round
 from perfcli.records import FunctionTime, Overhead
 from perfcli.statistics import median, outliers
 
@@ -19,12 +20,13 @@ def function_profile(rounds: Sequence[Round], payloads: int) -> tuple[CallGraph,
     The corrected functions add up to the median of the unprofiled calls; with several payloads, whose durations differ,
     to the mean over the payloads of their medians.
     """
-    profiled = _comparable([sample for round_ in rounds for sample in round_.profiled], payloads)
+    profiled = _comparable([made for round_ in rounds for made in round_.profiled], payloads)
     walls_s = [wall_s for round_ in rounds for wall_s in round_.walls_s]
     if not profiled:
         return {}, Overhead(None, None, None, None, corrected=False, profiled_runs=0), ()
-    graph = merge(sample.profiler for sample in profiled)
-    calls = sum(node.times.calls for node in graph.values()) / len(profiled)
+    graph = merge(made.profiler for made in profiled)
+    predictions = sum(len(made.walls_s) for made in profiled)
+    calls = sum(node.times.calls for node in graph.values()) / predictions
     calibration = _calibrate(rounds, calls) if calls and walls_s else None
     corrected = calibration is not None and calibration.trustworthy
     overhead = Overhead(
@@ -33,10 +35,10 @@ def function_profile(rounds: Sequence[Round], payloads: int) -> tuple[CallGraph,
         ci_low=None if calibration is None else calibration.low,
         ci_high=None if calibration is None else calibration.high,
         corrected=corrected,
-        profiled_runs=len(profiled),
+        profiled_runs=predictions,
     )
-    freed = correct(graph, _typical(walls_s, payloads) * len(profiled)) if corrected else {}
-    return graph, overhead, function_times(graph, freed, len(profiled))
+    freed = correct(graph, _typical(walls_s, payloads) * predictions) if corrected else {}
+    return graph, overhead, function_times(graph, freed, predictions)
 
 
 def function_times(
@@ -68,27 +70,30 @@ def function_times(
 
 def _calibrate(rounds: Sequence[Round], calls_per_prediction: float) -> Calibration | None:
     complete = [round_ for round_ in rounds if round_.walls_s and round_.profiled]
-    return calibrate(
-        [round_.walls_s for round_ in complete],
-        [[_profiled_s(sample) for sample in round_.profiled] for round_ in complete],
-        calls_per_prediction,
-    )
+    return calibrate([(_mean(round_.walls_s), _profiled_s(round_)) for round_ in complete], calls_per_prediction)
 
 
-def _ratio(profiled: Sequence[ProfiledSample], walls_s: Sequence[float], payloads: int) -> float:
-    return _typical([sample.wall_s for sample in profiled], payloads) / _typical(walls_s, payloads)
+def _ratio(profiled: Sequence[ProfiledCalls], walls_s: Sequence[float], payloads: int) -> float:
+    return _typical(_durations(profiled), payloads) / _typical(walls_s, payloads)
 
 
-def _comparable(profiled: Sequence[ProfiledSample], payloads: int) -> list[ProfiledSample]:
+def _comparable(profiled: Sequence[ProfiledCalls], payloads: int) -> list[ProfiledCalls]:
     """Leave out what would give the mean over all calls a slant.
 
-    Of one payload, the calls that something else must have slowed down. Of several, which may differ by as much as they
-    like, the last turn if it is not complete.
+    Of one payload, the blocks with a call that something else must have slowed down. Of several, which may differ by as
+    much as they like, the last turn if it is not complete.
     """
     if payloads > 1:
-        return list(profiled[: len(profiled) // payloads * payloads or len(profiled)])
-    strange = set(outliers([sample.wall_s for sample in profiled], threshold=10)) if profiled else set()
-    return [sample for position, sample in enumerate(profiled) if position not in strange]
+        ends = accumulate(len(made.walls_s) for made in profiled)
+        whole = max((number for number, end in enumerate(ends, 1) if end % payloads == 0), default=len(profiled))
+        return list(profiled[:whole])
+    durations = _durations(profiled)
+    strange = {durations[position] for position in outliers(durations, threshold=10)} if durations else set()
+    return [made for made in profiled if strange.isdisjoint(made.walls_s)] or list(profiled)
+
+
+def _durations(profiled: Sequence[ProfiledCalls]) -> list[float]:
+    return [wall_s for made in profiled for wall_s in made.walls_s]
 
 
 def _typical(walls_s: Sequence[float], payloads: int) -> float:
@@ -97,9 +102,14 @@ def _typical(walls_s: Sequence[float], payloads: int) -> float:
     return sum(medians) / len(medians)
 
 
-def _profiled_s(sample: ProfiledSample) -> float:
-    """Return the duration as the profiler accounts for it: switching it on and off is no part of any function."""
-    return sum(entry.inlinetime for entry in prediction_entries(sample.profiler))
+def _profiled_s(round_: Round) -> float:
+    """Return the mean duration as the profiler accounts for it: switching it on and off is no part of any function."""
+    entries = (entry for made in round_.profiled for entry in prediction_entries(made.profiler))
+    return sum([entry.inlinetime for entry in entries]) / len(_durations(round_.profiled))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _seen(times: Times) -> tuple[float, float]:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from perfcli.statistics import is_stable, median, median_interval
 
@@ -69,11 +69,17 @@ class SamplingPlan:
     seed: int | None = None
 
 
-class ProfiledSample(NamedTuple):
-    """One call under cProfile; `wall_s` includes switching it on and off."""
+@dataclass(slots=True)
+class ProfiledCalls:
+    """Calls under one cProfile: all of a block, or with several payloads those of one turn in it.
 
-    wall_s: float
-    profiler: cProfile.Profile
+    Attributes:
+        walls_s: Their durations; switching the profiler on and off is part of them.
+        profiler: What it saw, added up.
+    """
+
+    walls_s: list[float] = field(default_factory=list)
+    profiler: cProfile.Profile = field(default_factory=cProfile.Profile)
 
 
 @dataclass(slots=True)
@@ -92,7 +98,7 @@ class Round:
     thread_s: float | None = None
     process_s: float | None = None
     rss_growth_bytes: int | None = None
-    profiled: list[ProfiledSample] = field(default_factory=list)
+    profiled: list[ProfiledCalls] = field(default_factory=list)
 
 
 class Sampler:
@@ -200,26 +206,34 @@ class Sampler:
             late = self._out_of_time()
             if (late and not self._lacks_a_profile()) or self.profiler_refused:
                 return
-            begin = self._counted[True]
-            sample = self._measure_profiled(self._calls[begin % len(self._calls)])
-            if sample is not None and (number or counted == 1 or late):
-                into.profiled.append(sample)
-                self._counted[True] = begin + 1
+            turn = self._counted[True] % len(self._calls)
+            if not (number or counted == 1 or late):
+                self._measure_profiled(self._calls[turn], ProfiledCalls())
+                continue
+            if not into.profiled or (turn == 0 and len(self._calls) > 1):
+                into.profiled.append(ProfiledCalls())
+            made = into.profiled[-1]
+            complete = len(made.walls_s)
+            try:
+                self._measure_profiled(self._calls[turn], made)
+            finally:
+                if len(made.walls_s) == complete:
+                    into.profiled.pop()  # The profiler was refused, or has seen a part of a call.
+            self._counted[True] += 1
 
-    def _measure_profiled(self, call: Call) -> ProfiledSample | None:
+    def _measure_profiled(self, call: Call, into: ProfiledCalls) -> None:
         clock = self._clock
-        profiler = cProfile.Profile()
         start = clock.perf_counter_ns()
         try:
-            profiler.enable()
+            into.profiler.enable()
         except ValueError as error:  # Python 3.12 and later: there can be only one
             self.profiler_refused = str(error)
-            return None
+            return
         try:
             call()
         finally:
-            profiler.disable()
-        return ProfiledSample((clock.perf_counter_ns() - start) / 1e9, profiler)
+            into.profiler.disable()
+        into.walls_s.append((clock.perf_counter_ns() - start) / 1e9)
 
     def _out_of_time(self) -> bool:
         """The time is over; but one unprofiled call is counted whatever the time."""

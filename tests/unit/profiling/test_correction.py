@@ -91,35 +91,26 @@ def test_recursion_is_not_counted_twice():
 
 
 def test_the_price_of_a_call_is_found_in_the_pairs():
-    plain = [[0.005, 0.005], [0.006, 0.006], [0.005, 0.0051], [0.007, 0.007]]
-    profiled = [
-        [0.005 + 25_000 * PRICE],
-        [0.006 + 25_000 * PRICE],
-        [0.00505 + 25_000 * PRICE],
-        [0.007 + 25_000 * PRICE],
-    ]
-    found = calibrate(plain, profiled, 25_000)
+    found = calibrate([(plain, plain + 25_000 * PRICE) for plain in (0.005, 0.006, 0.00505, 0.007)], 25_000)
     assert found is not None
     assert found.seconds_per_call == pytest.approx(PRICE)
     assert found.trustworthy
 
 
 def test_noise_makes_the_price_untrustworthy():
-    plain = [[0.005], [0.015], [0.004], [0.009], [0.005], [0.012]]
-    profiled = [[0.009], [0.006], [0.014], [0.011], [0.016], [0.007]]
-    found = calibrate(plain, profiled, 25_000)
+    plain = (0.005, 0.015, 0.004, 0.009, 0.005, 0.012)
+    profiled = (0.009, 0.006, 0.014, 0.011, 0.016, 0.007)
+    found = calibrate(list(zip(plain, profiled, strict=True)), 25_000)
     assert found is not None
     assert not found.trustworthy
 
 
 def test_two_rounds_are_too_few_for_a_price():
-    assert calibrate([[0.005], [0.005]], [[0.01], [0.01]], 1000) is None
+    assert calibrate([(0.005, 0.01), (0.005, 0.01)], 1000) is None
 
 
 def test_a_negative_price_is_no_price():
-    plain = [[0.6], [0.6], [0.6], [0.6]]
-    profiled = [[0.4], [0.4], [0.4], [0.4]]
-    found = calibrate(plain, profiled, 10)
+    found = calibrate([(0.6, 0.4)] * 4, 10)
     assert found is not None
     assert found.seconds_per_call < 0
     assert not found.trustworthy
