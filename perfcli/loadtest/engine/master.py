@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -21,15 +22,31 @@ from zmq.error import ZMQError
 
 from perfcli.errors import ExitCode, MeasurementError, PerfcliError, UsageError
 from perfcli.loadtest.engine.channel import Channel
+from perfcli.loadtest.engine.clocks import Reading, offset_ns
 from perfcli.loadtest.engine.forks import Forks
 from perfcli.loadtest.engine.merge import Merger, merge_ends
 from perfcli.loadtest.engine.scenario import load, make_environment
-from perfcli.loadtest.engine.worker import BEGIN, CRASHED, ENDED, HELLO, PLAN, READY, SECOND, STOP, pack, serve
+from perfcli.loadtest.engine.worker import (
+    BEGIN,
+    CLOCK,
+    CRASHED,
+    ENDED,
+    HELLO,
+    PLAN,
+    READY,
+    SECOND,
+    STOP,
+    pack,
+    serve,
+)
 from perfcli.loadtest.plan import Plan
 from perfcli.loadtest.wire import Crash, End, Hello, Second, WorkerLost, from_line
 
 _POLL_S = 0.05
 _GRACE_S = 1.0
+_CLOCK_READINGS = 10
+_LEAD_NS = 100_000_000
+"""Every worker must know of the start before it comes."""
 
 
 class Master:
@@ -47,6 +64,7 @@ class Master:
         self._runner = _listen(self._environment, plan)
         load(self._environment, plan)
         self._pids: dict[str, int] = {}
+        self._readings: defaultdict[str, list[Reading]] = defaultdict(list)
         self._ready: set[str] = set()
         self._ended: dict[str, End] = {}
         self._lost: set[str] = set()
@@ -54,10 +72,11 @@ class Master:
         self._merger = Merger(())
         self._changed = Event()
         self._stops = 0
-        self._started = 0.0
+        self._start_ns = 0
         for name, listener in (
             (HELLO, self._on_hello),
             (READY, self._on_ready),
+            (CLOCK, self._on_clock),
             (SECOND, self._on_second),
             (ENDED, self._on_ended),
             (CRASHED, self._on_crashed),
@@ -106,11 +125,19 @@ class Master:
         self._merger = Merger(self._ready)
         names = tuple(user_class.__name__ for user_class in self._environment.user_classes)
         pids = tuple(fork.pid for fork in self._forks)
-        self._started = time.monotonic()
-        self._channel.send(Hello(os.getpid(), pids, self._expected, names, time.time(), locust.__version__))
+        longest_ns = max(reading.round_trip_ns for readings in self._readings.values() for reading in readings)
+        lead_ns = _LEAD_NS + 2 * longest_ns
+        self._start_ns = time.perf_counter_ns() + lead_ns
+        started_at_s = time.time() + lead_ns / 1e9
+        self._channel.send(Hello(os.getpid(), pids, self._expected, names, started_at_s, locust.__version__))
         for client in self._ready:
-            self._runner.send_message(BEGIN, {}, client)
-        if self._plan.open_loop:
+            self._runner.send_message(BEGIN, {"start_ns": self._start_ns + offset_ns(self._readings[client])}, client)
+        if not self._plan.open_loop:
+            gevent.sleep(lead_ns / 1e9)
+            self._start_users()
+
+    def _start_users(self) -> None:
+        if self._stops:
             return
         if self._environment.shape_class is not None:
             self._runner.start_shape()
@@ -131,7 +158,8 @@ class Master:
             node = self._runner.clients.get(client)
             if self._pids[client] in dead or node is None or node.state == STATE_MISSING:
                 self._lost.add(client)
-                self._channel.send(WorkerLost(f"{client} (pid {self._pids[client]})", time.monotonic() - self._started))
+                at_s = max(0, time.perf_counter_ns() - self._start_ns) / 1e9
+                self._channel.send(WorkerLost(f"{client} (pid {self._pids[client]})", at_s))
                 self._send(self._merger.leave(client))
 
     def _dismiss(self) -> None:
@@ -164,8 +192,19 @@ class Master:
             self._runner.send_message(PLAN, pack(plan, index, self._expected), client)
 
     def _on_ready(self, msg: Message, **_: object) -> None:
-        self._ready.add(msg.node_id)
+        self._ask_for_time(msg.node_id)
+
+    def _on_clock(self, msg: Message, **_: object) -> None:
+        client = msg.node_id
+        self._readings[client].append(Reading(msg.data["asked_ns"], msg.data["told_ns"], time.perf_counter_ns()))
+        if len(self._readings[client]) < _CLOCK_READINGS:
+            self._ask_for_time(client)
+            return
+        self._ready.add(client)
         self._changed.set()
+
+    def _ask_for_time(self, client: str) -> None:
+        self._runner.send_message(CLOCK, {"asked_ns": time.perf_counter_ns()}, client)
 
     def _on_second(self, msg: Message, **_: object) -> None:
         second = from_line(msg.data["line"])

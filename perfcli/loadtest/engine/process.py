@@ -66,7 +66,7 @@ def _run_alone(plan: Plan, channel: Channel) -> None:
     on_signals(session.ask_to_stop)
     names = tuple(user_class.__name__ for user_class in environment.user_classes)
     channel.send(Hello(os.getpid(), (), 1, names, time.time(), locust.__version__))
-    session.start(direct=True)
+    session.start()
     reporting = gevent.spawn(_report, session, channel)
     end = session.finish(session.wait())
     reporting.kill()

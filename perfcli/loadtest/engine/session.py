@@ -67,25 +67,26 @@ class Session:
         self._second_ns = 0
         self._cpu_ns = 0
 
-    def start(self, *, direct: bool) -> None:
+    def start(self, start_ns: int | None = None) -> None:
         """Begin.
 
         Args:
-            direct: Start the users of the closed loop, too; on a worker, the master does that.
+            start_ns: The moment that all workers of the run begin at, on the clock of `perf_counter_ns`; their users in
+                the closed loop are started by the master. None for a run of one process, which begins now.
         """
         # Locust and what it imports are a hundred thousand objects; a full collection that visits them all would hold
         # every arrival up for milliseconds.
         gc.collect()
         gc.freeze()
-        self.start_ns = self._second_ns = time.perf_counter_ns()
+        self.start_ns = self._second_ns = time.perf_counter_ns() if start_ns is None else start_ns
         self._cpu_ns = time.process_time_ns()
         plan, runner = self._plan, self._runner
         if self._workload.pool is not None:
             self.environment.events.test_start.fire(environment=self.environment)
             self._workload.pool.start(schedule(plan, self._index, self._processes), self.start_ns)
-        elif direct and self.environment.shape_class is not None:
+        elif start_ns is None and self.environment.shape_class is not None:
             runner.start_shape()
-        elif direct:
+        elif start_ns is None:
             runner.start(plan.users, plan.spawn_rate or plan.users)
 
     def ask_to_stop(self, reason: str) -> None:
@@ -175,7 +176,7 @@ class Session:
         totals = self._recorder.sum()
         return End(
             reason=reason,
-            elapsed_s=(ended_ns - self.start_ns) / 1e9,
+            elapsed_s=max(0, ended_ns - self.start_ns) / 1e9,
             drained_s=(drained_ns - ended_ns) / 1e9,
             scheduled=totals.scheduled,
             sent=totals.sent,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +22,8 @@ from perfcli.loadtest.engine.session import Session
 from perfcli.loadtest.plan import Plan, plan_from_json, plan_to_json
 from perfcli.loadtest.wire import Crash, to_line
 
-HELLO, PLAN, READY, BEGIN, STOP, SECOND, ENDED, CRASHED = (
-    f"perfcli_{name}" for name in ("hello", "plan", "ready", "begin", "stop", "second", "ended", "crashed")
+HELLO, PLAN, READY, CLOCK, BEGIN, STOP, SECOND, ENDED, CRASHED = (
+    f"perfcli_{name}" for name in ("hello", "plan", "ready", "clock", "begin", "stop", "second", "ended", "crashed")
 )
 """Our messages on Locust's own connection. The worker asks for the plan, so that none is sent before it listens."""
 
@@ -65,9 +66,9 @@ def _serve(environment: Environment, runner: WorkerRunner) -> None:
         plan = unpack(data, Path(folder))
         session = Session(environment, runner, plan, index=int(data["index"]), processes=int(data["processes"]))
         runner.register_message(STOP, lambda msg, **_: session.ask_to_stop(msg.data["reason"]), concurrent=True)
+        runner.register_message(CLOCK, lambda msg, **_: runner.send_message(CLOCK, _time_told(msg.data["asked_ns"])))
         runner.send_message(READY, {"pid": os.getpid()})
-        begun.get()
-        session.start(direct=False)
+        session.start(begun.get()["start_ns"])
         reporting = gevent.spawn(_report, session, runner)
         end = session.finish(session.wait())
         reporting.kill()
@@ -99,6 +100,10 @@ def unpack(message: Mapping[str, Any], folder: Path) -> Plan:
 def _files(plan: Plan) -> dict[str, str]:
     named = {"scenario": plan.scenario, "payload_file": plan.payload_file}
     return {field: path for field, path in named.items() if path is not None}
+
+
+def _time_told(asked_ns: int) -> dict[str, int]:
+    return {"asked_ns": asked_ns, "told_ns": time.perf_counter_ns()}
 
 
 def _report(session: Session, runner: WorkerRunner) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -19,6 +20,17 @@ import pytest
 
 SERVER = Path(__file__).parents[1] / "engine" / "server.py"
 Start = Callable[..., Any]
+TOLD_APART = """
+import os
+from locust import task
+from perfcli.loadtest.engine.users import InferenceUser
+
+class Client(InferenceUser):
+    @task
+    def predict(self):
+        self.post(self.payload(), f"/fast/{os.getpid()}")
+"""
+"""Requests tell by their path which process they come from."""
 
 
 @pytest.fixture
@@ -29,19 +41,21 @@ def port() -> int:
 
 @dataclass
 class OtherMachine:
-    """A network namespace, joined to this one by a cable.
+    """A network namespace, joined to this one by a cable, whose clock was started on another day.
 
     Attributes:
         name: Of the namespace.
         here: Our address on the cable.
+        clock: Command that gives another its own clock; empty where the kernel does not allow it.
     """
 
     name: str
     here: str
+    clock: tuple[str, ...]
 
     def start(self, *arguments: str, environment: dict[str, str]) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            ["ip", "netns", "exec", self.name, sys.executable, "-m", "perfcli", *arguments],
+            [*self.clock, "ip", "netns", "exec", self.name, sys.executable, "-m", "perfcli", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -68,10 +82,17 @@ def other_machine() -> Iterator[OtherMachine]:
             done = subprocess.run(command.split(), capture_output=True, text=True, check=False)
             if done.returncode:
                 pytest.skip(f"no second machine: the kernel does not allow '{command}': {done.stderr.strip()}")
-        yield OtherMachine(name, here)
+        yield OtherMachine(name, here, _another_clock())
     finally:
         subprocess.run(["ip", "link", "del", cable], capture_output=True, check=False)
         subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+
+def _another_clock() -> tuple[str, ...]:
+    command = ("unshare", "--time", "--monotonic", "86400")
+    if shutil.which(command[0]) is None:
+        return ()
+    return () if subprocess.run([*command, "true"], capture_output=True, check=False).returncode else command
 
 
 def test_what_two_workers_sent_is_what_the_server_served(server: Any, start: Start, port: int) -> None:
@@ -111,8 +132,8 @@ def test_a_worker_that_dies_is_named_and_the_run_goes_on(server: Any, start: Sta
 
 
 @pytest.mark.skipif(shutil.which("ip") is None, reason="needs the command ip of iproute2")
-def test_a_worker_on_another_machine_is_counted_like_one_here(
-    other_machine: OtherMachine, start: Start, cache: dict[str, str], port: int
+def test_a_worker_on_another_machine_is_counted_like_one_here_and_keeps_its_turn(
+    other_machine: OtherMachine, start: Start, cache: dict[str, str], port: int, scenario: Callable[[str], str]
 ) -> None:
     server = subprocess.Popen(
         [sys.executable, str(SERVER), "--host", other_machine.here], stdout=subprocess.PIPE, text=True
@@ -124,19 +145,23 @@ def test_a_worker_on_another_machine_is_counted_like_one_here(
     here = start("worker", *address)
     try:
         outcome = start(
-            *("load", "--host", url, "--path", "/fast", "--rate", "100", "-t", "3s", "--yes", "--json"),
+            *("load", "--host", url, "--rate", "20", "-t", "4s", "--yes", "--json"),
+            *("--scenario", scenario(TOLD_APART), "--warm-up", "none"),
             *("--master", "--expect-workers", "2", "--master-bind", f"{other_machine.here}:{port}"),
         ).finish()
-        with urlopen(f"{url}/count", timeout=10) as answer:
-            served = answer.read().decode()
+        with urlopen(f"{url}/arrivals", timeout=10) as answer:
+            arrivals_ns = list(json.load(answer).values())
     finally:
         there.communicate(timeout=60)
         server.terminate()
         server.communicate()
 
     assert outcome.code == 0, outcome.stderr
-    assert '"served": {"/fast": 300}' in served
-    assert outcome.requests == outcome.record["arrivals"]["sent"] == 300
+    assert [len(own) for own in arrivals_ns] == [40, 40]
+    assert outcome.requests == outcome.record["arrivals"]["sent"] == 80
     assert outcome.record["generator"]["processes"] == 2
     assert there.returncode == here.finish().code == 0
-    assert f"{url}/fast is not this machine. It would get about 300 requests in 3.00 s." in outcome.stderr
+    assert f"{url}/predict is not this machine. It would get about 80 requests in 4.00 s." in outcome.stderr
+    # Each sends every 100 ms. Machines and cables only delay, so the earliest of 40 tells a schedule.
+    first_ms, second_ms = (min(at / 1e6 - 100 * index for index, at in enumerate(own)) for own in arrivals_ns)
+    assert abs(first_ms - second_ms) == pytest.approx(50, abs=20)
