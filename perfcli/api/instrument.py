@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from contextlib import ExitStack
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,7 +15,7 @@ from perfcli.api.server_timing import server_timing
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from perfcli.monitor import PerformanceMonitor
+    from perfcli.monitor import PerformanceMonitor, Request
 
     App = TypeVar("App", bound=Starlette)
 
@@ -68,8 +67,7 @@ class _Monitoring:
             await self._app(scope, receive, send)
             return
         exchange = open_exchange(scope["headers"], self._monitor)
-        with ExitStack() as request:
-            request.enter_context(self._monitor.request(exchange.request_id, exchange.trace_id))
+        with self._monitor.request(exchange.request_id, exchange.trace_id) as request:
             token = CURRENT_EXCHANGE.set(exchange)
             try:
                 await self._app(scope, receive, _sender(send, exchange, request))
@@ -77,22 +75,17 @@ class _Monitoring:
                 CURRENT_EXCHANGE.reset(token)
 
 
-def _sender(send: Send, exchange: Exchange, request: ExitStack) -> Send:
+def _sender(send: Send, exchange: Exchange, request: Request) -> Send:
     """Add the headers to the first message, and end the request with the last: background tasks are no latency."""
 
     async def send_measured(message: Message) -> None:
         if message["type"] == "http.response.start":
-            await send({**message, "headers": [*message.get("headers", ()), *_headers(exchange)]})
+            timing = server_timing(exchange, perf_counter_ns()).encode("ascii")
+            own = ((b"x-request-id", exchange.request_id.encode("ascii")), (b"server-timing", timing))
+            await send({**message, "headers": [*message.get("headers", ()), *own]})
             return
         await send(message)
         if message["type"] == "http.response.body" and not message.get("more_body", False):
-            request.close()
+            request.end()
 
     return send_measured
-
-
-def _headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
-    return [
-        (b"x-request-id", exchange.request_id.encode("ascii")),
-        (b"server-timing", server_timing(exchange, perf_counter_ns()).encode("ascii")),
-    ]

@@ -5,6 +5,7 @@ Grammar: https://www.w3.org/TR/server-timing/, a comma-separated list of `name;d
 
 from __future__ import annotations
 
+import functools
 import re
 
 from perfcli.api.exchange import Exchange
@@ -18,22 +19,20 @@ def server_timing(exchange: Exchange, now_ns: int) -> str:
 
     A phase that was not reached is left out. Of too many stages the last are left out, never the total.
     """
-    phases: dict[str, int] = {}
+    header = ""
     if exchange.called_ns is not None:
-        phases["parse"] = exchange.called_ns - exchange.started_ns
+        header = f"parse;dur={(exchange.called_ns - exchange.started_ns) / 1e6:.3f}, "
         if exchange.entered_ns is not None:
-            phases["queue"] = exchange.entered_ns - exchange.called_ns
-    total = _metric("total", now_ns - exchange.started_ns)
-    metrics: list[str] = []
-    room = MAX_HEADER_BYTES - len(total)
-    for name, spent_ns in (phases | exchange.stages_ns).items():
-        metric = _metric(name, spent_ns)
-        room -= len(metric) + len(", ")
-        if room < 0:
+            header += f"queue;dur={(exchange.entered_ns - exchange.called_ns) / 1e6:.3f}, "
+    total = f"total;dur={(now_ns - exchange.started_ns) / 1e6:.3f}"
+    for name, spent_ns in exchange.stages_ns.items():
+        metric = f"{_token(name)};dur={spent_ns / 1e6:.3f}, "
+        if len(header) + len(metric) + len(total) > MAX_HEADER_BYTES:
             break
-        metrics.append(metric)
-    return ", ".join([*metrics, total])
+        header += metric
+    return header + total
 
 
-def _metric(name: str, spent_ns: int) -> str:
-    return f"{_NO_TOKEN.sub('-', name) or 'stage'};dur={spent_ns / 1e6:.3f}"
+@functools.lru_cache(maxsize=256)
+def _token(name: str) -> str:
+    return _NO_TOKEN.sub("-", name) or "stage"

@@ -6,7 +6,6 @@ import itertools
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -19,8 +18,7 @@ def _no_fields() -> Mapping[str, object]:
     return {}
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
+class LogEntry(NamedTuple):
     """What somebody wants to have logged; nothing in it is formatted yet.
 
     Attributes:
@@ -39,7 +37,7 @@ class LogEntry:
     message: str
     transaction_id: str | None = None
     trace_id: str | None = None
-    fields: Callable[[], Mapping[str, object]] = field(default=_no_fields)
+    fields: Callable[[], Mapping[str, object]] = _no_fields
 
 
 class Record(NamedTuple):

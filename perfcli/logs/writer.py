@@ -42,6 +42,8 @@ class Writer:
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
+        # The same, for those who must not lose time with a call.
+        self._is_closing = False
         self._is_finished = False
         self._deadline = math.inf
         self._overflowed = 0
@@ -50,7 +52,7 @@ class Writer:
 
     def submit(self, entry: LogEntry) -> None:
         """Queue an entry, or count it as dropped."""
-        if self._closing.is_set() or self._queue.qsize() >= self._capacity:
+        if self._is_closing or self._queue.qsize() >= self._capacity:
             with self._lock:
                 self._overflowed += 1
             return
@@ -77,6 +79,7 @@ class Writer:
     def close(self, timeout_s: float) -> None:
         """Let the thread deliver what there is until the deadline, and end it."""
         self._deadline = min(self._deadline, self._clock() + timeout_s)
+        self._is_closing = True
         self._closing.set()
         if self._thread is None:
             self._finish()

@@ -17,9 +17,9 @@ from perfcli.monitor.deep import (
     DeepProfile,
     NotProfiledError,
     OtherProfilerError,
-    a_profile_is_running,
+    slot,
 )
-from perfcli.monitor.measurement import BlockMeasurement, Light
+from perfcli.monitor.measurement import BlockMeasurement, Light, light_of
 from perfcli.monitor.own_cost import MonitorCost
 from perfcli.monitor.sampling import Sampler
 
@@ -86,6 +86,7 @@ class Block:
         self.profile: DeepProfile | None = None
         self._reason: str | None = None
         self._watch: SuspensionWatch | None = None
+        self._suspended = False
         self.is_open = False
         self.latest: BlockMeasurement | None = None
         self.task: weakref.ref[object] | None = None
@@ -111,17 +112,25 @@ class Block:
         entered_ns = perf_counter_ns()
         self.thread = get_ident()
         self._code = self._code or frame.f_code
-        current = CURRENT_BLOCK.get()
-        self.parent = current if current is not None and current.is_open else None
-        self._meet_others()
+        outer = CURRENT_BLOCK.get()
+        if outer is not None and outer.is_open:
+            self.parent = outer
+            self.in_flight = outer.in_flight
+        else:
+            open_blocks.add(self)
+            # Of two that begin at once, at least one sees the other.
+            if len(open_blocks) > 1:
+                self._meet_others()
         CURRENT_BLOCK.set(self)
-        self._rss_bytes = _resident_memory.read_bytes()
-        self._undisturbed = not a_profile_is_running()
+        self._undisturbed = slot.profile is None
         self._rate = self._sampler.rate
         coroutine = coroutine_around(frame)
         if coroutine is not None:
             self._watch = SuspensionWatch()
-        self.profile = self._choose_profile(coroutine)
+        if self._sampler.draw():
+            self._reserve_profile(coroutine)
+        else:
+            self._reason = self._sampler.reason
         # Python 3.11 would record the clocks as calls of the prediction; later it does not, but starting takes 15 us.
         if not SEES_BUILTINS:
             self._start_profile()
@@ -133,11 +142,6 @@ class Block:
 
     def _meet_others(self) -> None:
         """Tell the predictions in flight of this one; a nested block is a part of its prediction, not another one."""
-        if self.parent is not None:
-            self.in_flight = self.parent.in_flight
-            return
-        open_blocks.add(self)
-        # The copy is atomic: of two that begin at once, at least one sees the other.
         others = [block for block in tuple(open_blocks) if block is not self]
         self.in_flight = len(others) + 1
         self.isolated = not others
@@ -146,17 +150,16 @@ class Block:
             if other.thread == self.thread:
                 other.mixed = True
 
-    def _choose_profile(self, coroutine: CodeType | None) -> DeepProfile | None:
-        if not self._sampler.draw():
-            self._reason = self._sampler.reason
-        elif self._is_inside_a_profile():
+    def _reserve_profile(self, coroutine: CodeType | None) -> None:
+        if self._is_inside_a_profile():
             self._reason = "an enclosing block is being profiled"
+            return
+        try:
+            self.profile = DeepProfile.reserve(coroutine)
+        except NotProfiledError as error:
+            self._do_without(error)
         else:
-            try:
-                return DeepProfile.reserve(coroutine)
-            except NotProfiledError as error:
-                self._do_without(error)
-        return None
+            self._rss_bytes = _resident_memory.read_bytes()
 
     def _start_profile(self) -> None:
         if self.profile is not None:
@@ -178,18 +181,22 @@ class Block:
         if profile is not None:
             self._end_profile(profile)
         ended = ended or clocks_at_end()
-        self._suspended = self._watch is not None and self._watch.end()
-        self._watch = None
+        if self._watch is not None:
+            self._suspended = self._watch.end()
         if profile is not None and (self.mixed or self._suspended):
             self._reason = profile.spoil()
         open_blocks.discard(self)
         if not self.is_open:
             return
         self.is_open = False
-        measurement = self._measure(ended, kind)
-        self._hand_on(measurement)
-        monitor_ns = self._monitor_ns + perf_counter_ns() - ended[0]
-        self._cost.add(measurement.light.wall_ns, monitor_ns, self._reason)
+        assert self._code is not None
+        light = self._measure(ended, kind)
+        if kind is None:
+            self._teach(light, self._code)
+        self.latest = BlockMeasurement(light, self._code, self._cost, None if self._reason else profile, self._reason)
+        self.profile = None
+        self._hand_on(self.latest)
+        self._cost.add(light.wall_ns, self._monitor_ns + perf_counter_ns() - ended[0], self._reason)
 
     def _end_profile(self, profile: DeepProfile) -> None:
         try:
@@ -197,45 +204,50 @@ class Block:
         except NotProfiledError as error:
             self._reason = str(error)
 
-    def _measure(self, ended: Clocks, kind: type[BaseException] | None) -> BlockMeasurement:
+    def _measure(self, ended: Clocks, kind: type[BaseException] | None) -> Light:
         begun = self._begun
-        is_own_time = not self._suspended and get_ident() == self.thread
-        root = self._root()
-        rss_bytes = _resident_memory.read_bytes()
-        was_profiled = self.profile is not None
-        light = Light(
-            wall_ns=ended[0] - begun[0],
-            cpu_ns=ended[1] - begun[1] if is_own_time else None,
-            process_cpu_ns=ended[2] - begun[2],
-            rss_bytes=rss_bytes,
-            rss_delta_bytes=rss_bytes - self._rss_bytes,
-            in_flight=self.in_flight,
-            isolated=root.isolated,
-            nested=root is not self,
-            undisturbed=self._undisturbed and not was_profiled and not a_profile_is_running(),
-            sample_rate=self._rate,
-            error=None if kind is None else kind.__qualname__,
+        if self.profile is None:
+            rss_bytes, rss_delta_bytes = _resident_memory.recent_bytes(ended[0]), None
+        else:
+            rss_bytes = _resident_memory.read_bytes()
+            rss_delta_bytes = rss_bytes - self._rss_bytes
+        root = self if self.parent is None else self._root()
+        return light_of(
+            (
+                ended[0] - begun[0],
+                None if self._suspended or get_ident() != self.thread else ended[1] - begun[1],
+                ended[2] - begun[2],
+                rss_bytes,
+                rss_delta_bytes,
+                self.in_flight,
+                root.isolated,
+                root is not self,
+                self._undisturbed and self.profile is None and slot.profile is None,
+                self._rate,
+                None if kind is None else kind.__qualname__,
+            )
         )
-        assert self._code is not None
-        if kind is None:
-            self._sampler.observe(light.wall_ns, was_profiled)
-            # Without a share there is no profile to compare with.
-            if light.undisturbed and light.cpu_ns is not None and self._rate > 0:
-                self._cost.per_call.observe_plain(self._code, light.cpu_ns)
-        return BlockMeasurement(light, self._code, self._cost, None if self._reason else self.profile, self._reason)
+
+    def _teach(self, light: Light, code: CodeType) -> None:
+        """Let the predictions to come know what this one lasted."""
+        if self._sampler.has_budget:
+            self._sampler.observe(light.wall_ns, self.profile is not None)
+        # Without a share there is no profile to compare with.
+        if self._rate > 0 and light.undisturbed and light.cpu_ns is not None:
+            self._cost.per_call.observe_plain(code, light.cpu_ns)
 
     def _hand_on(self, measurement: BlockMeasurement) -> None:
-        self.profile = None
         self.thread = get_ident()
-        task = running_task()
+        task = None if self._watch is None else running_task()
+        self._watch = None
         # A reference proper would close a circle, because the context of the task holds this block.
         self.task = None if task is None else weakref.ref(task)
-        self.latest = measurement
         outer = self.parent if self.parent is not None and self.parent.is_open else None
         if outer is not None:
             outer.latest = measurement
         # A generator may end its block in another context than it began it in.
-        CURRENT_BLOCK.set(outer or self)
+        if CURRENT_BLOCK.get() is not (outer or self):
+            CURRENT_BLOCK.set(outer or self)
         self.parent = None
         request = CURRENT_REQUEST.get()
         if request is not None:

@@ -10,19 +10,21 @@ from __future__ import annotations
 import os
 from _thread import get_ident
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
 from perfcli.monitor.coroutines import running_task
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
     from perfcli.monitor.block import Block
     from perfcli.monitor.measurement import BlockMeasurement, Measurement
 
 
-@dataclass(slots=True, eq=False)
 class Request:
-    """What is measured while one request is answered.
+    """What is measured while one request is answered, and is logged at its end; a context manager.
 
     Attributes:
         transaction_id: Id of the request.
@@ -32,15 +34,41 @@ class Request:
         is_open: The request is still being answered.
     """
 
-    transaction_id: str | None = None
-    trace_id: str | None = None
-    measurements: list[BlockMeasurement] = field(default_factory=list)
-    logged: list[Measurement] = field(default_factory=list)
-    is_open: bool = True
+    __slots__ = ("_begun_ns", "_emit", "_outer", "is_open", "logged", "measurements", "trace_id", "transaction_id")
 
-    def to_log(self) -> list[Measurement]:
-        """Return what a log should hold of the request: each prediction once."""
-        return self.logged or [measurement for measurement in self.measurements if not measurement.light.nested]
+    def __init__(
+        self, emit: Callable[[Measurement], None], transaction_id: str | None = None, trace_id: str | None = None
+    ) -> None:
+        self._emit = emit
+        self.transaction_id = transaction_id
+        self.trace_id = trace_id
+        self.measurements: list[BlockMeasurement] = []
+        self.logged: list[Measurement] = []
+        self.is_open = False
+
+    def __enter__(self) -> Request:
+        self._begun_ns = perf_counter_ns()
+        self._outer = CURRENT_REQUEST.get()
+        self.is_open = True
+        CURRENT_REQUEST.set(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Log each prediction once, with the latency of the whole request; a request that has ended stays as it is."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        CURRENT_REQUEST.set(self._outer)
+        latency_ns = perf_counter_ns() - self._begun_ns
+        to_log = self.logged or [measurement for measurement in self.measurements if not measurement.light.nested]
+        for measurement in to_log:
+            measurement.extend_latency(latency_ns)
+            self._emit(measurement)
 
 
 CURRENT_BLOCK: ContextVar[Block | None] = ContextVar("perfcli_block", default=None)

@@ -63,14 +63,14 @@ class DeepProfile:
         if coroutine in _suspended_before:
             raise NotProfiledError(_AWAITS)
         profile = cls(coroutine)
-        if not _slot.lock.acquire(blocking=False):
+        if not slot.lock.acquire(blocking=False):
             raise NotProfiledError("another prediction was being profiled")
         try:
             _refuse_beside_other_profilers()
         except BaseException:
-            _slot.release()
+            slot.release()
             raise
-        _slot.profile = profile
+        slot.profile = profile
         return profile
 
     def start(self) -> None:
@@ -84,7 +84,7 @@ class DeepProfile:
         try:
             self._profiler.enable()
         except ValueError:  # Since 3.12 there is one place for all.
-            _slot.release()
+            slot.release()
             raise OtherProfilerError("another profiler is active") from None
         if sys.version_info >= (3, 12):
             _shut_out_other_threads(self.thread)
@@ -110,7 +110,7 @@ class DeepProfile:
             if self.thread != get_ident():
                 raise NotProfiledError(self._lost())
         finally:
-            _slot.release()
+            slot.release()
 
     def read(self) -> list[profiler_entry]:
         """Return what was called, without the calls of the monitor.
@@ -145,7 +145,12 @@ class DeepProfile:
 
 
 class _Slot:
-    """The one deep profile of this process."""
+    """The one deep profile of this process.
+
+    Attributes:
+        lock: Held from before its start until after its end.
+        profile: It, while it may be running; None otherwise.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -164,19 +169,14 @@ class _Slot:
         self.lock = threading.Lock()
 
 
-_slot = _Slot()
+slot = _Slot()
 # Code of coroutines that were suspended inside a block: one wasted profile each.
 _suspended_before: set[CodeType] = set()
 # Profilers that are still set in a thread which no other thread can reach; it drops them with its next block.
 _left_behind: set[object] = set()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_slot.renew_in_child)
-
-
-def a_profile_is_running() -> bool:
-    """Tell whether any prediction of this process is being profiled deeply."""
-    return _slot.lock.locked()
+    os.register_at_fork(after_in_child=slot.renew_in_child)
 
 
 def _threads_are_greenlets() -> bool:

@@ -25,8 +25,6 @@ TOP_FUNCTIONS = 5
 _BUILTIN = re.compile(r"<built-in method (.+)>")
 _METHOD = re.compile(r"<method '(.+)' of '(.+)' objects>")
 _OUR_FILES = frozenset(map(str, Path(__file__).parent.glob("*.py")))
-# Code of the monitor that was generated, and so has no file: added where it is made.
-generated_code: set[CodeType] = set()
 # What the monitor itself calls between the end of a block and the end of its profile.
 _OUR_BUILTINS = frozenset({"<method 'disable' of '_lsprof.Profiler' objects>", "<built-in method sys.getprofile>"})
 # A function that only hands on to the next one says nothing: nearly all the time is in it, and none is its own.
@@ -72,8 +70,7 @@ def describe(code: CodeType | str) -> tuple[str, str, int]:
 def _is_ours(code: CodeType | str) -> bool:
     if isinstance(code, str):
         return code in _OUR_BUILTINS
-    file = code.co_filename
-    return file in _OUR_FILES or (file == "<string>" and code in generated_code)
+    return code.co_filename in _OUR_FILES
 
 
 @functools.lru_cache(maxsize=1024)

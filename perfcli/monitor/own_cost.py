@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
+from contextlib import suppress
 
 from perfcli.monitor.call_cost import CallCosts
 from perfcli.units import to_milliseconds
+
+# Blocks are added up when somebody asks, or when so many have come together.
+_MOST_UNCOUNTED = 100
 
 
 class MonitorCost:
@@ -25,6 +30,7 @@ class MonitorCost:
     def _begin_anew(self) -> None:
         # Reentrant: a signal may interrupt one prediction for another in the same thread.
         self._lock = threading.RLock()
+        self._uncounted: deque[tuple[int, int, str | None]] = deque()
         self._predictions = 0
         self._predictions_ns = 0
         self._not_profiled: dict[str, int] = {}
@@ -39,12 +45,9 @@ class MonitorCost:
             monitor_ns: What the monitor added before and after it.
             reason: Why it was not profiled; None if it was.
         """
-        with self._lock:
-            self._predictions += 1
-            self._predictions_ns += wall_ns
-            self._monitor_ns += monitor_ns
-            if reason is not None:
-                self.add_refusal(reason)
+        self._uncounted.append((wall_ns, monitor_ns, reason))
+        if len(self._uncounted) > _MOST_UNCOUNTED:
+            self._count()
 
     def add_refusal(self, reason: str) -> None:
         """Add a prediction that turned out not to be profiled."""
@@ -58,6 +61,7 @@ class MonitorCost:
 
     def document(self, sample_rate: float) -> dict[str, object]:
         """Return the sums, JSON-ready; `overhead_ratio` is None before the first prediction."""
+        self._count()
         with self._lock:
             added_ns = self._monitor_ns + self._overhead_ns
             bare_ns = self._predictions_ns - self._overhead_ns
@@ -71,3 +75,14 @@ class MonitorCost:
                 "profiler_overhead_ms": to_milliseconds(self._overhead_ns / 1e9),
                 "overhead_ratio": round(added_ns / bare_ns, 6) if bare_ns > 0 else None,
             }
+
+    def _count(self) -> None:
+        # Until there is none left, which another thread may be the first to find.
+        with self._lock, suppress(IndexError):
+            while True:
+                wall_ns, monitor_ns, reason = self._uncounted.popleft()
+                self._predictions += 1
+                self._predictions_ns += wall_ns
+                self._monitor_ns += monitor_ns
+                if reason is not None:
+                    self.add_refusal(reason)

@@ -6,7 +6,6 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from time import perf_counter_ns
 from typing import ParamSpec, TypeVar, cast
 
 from perfcli.monitor.block import Block, warn_once
@@ -125,26 +124,13 @@ class PerformanceMonitor:
                 return
         self.emit(measurement)
 
-    @contextmanager
-    def request(self, transaction_id: str | None = None, trace_id: str | None = None) -> Iterator[Request]:
-        """Join what is measured in this block with one request, and log it when the block ends.
+    def request(self, transaction_id: str | None = None, trace_id: str | None = None) -> Request:
+        """Return a context manager that joins what is measured in it with one request, and logs that at its end.
 
         A middleware wraps the application in it. Logged is what the handlers gave to `log_metrics`, else every block
         that is not inside another one; the latency is that of the whole request.
         """
-        begun_ns = perf_counter_ns()
-        request = Request(transaction_id, trace_id)
-        outer = CURRENT_REQUEST.get()
-        CURRENT_REQUEST.set(request)
-        try:
-            yield request
-        finally:
-            request.is_open = False
-            CURRENT_REQUEST.set(outer)
-            latency_ns = perf_counter_ns() - begun_ns
-            for measurement in request.to_log():
-                measurement.extend_latency(latency_ns)
-                self.emit(measurement)
+        return Request(self.emit, transaction_id, trace_id)
 
     def emit(self, measurement: Measurement) -> None:
         """Hand a measurement to the log; a failing log is reported once and is no problem of the caller."""

@@ -17,6 +17,11 @@ class Sampler:
 
     Under a budget the rate is `budget * duration / cost`: duration is that of the predictions that were not profiled,
     cost what profiling one adds to it, both averaged over recent traffic.
+
+    Attributes:
+        rate: Probability that the next prediction is profiled, 0 to 1.
+        reason: Why a prediction that is not drawn has no profile.
+        has_budget: It wants to be told what each prediction lasted.
     """
 
     def __init__(self, share: float = 1.0, budget: float | None = None, seed: int | None = None) -> None:
@@ -33,20 +38,10 @@ class Sampler:
         self._random = random.Random(seed)
         self._plain_ns: float | None = None
         self._deep_ns: float | None = None
+        self.has_budget = budget is not None
+        self._steer()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._random.seed)
-
-    @property
-    def rate(self) -> float:
-        """Probability that the next prediction is profiled, 0 to 1."""
-        if self._budget is None:
-            return self._share
-        return min(self._share, self._budget / max(self._cost_ratio(), self._budget, 1e-9))
-
-    @property
-    def reason(self) -> str:
-        """Why a prediction that was not drawn has no profile."""
-        return "over budget" if self._budget is not None and self.rate < self._share else "not sampled"
 
     def draw(self) -> bool:
         """Decide about one prediction."""
@@ -55,12 +50,18 @@ class Sampler:
 
     def observe(self, duration_ns: int, profiled: bool) -> None:
         """Take note of what a prediction lasted; a lost update between threads is no harm to an average."""
-        if self._budget is None:
-            return
         if profiled:
             self._deep_ns = _average(self._deep_ns, duration_ns, _DEEP_WEIGHT)
         else:
             self._plain_ns = _average(self._plain_ns, duration_ns, _PLAIN_WEIGHT)
+        self._steer()
+
+    def _steer(self) -> None:
+        # Worked out here, once for each prediction, and not where it is read, which is more often.
+        self.rate = self._share
+        if self._budget is not None:
+            self.rate = min(self._share, self._budget / max(self._cost_ratio(), self._budget, 1e-9))
+        self.reason = "over budget" if self.rate < self._share else "not sampled"
 
     def _cost_ratio(self) -> float:
         if not self._plain_ns or self._deep_ns is None:

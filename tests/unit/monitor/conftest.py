@@ -27,7 +27,8 @@ def _nothing_left_behind() -> Iterator[None]:
     context.CURRENT_BLOCK.set(None)
     yield
     assert context.open_blocks == set()
-    assert not deep.a_profile_is_running()
+    assert deep.slot.profile is None
+    assert not deep.slot.lock.locked()
     import cProfile
 
     profile = cProfile.Profile()

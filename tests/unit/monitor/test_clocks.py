@@ -1,5 +1,6 @@
 """The memory of this process, and what must hold between the clocks of every record."""
 
+import mmap
 import os
 import time
 from pathlib import Path
@@ -22,6 +23,28 @@ def test_the_resident_set_is_what_psutil_says() -> None:
     kept = bytearray(os.urandom(1024)) * 2**14
     assert memory.read_bytes() == pytest.approx(psutil.Process().memory_info().rss, rel=0.02)
     assert len(kept) == 2**24
+
+
+def test_a_recent_size_is_read_again_after_a_tenth_of_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = ResidentMemory()
+    sizes = iter([1, 2])
+    monkeypatch.setattr(memory, "read_bytes", lambda: next(sizes))
+    seen = [memory.recent_bytes(now_ns) for now_ns in (10**9, 11 * 10**8, 11 * 10**8 + 1, 12 * 10**8)]
+    assert seen == [1, 1, 2, 2]
+
+
+def test_only_a_profiled_prediction_tells_by_how_much_the_memory_grew() -> None:
+    deltas = []
+    for share in (0.0, 1.0):
+        monitor = PerformanceMonitor(lambda measurement: None, enabled=True, sample_rate=share)
+        with mmap.mmap(-1, 2**24) as pages:
+            with monitor.profile():
+                for page in range(0, len(pages), mmap.PAGESIZE):
+                    pages[page] = 1
+            metrics = monitor.get_metrics()
+        assert metrics is not None
+        deltas.append(metrics["memory_delta_mb"])
+    assert deltas == [None, pytest.approx(16, abs=1)]
 
 
 def test_where_there_is_no_statm_psutil_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
