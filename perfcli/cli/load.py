@@ -199,6 +199,7 @@ def load(
     from perfcli.loadtest.run import calibrate_engine, ensure_answered, ensure_measured, run_load
     from perfcli.profiling.environment import describe_environment
     from perfcli.reporters.load_live import show_load_progress
+    from perfcli.reporters.load_table import describe_run
     from perfcli.units import parse_duration
     from perfcli.verdicts.early import is_lost
     from perfcli.verdicts.measuring import check_loop
@@ -240,7 +241,7 @@ def load(
     )
     check_loop(slos, open_loop=plan.engine.open_loop)
     confirm_target(plan, yes=yes)
-    with aimed(plan) as target, show_load_progress(sys.stderr) as tell:
+    with aimed(plan) as target, show_load_progress(sys.stderr, describe_run(target.description)) as tell:
         result = run_load(
             target,
             describe_environment(),

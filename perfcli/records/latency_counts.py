@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,14 +30,19 @@ class LatencyCounts:
     from_ns: int
     counts: tuple[int, ...]
 
-    def classes(self) -> Iterator[LatencyClass]:
-        """Yield the classes that hold durations, the shortest first."""
-        start_ns = self.from_ns
+    def classes(self, digits: int = LEADING_DIGITS) -> list[LatencyClass]:
+        """Return the classes that hold durations, the shortest first; fewer digits join them two by two."""
+        found: list[LatencyClass] = []
+        fine_ns = self.from_ns
         for count in self.counts:
-            end_ns = start_ns + class_width_ns(start_ns)
-            if count:
-                yield LatencyClass(start_ns, end_ns, count)
-            start_ns = end_ns
+            width_ns = class_width_ns(fine_ns, digits)
+            start_ns = fine_ns - fine_ns % width_ns
+            if count and found and found[-1].start_ns == start_ns:
+                found[-1] = LatencyClass(start_ns, found[-1].end_ns, found[-1].samples + count)
+            elif count:
+                found.append(LatencyClass(start_ns, start_ns + width_ns, count))
+            fine_ns += class_width_ns(fine_ns)
+        return found
 
 
 def count_latencies(durations: Mapping[int, int]) -> LatencyCounts | None:

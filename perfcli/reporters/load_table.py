@@ -65,6 +65,11 @@ def describe_load(description: LoadDescription) -> str:
     return f"{load}{length}{bound}"
 
 
+def describe_run(description: LoadDescription) -> str:
+    """Say in a line what is loaded, and how."""
+    return f"{description.url}  {describe_load(description)}"
+
+
 def quantile_cells(quantiles: Quantiles) -> list[str]:
     """Return p50 p90 p95 p99 p99.9 max as text."""
     values = (quantiles.p50_s, quantiles.p90_s, quantiles.p95_s, quantiles.p99_s, quantiles.p99_9_s, quantiles.max_s)

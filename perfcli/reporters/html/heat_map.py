@@ -5,13 +5,11 @@ long, and the lines of the percentiles over it.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from markupsafe import Markup
 
-from perfcli.records.latency_counts import LEADING_DIGITS, LatencyCounts, class_width_ns
+from perfcli.records.latency_counts import LEADING_DIGITS, LatencyClass, LatencyCounts
 from perfcli.reporters.html.svg import (
     WIDTH,
     Frame,
@@ -41,18 +39,10 @@ LEVELS = 7
 SWATCH = 16.0
 
 
-class Cell(NamedTuple):
-    """The successes of a column that took from `start_ns` up to `end_ns`."""
-
-    start_ns: int
-    end_ns: int
-    samples: int
-
-
-def cells_of(columns: Sequence[LatencyCounts | None]) -> list[list[Cell]]:
+def cells_of(columns: Sequence[LatencyCounts | None]) -> list[list[LatencyClass]]:
     """Return the cells of each column that hold successes; classes are joined while there are too many cells."""
     for digits in range(LEADING_DIGITS, 0, -1):
-        cells = [_joined(column, digits) for column in columns]
+        cells = [[] if column is None else column.classes(digits) for column in columns]
         if sum(map(len, cells)) <= MOST_CELLS:
             break
     return cells
@@ -98,14 +88,7 @@ def draw_heat_map(spans: Sequence[Span], columns: Sequence[LatencyCounts | None]
     return drawing(HEIGHT, label, parts, class_="plot heat")
 
 
-def _joined(column: LatencyCounts | None, digits: int) -> list[Cell]:
-    samples: Counter[int] = Counter()
-    for each in column.classes() if column is not None else ():
-        samples[each.start_ns - each.start_ns % class_width_ns(each.start_ns, digits)] += each.samples
-    return [Cell(start, start + class_width_ns(start, digits), samples[start]) for start in sorted(samples)]
-
-
-def _column(span: Span, words: str, cells: Sequence[Cell], most: int, x: Scale, y: Scale) -> str:
+def _column(span: Span, words: str, cells: Sequence[LatencyClass], most: int, x: Scale, y: Scale) -> str:
     """Draw the cells over a rectangle that tells the percentiles to a pointer between them."""
     left, right = x(span.start_s), x(span.end_s)
     area = {"x": left, "y": FRAME.top, "width": right - left, "height": FRAME.bottom - FRAME.top}

@@ -30,7 +30,17 @@ def test_there_are_four_classes_to_a_doubling(duration_ns: int, width_ns: int) -
 
 def test_successive_classes_are_kept_without_their_edges() -> None:
     assert counted([1024, 1100, 1279, 1280, 2047]) == LatencyCounts(1024, (3, 1, 0, 1))
-    assert list(counted([1024, 1279, 2047]).classes()) == [LatencyClass(1024, 1280, 2), LatencyClass(1792, 2048, 1)]
+    assert counted([1024, 1279, 2047]).classes() == [LatencyClass(1024, 1280, 2), LatencyClass(1792, 2048, 1)]
+
+
+def test_classes_can_be_joined_to_halves_of_a_doubling_and_to_whole_ones() -> None:
+    counts = counted([1023, 1024, 1279, 1280, 2047, 2048])
+
+    assert counts.classes(2) == [
+        LatencyClass(768, 1024, 1), LatencyClass(1024, 1536, 3), LatencyClass(1536, 2048, 1),
+        LatencyClass(2048, 3072, 1),
+    ]  # fmt: skip
+    assert [(each.start_ns, each.samples) for each in counts.classes(1)] == [(512, 1), (1024, 4), (2048, 1)]
 
 
 def test_without_durations_there_is_no_distribution() -> None:
@@ -40,7 +50,7 @@ def test_without_durations_there_is_no_distribution() -> None:
 
 @given(DURATIONS)
 def test_every_duration_is_counted_in_the_class_that_holds_it(durations: list[int]) -> None:
-    classes = list(counted(durations).classes())
+    classes = counted(durations).classes()
 
     assert sum(each.samples for each in classes) == len(durations)
     for start_ns, end_ns, samples in classes:

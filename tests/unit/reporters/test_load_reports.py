@@ -21,7 +21,7 @@ from perfcli.records.load import (
 )
 from perfcli.records.profile import Advice
 from perfcli.reporters import REPORTERS
-from perfcli.reporters.load_live import describe_second, live_table, show_load_progress
+from perfcli.reporters.load_live import describe_second, show_load_progress
 from perfcli.reporters.sparkline import sparkline
 
 NOTHING = Quantiles(None, None, None, None, None, None, None)
@@ -167,7 +167,7 @@ def test_markdown_holds_the_same_numbers_and_escapes_names(result: LoadResult) -
 def test_a_plain_line_appears_every_five_seconds_where_there_is_no_terminal() -> None:
     stream = io.StringIO()
 
-    with show_load_progress(stream) as tell:
+    with show_load_progress(stream, "what") as tell:
         for index in range(12):
             tell(second(index))
 
@@ -178,8 +178,9 @@ def test_a_plain_line_appears_every_five_seconds_where_there_is_no_terminal() ->
 
 def test_the_line_names_every_figure_that_was_measured() -> None:
     assert describe_second(second(4)) == (
-        "5.00 s, throughput 100/s, p50 4.20 ms, p95 6.30 ms, p99 18.7 ms, failures 3, in flight 7, users 10,"
-        " lateness p99 120 us, generator CPU 21.0 %, generator RSS 50.0 MiB, server CPU 93.0 %, server RSS 120 MiB"
+        "5.00 s, throughput 100/s, p50 4.20 ms, p95 6.30 ms, p99 18.7 ms, failures 3, arrivals due 100, users 10,"
+        " in flight 7, lateness p99 120 us, server CPU 93.0 %, server RSS 120 MiB, generator CPU 21.0 %,"
+        " generator RSS 50.0 MiB"
     )
 
 
@@ -197,37 +198,3 @@ def test_the_line_of_the_slowest_is_the_longest_of_each_second_however_many_ther
     (line,) = [line for line in text(replace(result, seconds=seconds)).splitlines() if "slowest" in line]
 
     assert line.split() == ["slowest", sparkline([0.1, 0.2, 0.3])]
-
-
-def test_the_live_table_leaves_out_what_was_never_measured() -> None:
-    seen = [replace(second(index), lag_p99_s=None, server_cpu_ratio=None, server_rss_bytes=None) for index in range(3)]
-
-    table = live_table(seen)
-
-    names = list(table.columns[0].cells)
-    assert names == [
-        "elapsed",
-        "throughput",
-        "p50",
-        "p95",
-        "p99",
-        "failures",
-        "in flight",
-        "users",
-        "generator CPU",
-        "generator RSS",
-    ]
-    assert list(table.columns[1].cells)[:2] == ["3.00 s", "100/s"]
-    assert list(table.columns[2].cells)[1] == "███"
-
-
-def test_a_terminal_is_left_as_it_was() -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    stream = Terminal()
-    with show_load_progress(stream) as tell:
-        tell(second(0))
-
-    assert "throughput" in stream.getvalue()

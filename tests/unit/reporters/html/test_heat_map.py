@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from perfcli.records.latency_counts import LatencyCounts, add_latencies, count_latencies
-from perfcli.reporters.html.heat_map import FRAME, LEVELS, MOST_CELLS, Cell, cells_of, draw_heat_map, level
+from perfcli.records.latency_counts import LatencyClass, LatencyCounts, add_latencies, count_latencies
+from perfcli.reporters.html.heat_map import FRAME, LEVELS, MOST_CELLS, cells_of, draw_heat_map, level
 from perfcli.reporters.html.load_page import MOST_SPANS, load_drawings
 from perfcli.reporters.html.svg import Scale
 from perfcli.reporters.html.timeline import Line, Span
@@ -97,7 +97,7 @@ def test_classes_are_joined_while_there_are_too_many_cells_and_no_success_is_los
     fine, coarse = cells_of([wide] * 10), cells_of([wide] * 100)
     assert [len(column) for column in fine] == [26 * 4] * 10
     assert sum(map(len, coarse)) <= MOST_CELLS < 100 * 26 * 2
-    assert coarse[0][0] == Cell(2**16, 2**17, 12)
+    assert coarse[0][0] == LatencyClass(2**16, 2**17, 12)
     assert {sum(cell.samples for cell in column) for column in coarse} == {26 * 4 * 3}
 
 
