@@ -78,6 +78,11 @@ def format_rate(per_second: float) -> str:
     return f"{_three_digits(per_second)}/s"
 
 
+def format_load(load: float, by: Literal["rate", "users"]) -> str:
+    """Write a load: `200/s`, `12 users`."""
+    return format_rate(load) if by == "rate" else f"{load:g} user{'s' * (load != 1)}"
+
+
 def format_quantity(value: float, unit: Unit) -> str:
     """Write a number in the unit that a record names beside it; small ratios keep three digits: `0.125 %`."""
     match unit:

@@ -43,7 +43,14 @@ def capacity(
             metavar="DURATION",
         ),
     ] = "15s",
-    max_probes: Annotated[int, typer.Option(min=4, help="Give up after so many probes, confirmations included.")] = 16,
+    max_probes: Annotated[int, typer.Option(min=4, help="Give up after so many probes, confirmations included.")] = 20,
+    max_time: Annotated[
+        str,
+        typer.Option(
+            help="Start no probe after this time, and say what is known by then; for each number of workers.",
+            metavar="DURATION",
+        ),
+    ] = "3m",
     host: Annotated[
         str | None,
         typer.Option(
@@ -113,7 +120,9 @@ def capacity(
     counts = read_counts("--workers", workers) if workers is not None else ()
     if counts and host is not None:
         raise UsageError("--workers is for the embedded API, not for one that runs.", "Leave --host or --workers out.")
-    plan = SearchPlan(start or (50.0 if rate else 1.0), by.value, 1.0, parse_ratio(precision), max_probes)
+    plan = SearchPlan(
+        start or (50.0 if rate else 1.0), by.value, 1.0, parse_ratio(precision), max_probes, parse_duration(max_time)
+    )
     options = LoadOptions(
         scenario=scenario or default_scenario(),
         host=host,

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
-from perfcli.units import format_duration
+from perfcli.cli.progress import show_progress
+from perfcli.units import format_duration, format_load, format_rate
 
 if TYPE_CHECKING:
+    from perfcli.loadtest.calibration import Calibration
     from perfcli.loadtest.planning import LoadOptions, LoadPlan
-    from perfcli.records.capacity import CapacityResult, Probe
+    from perfcli.records.capacity import CapacityResult, LoadKind, Probe
+    from perfcli.records.environment import Environment
+    from perfcli.records.load import LoadSecond
     from perfcli.verdicts.capacity import SearchPlan
     from perfcli.verdicts.slo import Slo
 
@@ -38,7 +42,7 @@ def search_each(
         first: Plan of the first probe, which tells where the requests go.
         slos: What must hold.
         plan: How to search.
-        progress: Told one line a probe.
+        progress: Told how each probe goes, and one line when it ends.
     """
     from perfcli.cli.loading import aimed
     from perfcli.verdicts.workers import choose_workers
@@ -51,6 +55,7 @@ def search_each(
     try:
         for count in workers:
             progress.write(f"workers: {count}\n")
+            progress.flush()
             with aimed(first, workers=count) as target:
                 results.append(replace(search(options, target, slos, plan, progress), workers=count))
             if results[-1].partial:
@@ -67,32 +72,18 @@ def search(
     options: LoadOptions, target: LoadPlan, slos: Sequence[Slo], plan: SearchPlan, progress: TextIO
 ) -> CapacityResult:
     """Search for the capacity of a target; Ctrl-C and SIGTERM end the search early, marked as partial."""
-    from perfcli.loadtest.planning import aim, plan_load
-    from perfcli.loadtest.run import calibrate_engine, ensure_measured, run_load
+    from perfcli.loadtest.run import calibrate_engine
     from perfcli.profiling.environment import describe_environment
     from perfcli.records.capacity import CapacityResult
     from perfcli.verdicts.capacity import Search, find_knee, search_capacity
-    from perfcli.verdicts.probing import is_decided, judge_probe
+    from perfcli.verdicts.doubts import doubt_probes
 
-    environment, calibration = describe_environment(), calibrate_engine()
+    environment = describe_environment()
+    prober = Prober(options, target, slos, plan.by, environment, calibrate_engine(), progress)
     started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-
-    def probe(load: float, confirming: bool) -> Probe:
-        duration_s = (options.duration_s or 0.0) * (CONFIRMING_TIME if confirming else 1)
-        at = {"rate_rps": load} if plan.by == "rate" else {"users": round(load)}
-        run = aim(plan_load(replace(options, **at, duration_s=duration_s)), target.engine.base_url)
-        result = run_load(run, environment, calibration=calibration, should_stop=partial(is_decided, slos))
-        if result.partial:
-            raise KeyboardInterrupt
-        ensure_measured(result)
-        found = judge_probe(load, result, slos, allow_few=not confirming)
-        progress.write(f"{load:.4g} {plan.by}: {found.outcome} after {format_duration(found.elapsed_s)}\n")
-        progress.flush()
-        return found
-
     found, partial_search = Search(), False
     try:
-        search_capacity(probe, plan, found)
+        search_capacity(prober.probe, plan, found)
     except KeyboardInterrupt:
         partial_search = True
     return CapacityResult(
@@ -107,6 +98,66 @@ def search(
         knee=find_knee(found.probes),
         outcome=found.outcome or "unconfirmed",
         reason=found.reason or ("it was interrupted" if partial_search else ""),
-        warnings=(),
+        warnings=doubt_probes(found.probes, plan.by),
         partial=partial_search,
+        held=found.held,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Prober:
+    """Tries loads, one run each, and tells about it.
+
+    Attributes:
+        options: Of every probe; the load is each time another.
+        target: Where the requests go.
+        slos: What must hold.
+        by: What the load is.
+        environment: Of this machine.
+        calibration: What the engine costs here.
+        progress: Told how a probe goes, and one line when it ends.
+    """
+
+    options: LoadOptions
+    target: LoadPlan
+    slos: Sequence[Slo]
+    by: LoadKind
+    environment: Environment
+    calibration: Calibration | None
+    progress: TextIO
+
+    def probe(self, load: float, confirming: bool) -> Probe:
+        """Try a load.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C or SIGTERM ended the run.
+        """
+        from perfcli.loadtest.planning import aim, plan_load
+        from perfcli.loadtest.run import ensure_measured, run_load
+        from perfcli.verdicts.probing import is_decided, judge_probe
+
+        usual_s = self.options.duration_s or 0.0
+        at = {"rate_rps": load} if self.by == "rate" else {"users": round(load)}
+        wanted = replace(self.options, **at, duration_s=usual_s * (CONFIRMING_TIME if confirming else 1))
+        what = f"{format_load(load, self.by)}{', to confirm it' if confirming else ''}"
+        with show_progress(partial(_describe_second, what), self.progress) as tell:
+            result = run_load(
+                aim(plan_load(wanted), self.target.engine.base_url),
+                self.environment,
+                calibration=self.calibration,
+                on_second=tell,
+                should_stop=partial(is_decided, self.slos, usual_s),
+            )
+        if result.partial:
+            raise KeyboardInterrupt
+        ensure_measured(result)
+        found = judge_probe(load, result, self.slos, allow_few=not confirming)
+        why = f": {found.reason}" if found.reason else ""
+        self.progress.write(f"{what}: {found.outcome} after {format_duration(found.elapsed_s)}{why}\n")
+        self.progress.flush()
+        return found
+
+
+def _describe_second(what: str, second: LoadSecond) -> str:
+    elapsed = format_duration(second.start_s + second.elapsed_s)
+    return f"{what}: {elapsed}, {format_rate(second.requests / second.elapsed_s)} answered"

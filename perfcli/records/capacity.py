@@ -30,7 +30,7 @@ class Probe:
         p99_s: 99th percentile.
         in_flight: Mean number of requests without an answer at the ends of the seconds; None without a whole second.
         littles_ratio: `in_flight` over throughput times mean latency: about 1 by Little's law when the measurement
-            is sane; None when one of them is not known.
+            is sane; None when one of them is not known, or so few are in flight that chance decides what is counted.
         verdicts: What the SLOs say.
     """
 
@@ -59,6 +59,7 @@ class WorkerSetting:
         upper: Lowest load above it that did not hold.
         outcome: Of this search.
         reason: Why there is no capacity.
+        held: Highest load that held and was not refuted, confirmed or not.
     """
 
     workers: int
@@ -67,6 +68,7 @@ class WorkerSetting:
     upper: float | None
     outcome: CapacityOutcome
     reason: str
+    held: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +82,19 @@ class CapacityResult:
         environment: Where the generator ran.
         started_at: Moment of the start, UTC, ISO 8601.
         probes: In the order they were made.
-        capacity: Highest load that held the SLOs and was confirmed; None when there is none.
+        capacity: Highest load that held the SLOs and was confirmed; None when there is none. With numbers of workers
+            it may be there although the outcome is that of another number.
         upper: Lowest load above it that did not hold; None when none was tried.
         knee: Highest load tried whose median latency is at most twice that of the lowest; None when not known.
         outcome: `below` when the SLOs fail at the lowest load, `generator-bound` when the generator was the limit,
-            `unconfirmed` when the probes were used up before the answer was sure.
+            `unconfirmed` when probes or time were used up before the answer was sure.
         reason: Why there is no capacity, in plain language; empty when it was found.
         warnings: What the reader should know.
         partial: The search was interrupted.
-        workers: Server processes that this is about: when several numbers were tried, that which is worth it, or the
-            first that is not sure. None when the target was taken as it is.
+        workers: Server processes that this is about: when several numbers were tried, that which is worth it as
+            far as is known. None when the target was taken as it is.
         settings: Every number of server processes tried, ascending; empty when the target was taken as it is.
+        held: Highest load that held and was not refuted, confirmed or not; None when none did.
     """
 
     url: str
@@ -108,3 +112,4 @@ class CapacityResult:
     partial: bool
     workers: int | None = None
     settings: tuple[WorkerSetting, ...] = ()
+    held: float | None = None

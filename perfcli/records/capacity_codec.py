@@ -31,8 +31,8 @@ def decode_capacity(document: Mapping[str, Any]) -> CapacityResult:
     """Return the search that `encode_capacity` made this object of."""
     return CapacityResult(
         **{
-            # Records made before numbers of workers were compared have neither key.
-            **_known(CapacityResult, {"workers": None, "settings": (), **document}),
+            # Older records have none of these keys.
+            **_known(CapacityResult, {"workers": None, "settings": (), "held": document["capacity"], **document}),
             "slos": tuple(document["slos"]),
             "environment": Environment(**_known(Environment, document["environment"])),
             "probes": tuple(_decode_probe(probe) for probe in document["probes"]),
@@ -52,7 +52,7 @@ def _encode_probe(probe: Probe) -> dict[str, Any]:
 
 def _decode_setting(document: Mapping[str, Any]) -> WorkerSetting:
     probes = tuple(_decode_probe(probe) for probe in document["probes"])
-    return WorkerSetting(**{**_known(WorkerSetting, document), "probes": probes})
+    return WorkerSetting(**{**_known(WorkerSetting, {"held": document["capacity"], **document}), "probes": probes})
 
 
 def _decode_probe(document: Mapping[str, Any]) -> Probe:

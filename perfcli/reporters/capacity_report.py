@@ -13,7 +13,7 @@ from perfcli.records.capacity import CapacityResult, Probe, WorkerSetting
 from perfcli.reporters.markup import escape, markdown_table
 from perfcli.reporters.protocol import View
 from perfcli.reporters.sparkline import sparkline
-from perfcli.units import format_duration, format_rate, format_ratio
+from perfcli.units import format_duration, format_load, format_rate, format_ratio
 
 STYLES = {"holds": None, "fails": "red", "generator-bound": "yellow", "inconclusive": "yellow"}
 NOT_MEASURED = "-"
@@ -66,13 +66,20 @@ def capacity_document(result: CapacityResult) -> Iterator[str]:
 def describe_capacity(result: CapacityResult) -> str:
     """Say the outcome in one sentence."""
     interrupted = " Interrupted: partial result." if result.partial else ""
-    if result.capacity is None:
-        where = "" if result.workers is None else f" with {_workers(result.workers)}"
+    is_sure = result.outcome in ("found", "below")
+    known = result.capacity if result.workers is None or result.capacity is not None else result.held
+    if known is None:
+        where = "" if result.workers is None or not is_sure else f" with {_workers(result.workers)}"
         return f"No capacity{where}: {result.reason}.{interrupted}"
-    # An interrupted comparison has not seen what the other numbers of workers hold.
-    worth = f"Worth it: {_workers(result.workers)}. " if result.workers is not None and not result.partial else ""
     below = "" if result.upper is None else f", and less than {_load(result.upper, result)}"
-    return f"{worth}It holds {_load(result.capacity, result)}{below}.{interrupted}"
+    least = "" if result.capacity is not None else "at least "
+    holds = f"It holds {least}{_load(known, result)}{below}.{interrupted}"
+    if result.workers is None:
+        return holds
+    if is_sure:
+        # An interrupted comparison has not seen what the other numbers of workers hold.
+        return holds if result.partial else f"Worth it: {_workers(result.workers)}. {holds}"
+    return f"Worth it as far as is known: {_workers(result.workers)}. {holds} Not sure: {result.reason}."
 
 
 def _facts(result: CapacityResult) -> Iterator[tuple[str, str]]:
@@ -82,6 +89,8 @@ def _facts(result: CapacityResult) -> Iterator[tuple[str, str]]:
     curve = sorted(result.probes, key=lambda probe: probe.load)
     if len(curve) > 1:
         yield "latency", f"{sparkline([probe.p95_s for probe in curve])}  p95 over the load"
+    if any(probe.littles_ratio is not None for probe in _all_probes(result)):
+        yield "L / λW", "in flight over rate times latency: about 1 by Little's law; - with fewer than 2 in flight"
 
 
 def _searches(result: CapacityResult) -> Iterator[tuple[str | None, Sequence[Probe]]]:
@@ -91,15 +100,19 @@ def _searches(result: CapacityResult) -> Iterator[tuple[str | None, Sequence[Pro
         yield _workers(setting.workers), setting.probes
 
 
+def _all_probes(result: CapacityResult) -> list[Probe]:
+    return [probe for _, probes in _searches(result) for probe in probes]
+
+
 def _setting_cells(setting: WorkerSetting, result: CapacityResult) -> tuple[str, ...]:
-    fewest = result.settings[0].capacity
-    found, worth = setting.capacity is not None, setting.workers == result.workers and not result.partial
+    fewest, least = result.settings[0].capacity, "" if setting.capacity is not None else "at least "
+    worth = setting.workers == result.workers and setting.held is not None and not result.partial
     return (
         str(setting.workers),
-        _load(setting.capacity, result) if setting.capacity is not None else NOT_MEASURED,
+        f"{least}{_load(setting.held, result)}" if setting.held is not None else NOT_MEASURED,
         _load(setting.upper, result) if setting.upper is not None else NOT_MEASURED,
         f"{setting.capacity / fewest:.2f}" if setting.capacity is not None and fewest else NOT_MEASURED,
-        "worth it" if found and worth else setting.outcome,
+        ", ".join(["worth it"] * worth + [setting.outcome] * (not worth or bool(least))),
     )
 
 
@@ -130,4 +143,4 @@ def _cells(probe: Probe, result: CapacityResult) -> tuple[str, ...]:
 
 
 def _load(load: float, result: CapacityResult) -> str:
-    return format_rate(load) if result.by == "rate" else f"{load:g} users"
+    return format_load(load, result.by)

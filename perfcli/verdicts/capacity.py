@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from perfcli.errors import ExitCode
 from perfcli.records.capacity import CapacityOutcome, CapacityResult, LoadKind, Probe
+from perfcli.units import format_duration, format_load
+from perfcli.verdicts.bracket import Bracket
 
 CONFIRMATIONS = 2
 GENERATOR_TRIES = 3
@@ -28,13 +31,15 @@ class SearchPlan:
         lowest: Below this load there is no capacity.
         precision: The answer and the lowest load that fails differ by at most this ratio.
         max_probes: Confirmations included.
+        max_time_s: No probe is started after this time.
     """
 
     start: float
     by: LoadKind = "rate"
     lowest: float = 1.0
     precision: float = 0.05
-    max_probes: int = 16
+    max_probes: int = 20
+    max_time_s: float = math.inf
 
 
 @dataclass(slots=True)
@@ -43,64 +48,60 @@ class Search:
 
     Attributes:
         probes: In the order they were made.
-        held: Loads that held and were not refuted, ascending.
-        failed: Loads that did not, ascending.
+        held: Highest load that held and was not refuted, confirmed or not.
+        upper: Lowest load that failed.
+        confirmations: How often `held` was confirmed.
         outcome: None while the search goes on.
         reason: Why there is no capacity; empty when there is one.
     """
 
     probes: list[Probe] = field(default_factory=list)
-    held: list[float] = field(default_factory=list)
-    failed: list[float] = field(default_factory=list)
+    held: float | None = None
+    upper: float | None = None
+    confirmations: int = 0
     outcome: CapacityOutcome | None = None
     reason: str = ""
 
     @property
     def capacity(self) -> float | None:
         """The answer; None before it is found."""
-        return self.held[-1] if self.outcome == "found" else None
-
-    @property
-    def upper(self) -> float | None:
-        """Lowest load that failed."""
-        return self.failed[0] if self.failed else None
+        return self.held if self.outcome == "found" else None
 
 
-def search_capacity(probe: Prober, plan: SearchPlan, search: Search) -> None:
-    """Fill in a search, probe by probe, until it has an outcome.
-
-    An overloaded service answers as many requests per second as it can, so that the throughput of a probe that failed
-    says where the capacity must be, and is tried before the interval is halved.
-    """
+def search_capacity(
+    probe: Prober, plan: SearchPlan, search: Search, clock: Callable[[], float] = time.monotonic
+) -> None:
+    """Fill in a search, probe by probe, until it has an outcome."""
+    bracket = Bracket(plan.by, plan.lowest, plan.precision)
+    started_s = clock()
     load = max(plan.start, plan.lowest)
-    confirmed = 0
     while search.outcome is None:
-        if len(search.probes) == plan.max_probes:
-            _end(search, "unconfirmed", f"{plan.max_probes} probes were not enough to be sure")
+        spent = _spent(plan, len(search.probes), clock() - started_s)
+        if spent:
+            _end(search, "unconfirmed", f"{spent} to be sure; {_so_far(search, plan)}")
             return
-        confirming = _settled(search, plan) and load == search.held[-1]
+        confirming = bracket.is_settled and load == search.held
         found = probe(load, confirming)
         search.probes.append(found)
         if found.outcome == "generator-bound":
-            last = [(each.load, each.outcome) for each in search.probes[-GENERATOR_TRIES:]]
-            if last == [(load, found.outcome)] * GENERATOR_TRIES:
-                _end(search, "generator-bound", found.reason)
+            _end_where_generator_ends(search, plan)
             continue
-        if found.outcome == "holds":
-            confirmed = confirmed + 1 if confirming else 0
-            if not confirming:
-                search.held = sorted({*search.held, load})
-            if confirmed == CONFIRMATIONS:
-                _end(search, "found", "")
-        elif confirming and found.outcome == "inconclusive":
+        if found.outcome == "inconclusive":
             _end(search, "unconfirmed", found.reason)
+            return
+        if found.outcome == "holds":
+            bracket.hold(load)
         else:
-            confirmed = 0
-            _refute(search, load)
-            if load <= plan.lowest:
-                _end(search, "below", f"at {load:g} already: {found.reason}")
-        if search.outcome is None:
-            load = _next(search, plan)
+            bracket.fail(found)
+        held = bracket.held[-1] if bracket.held else None
+        passed = confirming and found.outcome == "holds"
+        search.confirmations = (search.confirmations if held == search.held else 0) + passed
+        search.held, search.upper = held, bracket.failed[0] if bracket.failed else None
+        if search.confirmations == CONFIRMATIONS:
+            _end(search, "found", "")
+        elif search.upper is not None and search.upper <= plan.lowest:
+            _end(search, "below", f"at {format_load(load, plan.by)} already: {found.reason}")
+        load = bracket.next_load()
 
 
 def find_knee(probes: Sequence[Probe]) -> float | None:
@@ -125,37 +126,29 @@ def _end(search: Search, outcome: CapacityOutcome, reason: str) -> None:
     search.outcome, search.reason = outcome, reason
 
 
-def _refute(search: Search, load: float) -> None:
-    """A load that failed once does not hold, whatever it or a higher one did before."""
-    search.held = [held for held in search.held if held < load]
-    search.failed = sorted({*search.failed, load})
+def _end_where_generator_ends(search: Search, plan: SearchPlan) -> None:
+    last = search.probes[-1]
+    tries = [(each.load, each.outcome) for each in search.probes[-GENERATOR_TRIES:]]
+    if tries == [(last.load, last.outcome)] * GENERATOR_TRIES:
+        _end(search, "generator-bound", f"at {format_load(last.load, plan.by)} {last.reason}; {_so_far(search, plan)}")
 
 
-def _settled(search: Search, plan: SearchPlan) -> bool:
-    """The lowest load that failed is next to the highest that held."""
-    if not search.held or not search.failed:
-        return False
-    held, failed = search.held[-1], search.failed[0]
-    return failed / held <= 1 + plan.precision or (plan.by == "users" and failed - held <= 1)
+def _spent(plan: SearchPlan, probes: int, elapsed_s: float) -> str:
+    """Say which of the bounds of the search is reached; empty when none is."""
+    if probes >= plan.max_probes:
+        return f"{probes} probes (--max-probes) were not enough"
+    return f"{format_duration(plan.max_time_s)} (--max-time) were not enough" if elapsed_s >= plan.max_time_s else ""
 
 
-def _next(search: Search, plan: SearchPlan) -> float:
-    if not search.failed:
-        return search.held[-1] * 2
-    failed = search.failed[0]
-    if not search.held:
-        return max(plan.lowest, _whole(failed / 2, plan))
-    held = search.held[-1]
-    if _settled(search, plan):
-        return held
-    limit = min((probe.throughput_rps or 0.0) for probe in search.probes if probe.load == failed)
-    around = (limit * (1 - 0.4 * plan.precision), limit * (1 + 0.4 * plan.precision)) if plan.by == "rate" else ()
-    for guess in around:
-        if held * (1 + plan.precision / 4) < guess < failed / (1 + plan.precision / 4):
-            return guess
-    between = _whole(math.sqrt(held * failed), plan)
-    return between if held < between < failed else held + 1
-
-
-def _whole(load: float, plan: SearchPlan) -> float:
-    return float(max(1, round(load))) if plan.by == "users" else load
+def _so_far(search: Search, plan: SearchPlan) -> str:
+    """Say what is known of the capacity although the search has no answer."""
+    nothing = "nothing held"
+    said = [nothing if search.held is None else f"{format_load(search.held, plan.by)} held"]
+    if search.confirmations:
+        said[0] += ", and was confirmed once"
+    if search.upper is not None:
+        said.append(f"{format_load(search.upper, plan.by)} did not")
+    silent = sum(probe.outcome == "generator-bound" for probe in search.probes)
+    if silent:
+        said.append(f"{silent} of {len(search.probes)} probes told nothing, because the generator could not keep up")
+    return ", ".join(said)

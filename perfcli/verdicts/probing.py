@@ -14,23 +14,40 @@ from perfcli.verdicts.evaluate import evaluate
 from perfcli.verdicts.slo import Slo
 
 MIN_SECONDS = 4
-"""Measured seconds before a probe may end because it is steady."""
+"""Measured seconds before a probe may end: a burst of other work spoils one or two."""
+OVERLOADED_SECONDS = 2
+OVERLOADED = 0.9
+"""Answers per arrival: a service so far behind shows it before."""
 GROWING_SECONDS = 4
 GROWTH = 0.1
 """Of the arrivals of these seconds: by so much must the requests in flight have grown."""
+MIN_IN_FLIGHT = 2.0
+"""With fewer, the ends of the seconds find one or none by chance; evenly spaced arrivals always the same."""
 
 
-def is_decided(slos: Sequence[Slo], result: LoadResult) -> bool:
-    """Tell whether a probe can end: an SLO is proven lost, the queue grows, or it is steady with samples enough."""
-    if any(decide_slo(slo, result) == "fails" for slo in slos) or queue_grows(result):
-        return True
+def is_decided(slos: Sequence[Slo], enough_s: float, result: LoadResult) -> bool:
+    """Tell whether a probe can end: an SLO is proven lost, the queue grows, or it is steady with samples enough.
+
+    The proof takes requests for throws of a coin, and those that one burst of other work delays are none: it must stand
+    for some seconds, and while the generator is late it is not the service that has lost.
+
+    Args:
+        slos: What must hold.
+        enough_s: After so long, samples enough will do.
+        result: The run so far.
+    """
     seconds = _whole_seconds(result)
-    medians = [second.latency.p50_s for second in seconds]
+    if queue_grows(result):
+        return True
+    if any(decide_slo(slo, result) == "fails" for slo in slos):
+        on_time = result.generator.verdict == "trustworthy"
+        return _is_overloaded(seconds) or (on_time and len(seconds) >= MIN_SECONDS)
     verdicts = evaluate(result, slos, allow_late=_in_open_loop(result))
     if len(seconds) < MIN_SECONDS or any(verdict.outcome != "pass" for verdict in verdicts):
         return False
-    known = [median_s for median_s in medians if median_s is not None]
-    return is_steady([second.requests / second.elapsed_s for second in seconds]) and is_steady(known)
+    medians = [second.latency.p50_s for second in seconds if second.latency.p50_s is not None]
+    rates = [second.requests / second.elapsed_s for second in seconds]
+    return result.window.elapsed_s >= enough_s or (is_steady(rates) and is_steady(medians))
 
 
 def queue_grows(result: LoadResult) -> bool:
@@ -93,13 +110,19 @@ def _outcome(result: LoadResult, verdicts: Sequence[SloVerdict]) -> tuple[ProbeO
     return ("inconclusive", reason) if wrong else ("holds", "")
 
 
+def _is_overloaded(seconds: Sequence[LoadSecond]) -> bool:
+    due = sum(second.scheduled or 0 for second in seconds)
+    answered = sum(second.requests for second in seconds)
+    return len(seconds) >= OVERLOADED_SECONDS and answered < OVERLOADED * due
+
+
 def _in_open_loop(result: LoadResult) -> bool:
     return result.loop == "open"
 
 
 def _littles_ratio(in_flight: float | None, rate_rps: float | None, mean_s: float | None) -> float | None:
     """Compare both sides of Little's law, L = lambda W (Little, 1961)."""
-    if in_flight is None or not rate_rps or not mean_s:
+    if in_flight is None or rate_rps is None or mean_s is None or rate_rps * mean_s < MIN_IN_FLIGHT:
         return None
     return in_flight / (rate_rps * mean_s)
 

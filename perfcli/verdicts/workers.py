@@ -15,8 +15,8 @@ def choose_workers(results: Sequence[CapacityResult]) -> CapacityResult:
     """Return the result of the number of workers that is worth it, with all of them as its settings.
 
     Worth it are the fewest that hold nine tenths of the most that any number holds: each costs the memory of a model.
-    While the search is not sure about one of them nothing can be said of which is worth it, and the result is that of
-    the one not sure; when none holds anything it is that of the fewest.
+    Where a search has no answer, the highest load that held is the least that this number holds; the choice is then
+    one as far as is known, and has the outcome of the first of these searches.
 
     Args:
         results: Of one number of workers each; there must be one.
@@ -24,23 +24,25 @@ def choose_workers(results: Sequence[CapacityResult]) -> CapacityResult:
     Raises:
         ValueError: There are no results, or one does not say how many workers it is about.
     """
+    if not results:
+        raise ValueError("no choice among no results")
     ascending = sorted(results, key=lambda result: result.workers or 0)
-    settings = tuple(_setting(result) for result in ascending)
-    chosen = _choose(ascending)
+    settings = tuple(map(_setting, ascending))
+    most = max(setting.held or 0.0 for setting in settings)
+    chosen = next(result for result in ascending if (result.held or 0.0) >= NEARLY_MOST * most)
+    unsure = next((result for result in ascending if result.outcome not in ("found", "below")), None)
+    if unsure is not None:
+        chosen = replace(chosen, outcome=unsure.outcome, reason=f"{_workers(unsure)}: {unsure.reason}")
     return replace(chosen, settings=settings, partial=any(result.partial for result in results))
 
 
-def _choose(ascending: Sequence[CapacityResult]) -> CapacityResult:
-    if not ascending:
-        raise ValueError("no choice among no results")
-    for result in ascending:
-        if result.outcome not in ("found", "below"):
-            return result
-    most = max(result.capacity or 0.0 for result in ascending)
-    return next(result for result in ascending if (result.capacity or 0.0) >= NEARLY_MOST * most)
+def _workers(result: CapacityResult) -> str:
+    return "1 worker" if result.workers == 1 else f"{result.workers} workers"
 
 
 def _setting(result: CapacityResult) -> WorkerSetting:
     if result.workers is None:
         raise ValueError("a result that is about no number of workers")
-    return WorkerSetting(result.workers, result.probes, result.capacity, result.upper, result.outcome, result.reason)
+    return WorkerSetting(
+        result.workers, result.probes, result.capacity, result.upper, result.outcome, result.reason, result.held
+    )

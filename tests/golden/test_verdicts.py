@@ -73,11 +73,13 @@ def searched() -> CapacityResult:
         Probe(50.0, "holds", "", 4.0, 49.6, 0.0, 0.020, 0.024, 0.031, 1.0, 1.01, ()),
         Probe(100.0, "fails", "p99 < 50ms: p99 is 118 ms", 2.0, 91.0, 0.0, 0.071, 0.110, 0.118, 9.4, 1.04, ()),
     )
-    one = WorkerSetting(1, probes, 95.0, 98.0, "found", "")
-    two = WorkerSetting(2, probes[:1], None, None, "generator-bound", "the generator could not keep up: it was busy")
+    one = WorkerSetting(1, probes, 95.0, 98.0, "found", "", 95.0)
+    why = "at 100/s the generator could not keep up: it was busy; 50.0/s held"
+    two = WorkerSetting(2, probes[:1], None, None, "generator-bound", why, 50.0)
     return CapacityResult(
-        "http://127.0.0.1:8000/predict", "rate", ("p99 < 50ms", "error_rate < 1%"), MACHINE, MOMENT, two.probes,
-        None, None, None, two.outcome, two.reason, (), partial=False, workers=2, settings=(one, two),
+        "http://127.0.0.1:8000/predict", "rate", ("p99 < 50ms", "error_rate < 1%"), MACHINE, MOMENT, one.probes,
+        95.0, 98.0, None, two.outcome, f"2 workers: {why}", (), partial=False, workers=1, settings=(one, two),
+        held=95.0,
     )  # fmt: skip
 
 

@@ -104,7 +104,7 @@ def test_impossible_slo_is_refused_at_the_lowest_load(perfcli: Run, slots: SlotS
     done = perfcli("capacity", "--by", "users", "--host", url, "--slo", "max < 5ms", "--probe-time", "4s", "--json")
     document = json.loads(done.stdout)
     assert (done.returncode, document["outcome"], document["capacity"]) == (1, "below", None), done.stderr
-    assert document["reason"].startswith("at 1 already: max < 5ms: max is ")
+    assert document["reason"].startswith("at 1 user already: max < 5ms: max is ")
 
 
 def test_search_without_anything_that_must_hold_is_refused(perfcli: Run) -> None:
@@ -129,19 +129,19 @@ def test_search_that_makes_no_sense_is_refused_before_it_starts(perfcli: Run, ar
 
 @pytest.mark.slow
 def test_each_number_of_workers_is_searched_with_a_server_of_its_own(perfcli: Run) -> None:
-    # No service answers within a nanosecond, so that each search takes one probe.
+    # No service answers within a nanosecond, so that each search fails at one user, and makes sure of it.
     done = perfcli(
         "capacity", "--workers", "2,1", "--by", "users", "--slo", "max < 1ns", "--probe-time", "4s", "--json"
     )
     document = json.loads(done.stdout)
     assert (done.returncode, document["outcome"], document["workers"]) == (1, "below", 1), done.stderr
     assert [(each["workers"], len(each["probes"]), each["outcome"]) for each in document["settings"]] == [
-        (1, 1, "below"),
-        (2, 1, "below"),
+        (1, 2, "below"),
+        (2, 2, "below"),
     ]
     told = [line.partition(" after ")[0] for line in done.stderr.splitlines()]
-    assert [line for line in told if line.startswith(("workers", "1 users"))] == [
-        "workers: 1", "1 users: fails", "workers: 2", "1 users: fails"
+    assert [line for line in told if line.startswith("workers") or line.endswith("fails")] == [
+        "workers: 1", "1 user: fails", "1 user: fails", "workers: 2", "1 user: fails", "1 user: fails"
     ]  # fmt: skip
 
 

@@ -170,8 +170,8 @@ def test_search_without_an_answer_says_why(outcome: str, kind: str, element: str
 
 def test_search_over_numbers_of_workers_has_a_line_for_each_and_says_which_is_worth_it() -> None:
     found = searched("found", 185.4, "")
-    one = WorkerSetting(1, found.probes[:1], 100.0, 104.0, "found", "")
-    two = WorkerSetting(2, found.probes, 185.4, 200.0, "found", "")
+    one = WorkerSetting(1, found.probes[:1], 100.0, 104.0, "found", "", 100.0)
+    two = WorkerSetting(2, found.probes, 185.4, 200.0, "found", "", 185.4)
     result = replace(found, workers=2, settings=(one, two))
     lines = written(".md", result).splitlines()
     assert "**Worth it: 2 workers. It holds 185/s, and less than 200/s.**" in lines
@@ -189,10 +189,20 @@ def test_search_over_numbers_of_workers_has_a_line_for_each_and_says_which_is_wo
 
 def test_search_that_is_not_sure_of_a_number_of_workers_names_it() -> None:
     unsure = searched("generator-bound", None, "the generator could not keep up")
-    one = WorkerSetting(1, unsure.probes[:1], 100.0, 104.0, "found", "")
-    two = WorkerSetting(2, unsure.probes, None, None, "generator-bound", unsure.reason)
-    result = replace(unsure, workers=2, settings=(one, two))
+    one = WorkerSetting(1, unsure.probes[:1], 100.0, 104.0, "found", "", 100.0)
+    two = WorkerSetting(2, unsure.probes, None, None, "generator-bound", unsure.reason, 150.0)
+    why = "2 workers: the generator could not keep up"
+    result = replace(unsure, workers=2, settings=(one, two), upper=None, held=150.0, reason=why)
     text = written(".md", result)
-    assert "**No capacity with 2 workers: the generator could not keep up.**" in text
-    assert "| 2 | - | - | - | generator-bound |" in text
+    assert f"**Worth it as far as is known: 2 workers. It holds at least 150/s. Not sure: {why}.**" in text
+    assert "| 1 | 100/s | 104/s | 1.00 | found |" in text
+    assert "| 2 | at least 150/s | - | - | worth it, generator-bound |" in text
+
+
+def test_search_in_which_no_number_of_workers_held_anything_calls_none_worth_it() -> None:
+    nothing = searched("generator-bound", None, "1 worker: the generator could not keep up; nothing held")
+    one = WorkerSetting(1, nothing.probes, None, None, "generator-bound", "the generator could not keep up")
+    text = written(".md", replace(nothing, workers=1, settings=(one,)))
+    assert "**No capacity: 1 worker: the generator could not keep up; nothing held.**" in text
+    assert "| 1 | - | - | - | generator-bound |" in text
     assert "worth it" not in text.lower()

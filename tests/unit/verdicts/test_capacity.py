@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import heapq
 import random
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ from perfcli.errors import ExitCode
 from perfcli.records import Environment
 from perfcli.records.capacity import CapacityResult, Probe
 from perfcli.records.capacity_codec import decode_capacity, encode_capacity
+from perfcli.statistics import percentile
 from perfcli.verdicts.capacity import Search, SearchPlan, exit_code, find_knee, search_capacity
 
 
@@ -43,12 +45,69 @@ def test_capacity_is_found_within_five_percent_in_few_probes(capacity: float) ->
     assert len(search.probes) <= 12
 
 
-def test_server_of_four_slots_of_twenty_milliseconds_takes_at_most_ten_probes() -> None:
-    for seed in range(5):
-        search = searched(server(200.0, noise=0.01, seed=seed))
-        assert search.outcome == "found"
-        assert (search.capacity or 0) == pytest.approx(200, rel=0.05)
-        assert len(search.probes) <= 10
+SLOTS = 4
+BUSY_S = 0.02
+PROBE_S = 5
+
+
+def four_slots(bursts_per_s: float, seed: int) -> Callable[[float, bool], Probe]:
+    """Queue evenly spaced arrivals for four slots of 20 ms, which a burst of other work stops for 150 ms at times."""
+    source = random.Random(seed)
+
+    def probe(load: float, _: bool) -> Probe:
+        free = [0.0] * SLOTS
+        burst_s = source.expovariate(bursts_per_s) if bursts_per_s else float("inf")
+        latencies: list[float] = []
+        for number in range(round(load * PROBE_S)):
+            due_s = number / load
+            if due_s > burst_s:
+                free = [max(each, burst_s) + 0.15 for each in free]
+                burst_s += source.expovariate(bursts_per_s)
+            ends_s = max(due_s, heapq.heappop(free)) + BUSY_S
+            heapq.heappush(free, ends_s)
+            latencies.append(ends_s - due_s)
+        answered = sum(number / load + each <= PROBE_S for number, each in enumerate(latencies))
+        slow = percentile(latencies, 0.99) > 0.05
+        return make_probe(load, "fails" if slow else "holds", answered / PROBE_S, percentile(latencies, 0.5))
+
+    return probe
+
+
+@pytest.mark.parametrize("bursts_per_s", [0.0, 0.02])
+def test_server_of_four_slots_of_twenty_milliseconds_takes_at_most_ten_probes(bursts_per_s: float) -> None:
+    searches = [searched(four_slots(bursts_per_s, seed)) for seed in range(5)]
+    assert [search.outcome for search in searches] == ["found"] * 5
+    capacities = [search.capacity or 0.0 for search in searches]
+    assert capacities == [pytest.approx(200, rel=0.05)] * 5
+    assert max(capacities) <= 1.05 * min(capacities)
+    assert max(len(search.probes) for search in searches) <= 10
+
+
+def test_burst_of_other_work_while_the_load_doubles_does_not_end_the_search_below_it() -> None:
+    bursts = iter([False, True])
+
+    def probe(load: float, confirming: bool) -> Probe:
+        # At 100/s the service answers all that arrives, and one per cent of it too late.
+        return make_probe(load, "fails", load) if next(bursts, False) else server(200.0)(load, confirming)
+
+    search = searched(probe)
+    assert [(probe.load, probe.outcome) for probe in search.probes[:3]] == [
+        (50.0, "holds"),
+        (100.0, "fails"),
+        (100.0, "holds"),
+    ]
+    assert 200 / 1.05 <= (search.capacity or 0) <= 200
+
+
+def test_service_that_is_slow_long_before_it_is_overloaded_has_its_knee_found() -> None:
+    # Its answers come at up to 400 per second, but within the limit only at up to 150.
+    def probe(load: float, _: bool) -> Probe:
+        return make_probe(load, "holds" if load <= 150 else "fails", min(load, 400.0))
+
+    search = searched(probe)
+    assert search.outcome == "found"
+    assert 150 / 1.05 <= (search.capacity or 0) <= 150
+    assert len(search.probes) <= 14
 
 
 def test_answer_is_confirmed_twice_with_samples_enough() -> None:
@@ -66,7 +125,7 @@ def test_answer_is_confirmed_twice_with_samples_enough() -> None:
 def test_load_that_fails_its_confirmation_is_not_the_answer() -> None:
     lucky: list[float] = []
 
-    def probe(load: float, confirming: bool) -> Probe:
+    def probe(load: float, _: bool) -> Probe:
         # The first time a load between 150 and 200 is tried it holds by luck.
         if 150 < load <= 200 and load not in lucky:
             lucky.append(load)
@@ -92,13 +151,26 @@ def test_users_are_whole_and_the_answer_is_exact() -> None:
 
 def test_slo_that_fails_at_the_lowest_load_has_no_capacity_and_says_why() -> None:
     search = searched(server(0.5))
-    assert (search.outcome, search.capacity, search.reason) == ("below", None, "at 1 already: 1 fails")
+    assert (search.outcome, search.capacity, search.reason) == ("below", None, "at 1.00/s already: 1 fails")
     assert search.probes[-1].load == 1.0
+
+
+def test_lowest_load_that_failed_once_is_tried_once_more() -> None:
+    burst = iter([True])
+
+    def probe(load: float, _: bool) -> Probe:
+        return make_probe(load, "fails" if load > 1 or next(burst, False) else "holds", 1.0)
+
+    search = searched(probe, start=1.0, by="users")
+    assert (search.outcome, search.capacity) == ("found", 1.0)
 
 
 def test_no_capacity_above_what_the_generator_can_do() -> None:
     search = searched(lambda load, _: make_probe(load, "holds" if load < 300 else "generator-bound", load))
-    assert (search.outcome, search.capacity, search.reason) == ("generator-bound", None, "400 generator-bound")
+    assert (search.outcome, search.capacity, search.held) == ("generator-bound", None, 200.0)
+    assert search.reason == (
+        "at 400/s 400 generator-bound; 200/s held, 3 of 6 probes told nothing, because the generator could not keep up"
+    )
     assert [probe.load for probe in search.probes[-3:]] == [400.0] * 3
 
 
@@ -126,11 +198,33 @@ def test_confirmation_without_samples_enough_leaves_the_answer_open() -> None:
 def test_search_whose_probes_are_used_up_has_no_answer() -> None:
     search = searched(server(1e9), max_probes=3)
     assert [probe.load for probe in search.probes] == [50.0, 100.0, 200.0]
-    assert (search.outcome, search.capacity, search.reason) == (
-        "unconfirmed",
-        None,
-        "3 probes were not enough to be sure",
+    assert (search.outcome, search.capacity, search.held) == ("unconfirmed", None, 200.0)
+    assert search.reason == "3 probes (--max-probes) were not enough to be sure; 200/s held"
+
+
+def test_search_says_what_it_knows_when_its_probes_are_used_up() -> None:
+    search = searched(server(190.0), max_probes=7)
+    assert search.reason == (
+        "7 probes (--max-probes) were not enough to be sure; 187/s held, and was confirmed once, 195/s did not"
     )
+    nothing = searched(server(10.0), max_probes=2)
+    assert nothing.reason == "2 probes (--max-probes) were not enough to be sure; nothing held, 25.0/s did not"
+
+
+def test_search_starts_no_probe_when_its_time_is_up() -> None:
+    clock = iter([0.0, 0.0, 60.0, 179.0, 181.0])
+    search = Search()
+    search_capacity(server(1e9), SearchPlan(start=50.0, max_time_s=180.0), search, lambda: next(clock))
+    assert [probe.load for probe in search.probes] == [50.0, 100.0, 200.0]
+    assert (search.outcome, search.reason) == (
+        "unconfirmed",
+        "3 m 00 s (--max-time) were not enough to be sure; 200/s held",
+    )
+
+
+def test_slo_that_was_not_measured_ends_the_search_without_an_answer() -> None:
+    search = searched(lambda load, _: make_probe(load, "inconclusive", load))
+    assert (search.outcome, search.reason, len(search.probes)) == ("unconfirmed", "50 inconclusive", 1)
 
 
 def test_knee_is_the_last_load_whose_median_has_not_doubled() -> None:

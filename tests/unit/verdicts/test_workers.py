@@ -11,7 +11,12 @@ HERE = Environment("1.0", "3.11.7", "Linux", None, 2, 1, None)
 
 
 def searched(
-    workers: int, capacity: float | None, outcome: CapacityOutcome = "found", *, partial: bool = False
+    workers: int,
+    capacity: float | None,
+    outcome: CapacityOutcome = "found",
+    *,
+    held: float | None = None,
+    partial: bool = False,
 ) -> CapacityResult:
     probe = Probe(10.0 * workers, "holds", "", 4.0, 10.0, 0.0, 0.020, 0.024, None, 1.0, 1.0, ())
     return CapacityResult(
@@ -29,6 +34,7 @@ def searched(
         warnings=(),
         partial=partial,
         workers=workers,
+        held=held if capacity is None else capacity,
     )
 
 
@@ -52,8 +58,8 @@ def test_fewest_workers_that_hold_nearly_the_most_are_worth_it(capacities: dict[
 def test_each_setting_keeps_its_own_probes_and_answer() -> None:
     chosen = choose_workers([searched(2, 190.0), searched(1, 100.0)])
     assert chosen.settings == (
-        WorkerSetting(1, searched(1, 100.0).probes, 100.0, 104.0, "found", ""),
-        WorkerSetting(2, searched(2, 190.0).probes, 190.0, pytest.approx(197.6), "found", ""),
+        WorkerSetting(1, searched(1, 100.0).probes, 100.0, 104.0, "found", "", 100.0),
+        WorkerSetting(2, searched(2, 190.0).probes, 190.0, pytest.approx(197.6), "found", "", 190.0),
     )
     assert chosen.probes == searched(2, 190.0).probes
 
@@ -69,10 +75,14 @@ def test_there_is_no_capacity_when_no_number_of_workers_holds_the_slos() -> None
 
 
 @pytest.mark.parametrize("outcome", ["generator-bound", "unconfirmed"])
-def test_nothing_is_worth_it_while_one_number_of_workers_is_not_known(outcome: CapacityOutcome) -> None:
-    chosen = choose_workers([searched(1, 100.0), searched(2, None, outcome), searched(4, 300.0)])
-    assert (chosen.workers, chosen.capacity, chosen.outcome) == (2, None, outcome)
+def test_choice_is_one_as_far_as_is_known_while_one_number_of_workers_is_not_sure(outcome: CapacityOutcome) -> None:
+    chosen = choose_workers([searched(1, 100.0), searched(2, None, outcome, held=190.0), searched(4, 300.0)])
+    assert (chosen.workers, chosen.capacity, chosen.outcome) == (4, 300.0, outcome)
+    assert chosen.reason == f"2 workers: {outcome} with 2"
     assert [setting.capacity for setting in chosen.settings] == [100.0, None, 300.0]
+    # What held without being confirmed is the least that this number holds.
+    unsure = choose_workers([searched(1, 100.0), searched(2, None, outcome, held=190.0), searched(4, 200.0)])
+    assert (unsure.workers, unsure.capacity, unsure.held, unsure.outcome) == (2, None, 190.0, outcome)
 
 
 def test_interruption_of_one_search_is_one_of_all() -> None:
