@@ -104,7 +104,7 @@ def capacity(
       perfcli capacity --workers 1,2,4 --slo 'p99 < 50ms'
     """
     require_extra("load", "A search for capacity")
-    from perfcli.cli.searching import search_each
+    from perfcli.cli.searching import describe_search, search_each
     from perfcli.loadtest.planning import LoadOptions, plan_load
     from perfcli.units import parse_duration, parse_ratio
     from perfcli.verdicts.capacity import SearchPlan, exit_code
@@ -136,7 +136,7 @@ def capacity(
         processes=processes,
     )
     first = plan_load(options)
-    confirm_target(first, yes=yes)
+    confirm_target(first, yes=yes, bound=describe_search(plan, options))
     result = search_each(counts, options, first, slos, plan, sys.stderr)
     deliver(result, outputs, as_json=as_json)
     exit_when_partial(result)

@@ -64,8 +64,13 @@ def _with_own_metrics(plan: LoadPlan) -> LoadPlan:
     return aim(plan, base_url, metrics_url=f"{base_url}/metrics")
 
 
-def confirm_target(plan: LoadPlan, *, yes: bool) -> None:
+def confirm_target(plan: LoadPlan, *, yes: bool, bound: str | None = None) -> None:
     """Name a target that is not this machine, and how much it is to be asked; go on only when somebody agrees.
+
+    Args:
+        plan: What is going to run.
+        yes: Somebody has agreed already.
+        bound: How much it would get, when the plan is not all of it.
 
     Raises:
         UsageError: The person does not agree, or nobody can be asked, because there is no terminal.
@@ -76,14 +81,14 @@ def confirm_target(plan: LoadPlan, *, yes: bool) -> None:
     url = plan.description.url
     if not plan.engine.base_url or is_loopback(url):
         return
-    bound = f"{url} is not this machine. It would get {describe_bound(plan)}."
-    typer.echo(bound, err=True)
+    typer.echo(f"{url} is not this machine. It would get {bound or describe_bound(plan)}.", err=True)
     if yes:
         return
     if not sys.stdin.isatty():
         raise UsageError(f"Nobody is there to agree to loading {url}.", "Add --yes if it is yours to load.")
-    if not typer.confirm("Go on?", err=True):
-        # Typer's own way of giving up ends with 1, which is what a failed SLO ends with.
+    # Not asked by Typer: it makes of Ctrl-C what ends with 1, which is what a failed SLO ends with.
+    typer.echo("Go on? [y/N]: ", err=True, nl=False)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise UsageError(f"Nobody agreed to loading {url}.")
 
 

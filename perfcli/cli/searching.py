@@ -24,6 +24,14 @@ CONFIRMING_TIME = 4
 """A probe that confirms the answer may take so many times longer: it needs the samples of its percentiles."""
 
 
+def describe_search(plan: SearchPlan, options: LoadOptions) -> str:
+    """Say how much a search may send, for the person who has to agree to it."""
+    return (
+        f"up to {plan.max_probes} runs of about {format_duration(options.duration_s or 0.0)} each: "
+        f"{format_load(plan.start, plan.by)}, and twice as much again and again until an SLO is lost"
+    )
+
+
 def search_each(
     workers: Sequence[int],
     options: LoadOptions,

@@ -224,6 +224,46 @@ def test_interrupted_run_is_no_verdict_and_keeps_its_record(
     assert [verdict["outcome"] for verdict in record["verdicts"]] == ["fail"]
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        (("load",), "It would get 10 users, each as fast as it is answered, for 10.0 s."),
+        (("capacity", *GOOD), "It would get up to 20 runs of about 15.0 s each: 50.0/s, and twice as much again and "),
+    ],
+)
+def test_question_that_is_interrupted_is_no_failed_slo(
+    folder: Path, arguments: tuple[str, ...], asked: str, number: int, code: int
+) -> None:
+    terminal, stdin = os.openpty()
+    command = [sys.executable, "-m", "perfcli", *arguments, "--host", "http://192.0.2.1"]
+    try:
+        with subprocess.Popen(command, cwd=folder, stdin=stdin, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            assert asked in process.stderr.readline()
+            assert process.stderr.read(len("Go on?")) == "Go on?"
+            process.send_signal(number)
+            assert process.wait(60) == code
+    finally:
+        os.close(terminal)
+        os.close(stdin)
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", "\x04"])
+def test_question_that_is_not_agreed_to_loads_nothing(folder: Path, answer: str) -> None:
+    terminal, stdin = os.openpty()
+    command = [sys.executable, "-m", "perfcli", "load", "--host", "http://192.0.2.1"]
+    try:
+        with subprocess.Popen(command, cwd=folder, stdin=stdin, stderr=subprocess.PIPE, text=True) as process:
+            os.write(terminal, answer.encode())
+            _, told = process.communicate(timeout=60)
+    finally:
+        os.close(terminal)
+        os.close(stdin)
+    assert process.returncode == 2
+    assert "Error: Nobody agreed to loading http://192.0.2.1/predict." in told
+
+
 def test_configured_slo_is_judged_and_told_to_github(perfcli: Run, folder: Path) -> None:
     (folder / "perfcli.toml").write_text('[profile]\nslo = ["max < 1ns"]')
     done = perfcli(
