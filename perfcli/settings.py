@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     Attributes:
         enable_performance_monitoring: Measure predictions; off, the monitor is a shared no-op.
         performance_sample_rate: Share of predictions that are profiled deeply; the others have the light metrics.
-        performance_overhead_budget: Part of the serving time that deep profiling may cost; None: no limit.
+        performance_overhead_budget: Part of the serving time that measuring may cost; None: no limit.
         log_level: Lowest level that is delivered.
         logging_handler: Sinks of the log.
         redis_url: Address with user and password; None: made of host, port and database.

@@ -191,12 +191,16 @@ class Block:
         self.is_open = False
         assert self._code is not None
         light = self._measure(ended, kind)
-        if kind is None:
-            self._teach(light, self._code)
+        # Without a share there is no profile to compare with.
+        if self._sampler.share > 0 and kind is None and light.undisturbed and light.cpu_ns is not None:
+            self._cost.per_call.observe_plain(self._code, light.cpu_ns)
         self.latest = BlockMeasurement(light, self._code, self._cost, None if self._reason else profile, self._reason)
         self.profile = None
         self._hand_on(self.latest)
-        self._cost.add(light.wall_ns, self._monitor_ns + perf_counter_ns() - ended[0], self._reason)
+        monitor_ns = self._monitor_ns + perf_counter_ns() - ended[0]
+        self._cost.add(light.wall_ns, monitor_ns, self._reason)
+        if self._sampler.has_budget and kind is None:
+            self._sampler.observe(light.wall_ns, profile is not None, monitor_ns)
 
     def _end_profile(self, profile: DeepProfile) -> None:
         try:
@@ -227,14 +231,6 @@ class Block:
                 None if kind is None else kind.__qualname__,
             )
         )
-
-    def _teach(self, light: Light, code: CodeType) -> None:
-        """Let the predictions to come know what this one lasted."""
-        if self._sampler.has_budget:
-            self._sampler.observe(light.wall_ns, self.profile is not None)
-        # Without a share there is no profile to compare with.
-        if self._rate > 0 and light.undisturbed and light.cpu_ns is not None:
-            self._cost.per_call.observe_plain(code, light.cpu_ns)
 
     def _hand_on(self, measurement: BlockMeasurement) -> None:
         self.thread = get_ident()

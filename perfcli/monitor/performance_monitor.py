@@ -55,7 +55,8 @@ class PerformanceMonitor:
             emit: Takes what is to be logged; called on the request path, so it only queues.
             enabled: Measure from the start.
             sample_rate: Share of the predictions that are profiled deeply, 0 to 1.
-            overhead_budget: Part of the serving time that deep profiles may add, such as 0.01; None: no limit.
+            overhead_budget: Part of the serving time that measuring may add, such as 0.01, which deep profiles get what
+                is left of; None: no limit.
         """
         self._emit = emit
         self._sampler = Sampler(sample_rate, overhead_budget)

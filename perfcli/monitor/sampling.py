@@ -15,12 +15,14 @@ _ASSUMED_COST_RATIO = 2.0
 class Sampler:
     """Draws predictions at random, so that traffic with a rhythm is not seen only on the beat.
 
-    Under a budget the rate is `budget * duration / cost`: duration is that of the predictions that were not profiled,
-    cost what profiling one adds to it, both averaged over recent traffic.
+    Under a budget the rate is `(budget * duration - own) / cost`: duration is that of the predictions that were not
+    profiled, own what measuring them took, cost what profiling one adds to it, all averaged over recent traffic.
+    Where measuring alone takes the budget, nothing is profiled.
 
     Attributes:
         rate: Probability that the next prediction is profiled, 0 to 1.
         reason: Why a prediction that is not drawn has no profile.
+        share: Part of the predictions to profile, 0 to 1; under a budget the most there can be.
         has_budget: It wants to be told what each prediction lasted.
     """
 
@@ -29,14 +31,15 @@ class Sampler:
 
         Args:
             share: Part of the predictions to profile, 0 to 1; under a budget the most there can be.
-            budget: Part of the serving time that profiling may add; None: no limit.
+            budget: Part of the serving time that measuring and profiling may add; None: no limit.
             seed: Makes the draws repeatable.
         """
-        self._share = share
+        self.share = share
         self._budget = budget
         # Not the shared generator: whoever seeds that one expects its numbers for himself.
         self._random = random.Random(seed)
         self._plain_ns: float | None = None
+        self._own_ns = 0.0
         self._deep_ns: float | None = None
         self.has_budget = budget is not None
         self._steer()
@@ -48,20 +51,29 @@ class Sampler:
         rate = self.rate
         return rate >= 1.0 or (rate > 0.0 and self._random.random() < rate)
 
-    def observe(self, duration_ns: int, profiled: bool) -> None:
-        """Take note of what a prediction lasted; a lost update between threads is no harm to an average."""
+    def observe(self, duration_ns: int, profiled: bool, own_ns: int = 0) -> None:
+        """Take note of a prediction; a lost update between threads is no harm to an average.
+
+        Args:
+            duration_ns: What it lasted.
+            profiled: It was profiled.
+            own_ns: What measuring it took, before and after.
+        """
         if profiled:
             self._deep_ns = _average(self._deep_ns, duration_ns, _DEEP_WEIGHT)
         else:
+            self._own_ns = _average(None if self._plain_ns is None else self._own_ns, own_ns, _PLAIN_WEIGHT)
             self._plain_ns = _average(self._plain_ns, duration_ns, _PLAIN_WEIGHT)
         self._steer()
 
     def _steer(self) -> None:
         # Worked out here, once for each prediction, and not where it is read, which is more often.
-        self.rate = self._share
+        rate = self.share
         if self._budget is not None:
-            self.rate = min(self._share, self._budget / max(self._cost_ratio(), self._budget, 1e-9))
-        self.reason = "over budget" if self.rate < self._share else "not sampled"
+            own_ratio = self._own_ns / self._plain_ns if self._plain_ns else 0.0
+            rate = min(rate, max(0.0, self._budget - own_ratio) / max(self._cost_ratio(), self._budget, 1e-9))
+        self.reason = "over budget" if rate < self.share else "not sampled"
+        self.rate = rate
 
     def _cost_ratio(self) -> float:
         if not self._plain_ns or self._deep_ns is None:

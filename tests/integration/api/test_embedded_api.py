@@ -102,7 +102,7 @@ def test_the_id_of_a_request_comes_back_and_finds_its_record(api: Server) -> Non
 
 
 def test_a_request_without_an_id_gets_one(api: Server) -> None:
-    assert re.fullmatch("[0-9a-f]{32}", api.request("POST", "/predict", MALIGNANT).headers["x-request-id"])
+    assert re.fullmatch("[0-9a-f]{16}-[0-9]+", api.request("POST", "/predict", MALIGNANT).headers["x-request-id"])
 
 
 def test_server_timing_shows_the_phases_and_they_fit_into_the_total(api: Server) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -19,11 +20,24 @@ def test_a_sane_request_id_is_kept(sent: str) -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"f" * 129, b"a b", b'a"b', b"a\nb", b"{}", "é".encode(), b"\xff"])
 def test_any_other_request_id_is_replaced(sent: bytes) -> None:
-    assert re.fullmatch(r"[0-9a-f]{32}", open_exchange([(b"x-request-id", sent)]).request_id)
+    assert re.fullmatch(r"[0-9a-f]{16}-[0-9]+", open_exchange([(b"x-request-id", sent)]).request_id)
 
 
 def test_every_request_without_an_id_gets_its_own() -> None:
     assert open_exchange([]).request_id != open_exchange([]).request_id
+
+
+def test_a_forked_child_gives_other_ids_than_its_parent() -> None:
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(write, open_exchange([]).request_id.encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    of_child, of_parent = os.read(read, 100).decode(), open_exchange([]).request_id
+    os.close(read)
+    os.close(write)
+    assert of_child.partition("-")[0] != of_parent.partition("-")[0]
 
 
 @pytest.mark.parametrize("sent", [f"00-{TRACE}-{SPAN}-01", f"cc-{TRACE}-{SPAN}-00", f"cc-{TRACE}-{SPAN}-00-later"])

@@ -61,6 +61,20 @@ def test_the_rate_follows_a_profile_that_becomes_more_expensive() -> None:
     assert sampler.rate == pytest.approx(0.001, rel=0.01)
 
 
+def test_what_measuring_itself_takes_is_part_of_the_budget() -> None:
+    sampler = Sampler(budget=0.01)
+    for _ in range(500):
+        sampler.observe(10 * MILLISECOND_NS, profiled=False, own_ns=40_000)
+        sampler.observe(20 * MILLISECOND_NS, profiled=True)
+    assert sampler.rate == pytest.approx(0.006, rel=0.01)
+
+
+def test_nothing_is_profiled_where_measuring_takes_the_budget() -> None:
+    sampler = Sampler(budget=0.01)
+    sampler.observe(MILLISECOND_NS, profiled=False, own_ns=10_000)
+    assert (sampler.rate, sampler.reason) == (0.0, "over budget")
+
+
 def test_before_anything_is_measured_a_profile_is_taken_to_be_expensive() -> None:
     assert Sampler(budget=0.01).rate == pytest.approx(0.005)
 
