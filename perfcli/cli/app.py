@@ -5,41 +5,39 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from perfcli import __version__
-from perfcli.cli.capacity import capacity
-from perfcli.cli.compare import compare
-from perfcli.cli.load import load
-from perfcli.cli.logs import logs_app
-from perfcli.cli.profile import profile
-from perfcli.cli.report import report
-from perfcli.cli.serve import serve
 from perfcli.cli.signals import end_runs_on_sigterm, interruption_code
-from perfcli.cli.sweep import sweep
-from perfcli.cli.worker import worker
 from perfcli.errors import ExitCode, PerfcliError
 
-app = typer.Typer(
-    name="perfcli",
-    help="Profile and load-test machine-learning inference services, with numbers a sceptic can check.",
-    epilog="Start with: perfcli profile",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("profile")(profile)
-app.command("load")(load)
-app.command("compare")(compare)
-app.command("capacity")(capacity)
-app.command("sweep")(sweep)
-app.command("worker")(worker)
-app.command("serve")(serve)
-app.add_typer(logs_app, name="logs")
-app.command("report")(report)
+COMMANDS = ("profile", "load", "compare", "capacity", "sweep", "worker", "serve", "logs", "report")
+"""In the order of `--help`; each is what the module of its name calls so: a function, or an application of its own."""
+
+
+def make_app(commands: Iterable[str] = COMMANDS) -> typer.Typer:
+    """Return the command line with these commands; what belongs to the others is not imported."""
+    app = typer.Typer(
+        name="perfcli",
+        help="Profile and load-test machine-learning inference services, with numbers a sceptic can check.",
+        epilog="Start with: perfcli profile",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for name in commands:
+        command = getattr(import_module(f"perfcli.cli.{name}"), name)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
 
 
 def _print_version(wanted: bool) -> None:
@@ -48,7 +46,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
@@ -61,7 +58,7 @@ def main() -> None:
     """Run the command line, and end the process with the exit code that `ExitCode` documents."""
     end_runs_on_sigterm()
     try:
-        app()
+        make_app(sys.argv[1:2] if sys.argv[1:2] and sys.argv[1] in COMMANDS else COMMANDS)()
     except SystemExit as ending:
         # Typer takes the SIGTERM that interrupted a command for Ctrl-C.
         sys.exit(interruption_code() if ending.code == ExitCode.INTERRUPTED else ending.code)

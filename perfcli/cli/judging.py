@@ -45,10 +45,14 @@ def read_slos(given: Sequence[str] | None, run: Literal["profile", "load"]) -> t
         UsageError: One does not follow the grammar, or this kind of run does not measure it.
     """
     from perfcli.verdicts.configured import configured_slos
+
+    texts = given if given is not None else configured_slos(Path.cwd(), run)
+    if not texts:
+        return ()
     from perfcli.verdicts.measuring import check_measurable
     from perfcli.verdicts.slo import parse_slo
 
-    slos = tuple(map(parse_slo, given if given is not None else configured_slos(Path.cwd(), run)))
+    slos = tuple(map(parse_slo, texts))
     for slo in slos:
         check_measurable(slo, run)
     return slos
@@ -56,20 +60,21 @@ def read_slos(given: Sequence[str] | None, run: Literal["profile", "load"]) -> t
 
 def judge(result: Judged, slos: Sequence[Slo], *, allow_few: bool) -> Judged:
     """Return the result with its verdicts."""
-    from perfcli.verdicts.evaluate import evaluate
-
     if not slos:
         return result
+    from perfcli.verdicts.evaluate import evaluate
+
     judged: Judged = replace(result, verdicts=evaluate(result, slos, allow_few=allow_few))
     return judged
 
 
 def exit_by_verdicts(result: ProfileResult | LoadResult) -> None:
     """Tell GitHub, and end with what the verdicts say."""
-    from perfcli.verdicts.evaluate import exit_code
-
     tell_github(result)
-    exit_with(exit_code(result.verdicts))
+    if result.verdicts:
+        from perfcli.verdicts.evaluate import exit_code
+
+        exit_with(exit_code(result.verdicts))
 
 
 def exit_with(code: ExitCode) -> None:
@@ -84,14 +89,15 @@ def tell_github(result: Result) -> None:
     Raises:
         DeliveryError: The summary cannot be written.
     """
-    from perfcli.reporters import REPORTERS
-    from perfcli.reporters.github import workflow_commands
-
     if os.environ.get("GITHUB_ACTIONS") == "true":
+        from perfcli.reporters.github import workflow_commands
+
         # On stderr, which the runner reads too: stdout may be one JSON object.
         sys.stderr.writelines(f"{line}\n" for line in workflow_commands(result))
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
+        from perfcli.reporters import REPORTERS
+
         try:
             with Path(summary).open("a", encoding="utf-8") as stream:
                 REPORTERS[".md"].write(result, stream)

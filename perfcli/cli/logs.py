@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from perfcli.logs.query import LogQuery
     from perfcli.logs.sources.protocol import LogSource
 
-logs_app = typer.Typer(help="Read the logs of a service.", no_args_is_help=True)
+logs = typer.Typer(help="Read the logs of a service.", no_args_is_help=True)
 
 _FOLLOW_EVERY_S = 1.0
 
@@ -46,7 +46,7 @@ _Request = Annotated[str | None, typer.Option(metavar="ID", help="Only records o
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 
 
-@logs_app.command()
+@logs.command()
 def show(
     place: _From = None,
     since: _Since = None,
@@ -78,7 +78,7 @@ def show(
         typer.echo(line)
 
 
-@logs_app.command()
+@logs.command()
 def tail(
     place: _From = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as records come, until Ctrl-C.")] = False,
@@ -109,7 +109,7 @@ def tail(
             typer.echo(write(record))
 
 
-@logs_app.command()
+@logs.command()
 def summary(
     place: _From = None,
     since: _Since = None,

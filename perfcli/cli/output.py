@@ -17,7 +17,7 @@ from perfcli.errors import DeliveryError, UsageError
 
 if TYPE_CHECKING:
     from perfcli.records.codec import Result
-    from perfcli.reporters import View
+    from perfcli.reporters import Reporter, View
 
 
 def check_outputs(outputs: Sequence[Path], other: Sequence[Path] = ()) -> None:
@@ -60,12 +60,12 @@ def deliver(
     Raises:
         DeliveryError: A file could not be written; the others were, and the result was shown.
     """
-    from perfcli.reporters import REPORTERS, TableReporter, View
+    from perfcli.reporters import REPORTERS
 
     writers = {output: partial(_write_report, result) for output in outputs} | dict(extra or {})
     failed = [failure for file, write in writers.items() if (failure := _write_whole(file, write)) is not None]
     with _stdout_that_may_close():
-        reporter = REPORTERS[".json"] if as_json else TableReporter(view or View())
+        reporter = REPORTERS[".json"] if as_json else _table(view)
         reporter.write(result, sys.stdout)
         sys.stdout.flush()
     if failed:
@@ -83,6 +83,12 @@ def _write_report(result: Result, file: Path) -> None:
 
     with file.open("w", encoding="utf-8") as stream:
         REPORTERS[file.suffix].write(result, stream)
+
+
+def _table(view: View | None) -> Reporter:
+    from perfcli.reporters.table import TableReporter
+
+    return TableReporter() if view is None else TableReporter(view)
 
 
 def _write_whole(file: Path, write: Callable[[Path], None]) -> str | None:

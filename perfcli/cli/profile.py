@@ -106,7 +106,7 @@ def profile(
     from perfcli.cli.progress import show_profile_progress
     from perfcli.payloads import read_payloads
     from perfcli.profiling import SamplingPlan, run_profile, write_pstats
-    from perfcli.reporters import View, write_speedscope
+    from perfcli.reporters import View
     from perfcli.units import parse_duration
 
     outputs = output or ()
@@ -125,6 +125,8 @@ def profile(
             measured = run_profile(target, payloads, plan, tell)
     extra = {} if prof is None else {prof: partial(write_pstats, measured.graph)}
     if speedscope is not None:
+        from perfcli.reporters.stacks import write_speedscope
+
         extra[speedscope] = partial(write_speedscope, measured.result)
     result = judge(measured.result, slos, allow_few=allow_few)
     deliver(result, outputs, as_json=as_json, view=View(top, sort.value, tree), extra=extra)

@@ -35,8 +35,9 @@ def report(
     """
     from perfcli.records import ProfileResult
     from perfcli.records.load import LoadResult
-    from perfcli.reporters import View, write_speedscope
+    from perfcli.reporters import View
     from perfcli.reporters.json import read_result
+    from perfcli.reporters.stacks import write_speedscope
 
     outputs = output or ()
     check_outputs(outputs, other=[speedscope] if speedscope else [])

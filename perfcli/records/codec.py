@@ -1,53 +1,46 @@
 """Every result to a JSON object and back, chosen by its `schema`.
 
-A new kind of result adds its encoder and decoder to `CODECS`; readers and reporters follow from there.
+A new kind of result is a line of `_KINDS` and a module beside this one; readers and reporters follow from there. What a
+run does not need is not imported: of the time until the first table, that is a part that can be seen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from perfcli.records.capacity import CapacityResult
-from perfcli.records.capacity_codec import decode_capacity, encode_capacity
-from perfcli.records.comparison import Comparison
-from perfcli.records.comparison_codec import decode_comparison, encode_comparison
-from perfcli.records.load import LoadResult
-from perfcli.records.load_codec import decode_load, encode_load
-from perfcli.records.profile import ProfileResult
-from perfcli.records.profile_codec import decode_profile, encode_profile
-from perfcli.records.sweep import SweepResult
-from perfcli.records.sweep_codec import decode_sweep, encode_sweep
+if TYPE_CHECKING:
+    from perfcli.records.capacity import CapacityResult
+    from perfcli.records.comparison import Comparison
+    from perfcli.records.load import LoadResult
+    from perfcli.records.profile import ProfileResult
+    from perfcli.records.sweep import SweepResult
 
-Result: TypeAlias = ProfileResult | LoadResult | Comparison | CapacityResult | SweepResult
+Result: TypeAlias = "ProfileResult | LoadResult | Comparison | CapacityResult | SweepResult"
 """Any record of a run."""
 
-R = TypeVar("R")
-
-
-class Codec(NamedTuple, Generic[R]):
-    """How one kind of result becomes a JSON object and comes back."""
-
-    record: type[R]
-    encode: Callable[[R], dict[str, object]]
-    decode: Callable[[Mapping[str, object]], R]
-
-
-CODECS: Mapping[str, Codec[Any]] = {
-    "perfcli/profile/1": Codec(ProfileResult, encode_profile, decode_profile),
-    "perfcli/load/1": Codec(LoadResult, encode_load, decode_load),
-    "perfcli/comparison/1": Codec(Comparison, encode_comparison, decode_comparison),
-    "perfcli/capacity/1": Codec(CapacityResult, encode_capacity, decode_capacity),
-    "perfcli/sweep/1": Codec(SweepResult, encode_sweep, decode_sweep),
+_KINDS: Mapping[str, str] = {
+    "ProfileResult": "profile",
+    "LoadResult": "load",
+    "Comparison": "comparison",
+    "CapacityResult": "capacity",
+    "SweepResult": "sweep",
 }
+"""The kind of each record: `load` has the schema `perfcli/load/1`, and its codec in `load_codec`."""
+
+SCHEMAS: Mapping[str, str] = {f"perfcli/{kind}/1": kind for kind in _KINDS.values()}
+
+
+class _Codec(NamedTuple):
+    encode: Callable[[Any], dict[str, object]]
+    decode: Callable[[Mapping[str, object]], Result]
 
 
 def encode(result: Result) -> dict[str, object]:
     """Return the JSON object of a result; its first key is `schema`."""
-    for schema, codec in CODECS.items():
-        if isinstance(result, codec.record):
-            return {"schema": schema, **codec.encode(result)}
-    raise ValueError(f"no schema for {type(result).__name__}")
+    kind = _KINDS[type(result).__name__]
+    return {"schema": f"perfcli/{kind}/1", **_codec(kind).encode(result)}
 
 
 def decode(document: Mapping[str, object]) -> Result:
@@ -57,10 +50,14 @@ def decode(document: Mapping[str, object]) -> Result:
         ValueError: The schema is unknown, or a key is missing or of the wrong type.
     """
     schema = document.get("schema")
-    if not isinstance(schema, str) or schema not in CODECS:
-        raise ValueError(f"unknown schema {schema!r}; known: {', '.join(CODECS)}")
+    if not isinstance(schema, str) or schema not in SCHEMAS:
+        raise ValueError(f"unknown schema {schema!r}; known: {', '.join(SCHEMAS)}")
     try:
-        result: Result = CODECS[schema].decode(document)
+        return _codec(SCHEMAS[schema]).decode(document)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a {schema} record: {type(error).__name__} {error}") from error
-    return result
+
+
+def _codec(kind: str) -> _Codec:
+    module = import_module(f"perfcli.records.{kind}_codec")
+    return _Codec(getattr(module, f"encode_{kind}"), getattr(module, f"decode_{kind}"))

@@ -5,28 +5,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 
-from perfcli.reporters.html import HtmlReporter
-from perfcli.reporters.json import JsonReporter
-from perfcli.reporters.junit import JunitReporter
-from perfcli.reporters.markdown import MarkdownReporter
 from perfcli.reporters.protocol import Reporter, View
-from perfcli.reporters.stacks import CollapsedReporter, write_speedscope
-from perfcli.reporters.table import TableReporter
 
-REPORTERS: Mapping[str, Reporter] = {
-    reporter.suffix: reporter
-    for reporter in (
-        JsonReporter(),
-        TableReporter(),
-        MarkdownReporter(),
-        JunitReporter(),
-        HtmlReporter(),
-        CollapsedReporter(".collapsed"),
-        CollapsedReporter(".folded"),
-    )
-}
+
+class _Reporters(Mapping[str, Reporter]):
+    """Imports a reporter when it is asked for: who wants JSON need not wait for what draws pages."""
+
+    _CLASSES: Mapping[str, str] = {
+        ".json": "json:JsonReporter",
+        ".txt": "table:TableReporter",
+        ".md": "markdown:MarkdownReporter",
+        ".xml": "junit:JunitReporter",
+        ".html": "html:HtmlReporter",
+        ".collapsed": "stacks:CollapsedReporter",
+        ".folded": "stacks:CollapsedReporter",
+    }
+
+    def __getitem__(self, suffix: str) -> Reporter:
+        module, _, name = self._CLASSES[suffix].partition(":")
+        reporter: Reporter = getattr(import_module(f"perfcli.reporters.{module}"), name)()
+        return reporter
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._CLASSES)
+
+    def __len__(self) -> int:
+        return len(self._CLASSES)
+
+
+REPORTERS: Mapping[str, Reporter] = _Reporters()
 """By suffix of the file; `.txt` is what a terminal shows."""
 
-__all__ = ["REPORTERS", "Reporter", "TableReporter", "View", "write_speedscope"]
+__all__ = ["REPORTERS", "Reporter", "View"]

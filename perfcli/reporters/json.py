@@ -14,8 +14,6 @@ from perfcli.records.codec import Result, decode, encode
 class JsonReporter:
     """Writes the record, indented; NaN cannot occur, because orjson writes it as null."""
 
-    suffix = ".json"
-
     def write(self, result: Result, stream: TextIO) -> None:
         """Write the record and a newline."""
         stream.write(orjson.dumps(encode(result), option=orjson.OPT_INDENT_2).decode() + "\n")

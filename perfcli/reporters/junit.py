@@ -27,8 +27,6 @@ class _Case(NamedTuple):
 class JunitReporter:
     """Writes JUnit XML; what is inconclusive is an error, because the test could not tell."""
 
-    suffix = ".xml"
-
     def write(self, result: Result, stream: TextIO) -> None:
         """Write one test suite."""
         suite = f"perfcli.{type(result).__name__.removesuffix('Result').lower()}"

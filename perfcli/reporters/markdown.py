@@ -25,8 +25,6 @@ TOP = 10
 class MarkdownReporter:
     """Writes GitHub-flavoured Markdown."""
 
-    suffix = ".md"
-
     def write(self, result: Result, stream: TextIO) -> None:
         """Write the report."""
         stream.writelines(f"{line}\n" for line in DOCUMENTS[type(result)](result))

@@ -24,13 +24,7 @@ class View:
 
 
 class Reporter(Protocol):
-    """Shows one result to a reader.
-
-    Attributes:
-        suffix: Of the files it writes, such as `.json`.
-    """
-
-    suffix: str
+    """Shows one result to a reader."""
 
     def write(self, result: Result, stream: TextIO) -> None:
         """Write the whole report; the stream is neither closed nor flushed.

@@ -20,9 +20,6 @@ SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 class CollapsedReporter:
     """Writes one line per stack: functions from the outermost on, joined by semicolons, and whole nanoseconds."""
 
-    def __init__(self, suffix: str):
-        self.suffix = suffix
-
     def write(self, result: Result, stream: TextIO) -> None:
         """Write the lines.
 

@@ -38,8 +38,6 @@ FILE_WIDTH = 100
 class TableReporter:
     """Writes what a terminal shows; colour and width follow the stream, NO_COLOR and COLUMNS."""
 
-    suffix = ".txt"
-
     def __init__(self, view: View = View()):  # noqa: B008 - frozen
         self._view = view
 

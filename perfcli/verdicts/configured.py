@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from perfcli.errors import SettingsError
-from perfcli.verdicts.measuring import Run
+
+if TYPE_CHECKING:
+    from perfcli.verdicts.measuring import Run
 
 
 def configured_slos(folder: Path, run: Run) -> tuple[str, ...]:

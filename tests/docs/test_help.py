@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from perfcli.cli.app import app
+from perfcli.cli.app import make_app
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,7 +21,7 @@ def commands() -> dict[str, object]:
         if not getattr(command, "commands", None):
             found[prefix] = command
 
-    walk("", typer.main.get_command(app))
+    walk("", typer.main.get_command(make_app()))
     return found
 
 

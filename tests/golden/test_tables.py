@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from perfcli.reporters import TableReporter, View
+from perfcli.reporters import View
 from perfcli.reporters.json import read_result
+from perfcli.reporters.table import TableReporter
 
 HERE = Path(__file__).parent
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")

@@ -13,8 +13,6 @@ from perfcli.records.codec import Result
 class HtmlReporter:
     """Writes the page."""
 
-    suffix = ".html"
-
     def write(self, result: Result, stream: TextIO) -> None:
         """Write the page."""
         from perfcli.reporters.html.page import render

@@ -216,8 +216,8 @@ def test_help_imports_nothing_heavy():
     heavy = ["numpy", "pandas", "sklearn", "locust", "gevent", "fastapi", "httpx", "pydantic", "psutil", "orjson"]
     program = (
         "import sys\n"
-        "from perfcli.cli.app import app\n"
-        "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
+        "from perfcli.cli.app import make_app\n"
+        "try:\n    make_app()(['--help'])\nexcept SystemExit:\n    pass\n"
         f"print([name for name in {heavy} if name in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from perfcli.cli.logs import logs_app
+from perfcli.cli.logs import logs
 from perfcli.errors import UsageError
 
 LEVELS = ["INFO", "WARNING"]
@@ -41,7 +41,7 @@ def log(tmp_path: Path) -> str:
 
 
 def run(*arguments: str, stdin: str | None = None) -> str:
-    result = CliRunner().invoke(logs_app, list(arguments), input=stdin, catch_exceptions=False)
+    result = CliRunner().invoke(logs, list(arguments), input=stdin, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.stdout
 

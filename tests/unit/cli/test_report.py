@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from perfcli.cli.app import app
+from perfcli.cli.app import make_app
 from perfcli.errors import DeliveryError
 
 RUNS = Path(__file__).parents[2] / "golden"
 
 
 def report(*arguments: object) -> str:
-    result = CliRunner().invoke(app, ["report", *map(str, arguments)], catch_exceptions=False)
+    result = CliRunner().invoke(make_app(), ["report", *map(str, arguments)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -41,7 +41,7 @@ def test_a_record_comes_out_as_it_went_in(tmp_path: Path):
 
 def test_stacks_of_a_load_are_refused_after_the_result_was_shown(tmp_path: Path):
     stacks = tmp_path / "run.folded"
-    result = CliRunner().invoke(app, ["report", str(RUNS / "load.json"), "-o", str(stacks)])
+    result = CliRunner().invoke(make_app(), ["report", str(RUNS / "load.json"), "-o", str(stacks)])
     assert isinstance(result.exception, DeliveryError)
     assert "the result has no call tree" in result.exception.message
     assert "60 poisson arrivals per second" in result.output
@@ -50,5 +50,5 @@ def test_stacks_of_a_load_are_refused_after_the_result_was_shown(tmp_path: Path)
 
 @pytest.mark.parametrize("option", ["--tree", "--speedscope=tree.json"])
 def test_a_remote_api_has_no_call_tree(option):
-    result = CliRunner().invoke(app, ["profile", "--url", "http://127.0.0.1:9/predict", option])
+    result = CliRunner().invoke(make_app(), ["profile", "--url", "http://127.0.0.1:9/predict", option])
     assert "is for local models" in str(result.exception)

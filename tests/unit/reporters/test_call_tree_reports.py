@@ -12,8 +12,10 @@ from jsonschema import Draft7Validator
 
 from perfcli.errors import DeliveryError
 from perfcli.records.call_tree import CallNode
-from perfcli.reporters import REPORTERS, TableReporter, View, write_speedscope
+from perfcli.reporters import REPORTERS, View
 from perfcli.reporters.call_tree import fold_libraries
+from perfcli.reporters.stacks import write_speedscope
+from perfcli.reporters.table import TableReporter
 
 # What https://www.speedscope.app/file-format-schema.json asks of a file with one sampled profile.
 SPEEDSCOPE = {
