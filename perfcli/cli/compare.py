@@ -85,7 +85,12 @@ def compare(
         typer.Option(help="'Name: value' for URLs; env:TOKEN reads $TOKEN. Repeatable.", rich_help_panel=_LIVE),
     ] = None,
     max_time: Annotated[
-        str, typer.Option(help="Stop measuring after this time.", metavar="DURATION", rich_help_panel=_LIVE)
+        str,
+        typer.Option(
+            help="Stop measuring after this time. Two revisions are profiled at least 8 times each, whatever it takes.",
+            metavar="DURATION",
+            rich_help_panel=_LIVE,
+        ),
     ] = "20s",
     min_effect: Annotated[str, typer.Option(help="Smallest change of a latency that matters.", metavar="RATIO")] = "5%",
     fail_if: Annotated[FailIf, typer.Option(help="Change that ends with exit code 1.")] = FailIf.SLOWER,

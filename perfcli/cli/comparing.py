@@ -157,4 +157,6 @@ def _describe(step: Turns | Progress) -> str:
 
 
 def _describe_rounds(profiles: int) -> str:
-    return f"in turn: {profiles} profiles"
+    from perfcli.profiling.revisions import MIN_ROUNDS
+
+    return f"in turn: {profiles} of at least {2 * MIN_ROUNDS} profiles"

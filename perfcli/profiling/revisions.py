@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,10 +21,13 @@ from perfcli.records import ProfileResult, Stage
 from perfcli.records.comparison import Turn
 from perfcli.records.profile_codec import decode_profile
 from perfcli.statistics import median
+from perfcli.units import format_duration
 
 MIN_ROUNDS = 8
 """The smallest and the largest of eight ratios hold the median between them in all but one of 128 runs."""
 ROUND_S = 1.0
+PROFILE_TIMEOUT_S = 120.0
+"""A profile of a second that takes so long has a model that does not load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +49,24 @@ class Rounds:
 def checked_out(revision: str, folder: Path) -> Iterator[Path]:
     """Yield the folder that corresponds to this one in a checkout of the revision, which goes when the block ends.
 
+    It goes also when a signal ends the block, whenever that comes: git leaves half a worktree when it is interrupted.
+
     Raises:
         UsageError: The folder is in no repository, or git does not know the revision.
     """
     top = Path(_git(folder, "rev-parse", "--show-toplevel"))
     commit = _git(folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
-    with tempfile.TemporaryDirectory(prefix="perfcli-") as parent:
-        tree = Path(parent) / "base"
-        _git(folder, "worktree", "add", "--detach", str(tree), commit)
-        try:
-            yield tree / folder.resolve().relative_to(top.resolve())
-        finally:
-            _git(folder, "worktree", "remove", "--force", str(tree))
+    parent = Path(tempfile.mkdtemp(prefix="perfcli-"))
+    tree = parent / "base"
+    try:
+        with _uninterrupted():
+            _git(folder, "worktree", "add", "--detach", str(tree), commit)
+        yield tree / folder.resolve().relative_to(top.resolve())
+    finally:
+        with _uninterrupted():
+            if tree.exists():
+                _git(folder, "worktree", "remove", "--force", str(tree))
+            shutil.rmtree(parent, ignore_errors=True)
 
 
 def profile_in_turn(
@@ -95,9 +107,15 @@ def _profile(folder: Path, arguments: Sequence[str]) -> ProfileResult:
     command = [sys.executable, "-m", "perfcli", "profile", *arguments, "--json", "--max-time", f"{ROUND_S}s"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
     environment.pop("GITHUB_STEP_SUMMARY", None)
-    done = subprocess.run(  # noqa: S603 - the command is this program itself
-        command, cwd=folder, env=environment, capture_output=True, check=False
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - the command is this program itself
+            command, cwd=folder, env=environment, capture_output=True, check=False, timeout=PROFILE_TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired as error:
+        took = format_duration(PROFILE_TIMEOUT_S)
+        raise MeasurementError(
+            f"perfcli profile in {folder} has not ended after {took}.", "See what it waits for: run it there yourself."
+        ) from error
     if done.returncode != 0:
         words = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
         raise MeasurementError(f"perfcli profile failed in {folder}: {words[0].removeprefix('Error: ')}")
@@ -115,6 +133,24 @@ def _merge(results: Sequence[ProfileResult]) -> ProfileResult:
     return replace(last, samples_s=samples, stages=tuple(stages))
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait until the block has ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda number, _: received.append(number)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if received:
+            signal.raise_signal(received[0])
+
+
 def _git(folder: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(  # noqa: S603 - arguments are no shell text
@@ -123,6 +159,8 @@ def _git(folder: Path, *arguments: str) -> str:
             capture_output=True,
             text=True,
             check=False,
+            # Ctrl-C reaches the whole group in the foreground, and is for us.
+            start_new_session=True,
         )
     except FileNotFoundError as error:
         raise UsageError("git is not installed.", "Install it, or compare two records.") from error

@@ -15,12 +15,14 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def perfcli(tmp_path: Path) -> Run:
-    """Run perfcli in an empty folder; standard input is closed unless text is given."""
+    """Run perfcli, in an empty folder unless one is named; standard input is closed unless text is given."""
 
-    def run(*arguments: str | Path, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str | Path, stdin: str = "", cwd: Path = tmp_path, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "perfcli", *map(str, arguments)],
-            cwd=tmp_path,
+            cwd=cwd,
             input=stdin,
             capture_output=True,
             text=True,

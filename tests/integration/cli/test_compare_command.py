@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,27 +87,6 @@ def test_live_targets_are_told_apart_and_the_slow_stage_is_named(perfcli: Run, t
 
 
 @pytest.mark.slow
-def test_revisions_are_measured_in_turn_and_leave_no_worktree(perfcli: Run, tmp_path: Path) -> None:
-    def git(*arguments: str) -> None:
-        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
-        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
-
-    (tmp_path / "model.py").write_text("import time\ndef model(payload):\n    time.sleep(0.002)\n    return [1]\n")
-    (tmp_path / "row.json").write_text('{"a": 1}')
-    git("init", "-q", "-b", "main")
-    git("add", ".")
-    git("commit", "-q", "-m", "base")
-    (tmp_path / "model.py").write_text("import time\ndef model(payload):\n    time.sleep(0.004)\n    return [1]\n")
-    done = perfcli("compare", "--base-rev", "main", "--model", "model:model", "row.json", "--max-time", "1s", "--json")
-    assert done.returncode == 1, done.stderr
-    document = json.loads(done.stdout)
-    assert (document["change"], len(document["turns"])) == ("slower", 8)
-    worktrees = subprocess.run(["git", "worktree", "list"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert len(worktrees.stdout.splitlines()) == 1
-    assert perfcli("compare", "--base-rev", "nothing", "row.json").returncode == 2
-
-
-@pytest.mark.slow
 def test_a_pipeline_is_told_every_five_seconds_that_it_goes_on(perfcli: Run, tmp_path: Path) -> None:
     # Two targets whose durations are all over the place are not known well enough before the time is up.
     (tmp_path / "models.py").write_text(
@@ -118,3 +102,107 @@ def test_a_pipeline_is_told_every_five_seconds_that_it_goes_on(perfcli: Run, tmp
     # One line for each five seconds, and the whole takes no minute.
     assert len(lines) <= 12
     assert "\x1b" not in done.stderr
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with a model in its first commit, and a payload."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    (folder / "model.py").write_text("def model(payload):\n    return [1]\n")
+    (folder / "row.json").write_text('{"a": 1}')
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+    for arguments in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "base"]):
+        subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def worktrees(repository: Path) -> list[str]:
+    done = subprocess.run(
+        ["git", "worktree", "list", "--porcelain"], cwd=repository, capture_output=True, text=True, check=True
+    )
+    return [line for line in done.stdout.splitlines() if line.startswith("worktree ")]
+
+
+@pytest.mark.slow
+def test_revisions_are_measured_in_turn_and_leave_no_worktree(perfcli: Run, repository: Path) -> None:
+    (repository / "model.py").write_text("import time\ndef model(payload):\n    time.sleep(0.002)\n    return [1]\n")
+    run = ("compare", "--base-rev", "main", "--model", "model:model", "row.json")
+    done = perfcli(*run, "--max-time", "1s", "--json", cwd=repository)
+    assert done.returncode == 1, done.stderr
+    document = json.loads(done.stdout)
+    assert (document["change"], len(document["turns"])) == ("slower", 8)
+    assert len(worktrees(repository)) == 1
+    assert perfcli("compare", "--base-rev", "nothing", "row.json", cwd=repository).returncode == 2
+
+
+WAITING = """
+import pathlib, time
+
+def model(payload):
+    pathlib.Path("{called}").touch()
+    time.sleep(60)
+"""
+
+
+def comparing(repository: Path, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "perfcli", "compare", "--base-rev", "main", "--model", "model:model", "row.json"],
+        cwd=repository, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def wait_for(file: Path, process: subprocess.Popen[str]) -> None:
+    while not file.exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("moment", ["while git checks out", "while a profile runs"])
+def test_interrupted_comparison_of_revisions_leaves_no_worktree_and_no_folder(
+    repository: Path, tmp_path: Path, moment: str, number: int, code: int
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    called = tmp_path / "called"
+    (repository / "model.py").write_text(WAITING.format(called=called))
+    # Git runs it once it has made the worktree, and waits for it.
+    hook = repository / ".git" / "hooks" / "post-checkout"
+    if moment == "while git checks out":
+        hook.write_text(f"#!/bin/sh\ntouch '{called}'\nsleep 1\n")
+        hook.chmod(0o755)
+    with comparing(repository, TMPDIR=str(temporary)) as process:
+        wait_for(called, process)
+        process.send_signal(number)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == code, told
+    assert len(worktrees(repository)) == 1
+    assert list(temporary.iterdir()) == []
+
+
+GIT = """#!/bin/sh
+case "$2" in remove) touch '{removing}'; sleep 1;; esac
+exec '{git}' "$@"
+"""
+
+
+@pytest.mark.slow
+def test_second_ctrl_c_while_the_worktree_goes_leaves_none_either(repository: Path, tmp_path: Path) -> None:
+    temporary, removing, called = (tmp_path / name for name in ("temporary", "removing", "called"))
+    (tmp_path / "bin").mkdir()
+    temporary.mkdir()
+    slow_git = tmp_path / "bin" / "git"
+    slow_git.write_text(GIT.format(removing=removing, git=shutil.which("git")))
+    slow_git.chmod(0o755)
+    (repository / "model.py").write_text(WAITING.format(called=called))
+    path = os.pathsep.join([str(slow_git.parent), os.environ["PATH"]])
+    with comparing(repository, TMPDIR=str(temporary), PATH=path) as process:
+        for file in (called, removing):
+            wait_for(file, process)
+            process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert len(worktrees(repository)) == 1
+    assert list(temporary.iterdir()) == []
