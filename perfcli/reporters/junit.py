@@ -12,10 +12,12 @@ from perfcli.records.capacity import CapacityResult
 from perfcli.records.codec import Result
 from perfcli.records.comparison import Comparison
 from perfcli.records.load import LoadResult
+from perfcli.records.sweep import SweepResult
 from perfcli.units import format_ratio
 
 # XML 1.0 has no way to write the other control characters, not even escaped.
 _UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MEASURED = "measured"
 
 
 class _Case(NamedTuple):
@@ -25,7 +27,11 @@ class _Case(NamedTuple):
 
 
 class JunitReporter:
-    """Writes JUnit XML; what is inconclusive is an error, because the test could not tell."""
+    """Writes JUnit XML; what is inconclusive is an error, because the test could not tell.
+
+    A run that nothing judges has one case, that it was measured: pipelines take a suite without cases for a mistake, or
+    worse, for a success. A run that was interrupted has this case too, as an error.
+    """
 
     def write(self, result: Result, stream: TextIO) -> None:
         """Write one test suite."""
@@ -50,6 +56,29 @@ class JunitReporter:
 
 
 def _cases(result: Result) -> Iterator[_Case]:
+    verdicts = list(_verdicts(result))
+    if result.partial:
+        yield _Case(_MEASURED, "inconclusive", "the run was interrupted")
+    elif not verdicts:
+        missing = _nothing_measured(result)
+        yield _Case(_MEASURED, "inconclusive" if missing else "pass", missing)
+    yield from verdicts
+
+
+def _nothing_measured(result: Result) -> str:
+    """Say why a run that nothing judges is no success; empty when it is one."""
+    match result:
+        case ProfileResult():
+            return "" if result.samples_s else "no call was measured"
+        case LoadResult():
+            return "" if result.total.successes else "no request succeeded"
+        case SweepResult():
+            return "" if result.points else "no batch was measured"
+        case _:
+            return ""
+
+
+def _verdicts(result: Result) -> Iterator[_Case]:
     if isinstance(result, ProfileResult | LoadResult):
         yield from (_Case(verdict.slo, verdict.outcome, verdict.reason) for verdict in result.verdicts)
     elif isinstance(result, Comparison):
@@ -59,7 +88,6 @@ def _cases(result: Result) -> Iterator[_Case]:
             interval = f"interval {format_ratio(metric.ci_low - 1)} to {format_ratio(metric.ci_high - 1)}"
             name = f"{metric.metric} is not slower by {format_ratio(result.min_effect)}"
             yield _Case(name, outcomes.get(metric.change, "pass"), f"{change}, {interval}")
-
     elif isinstance(result, CapacityResult):
         outcomes = {"found": "pass", "below": "fail"}
         yield _Case(f"capacity: {'; '.join(result.slos)}", outcomes.get(result.outcome, "inconclusive"), result.reason)

@@ -16,7 +16,7 @@ from perfcli.records.capacity import CapacityResult, Probe, WorkerSetting
 from perfcli.records.codec import Result
 from perfcli.records.comparison import ComparedRun, Comparison, MetricChange, Movement
 from perfcli.records.load import LoadResult
-from perfcli.records.sweep import SweepResult
+from perfcli.records.sweep import SweepPoint, SweepResult
 from perfcli.reporters import REPORTERS
 from perfcli.reporters.github import workflow_commands
 from perfcli.reporters.json import read_result
@@ -131,12 +131,41 @@ def test_junit_is_valid_and_its_counts_are_those_of_its_cases(name: str, junit_s
     assert counts[0] > 0
 
 
-def test_junit_of_a_sweep_has_no_cases_and_is_valid(junit_schema: xmlschema.XMLSchema) -> None:
-    profile = read_result(HERE / "profile.json")
-    sweep = SweepResult(profile.target, MACHINE, MOMENT, (), None, None, None, None, (), partial=False)  # type: ignore[union-attr]
-    text = written(".xml", sweep)
+def swept(*points: SweepPoint, partial: bool = False) -> SweepResult:
+    target = read_result(HERE / "profile.json").target  # type: ignore[union-attr]
+    return SweepResult(target, MACHINE, MOMENT, points, None, None, None, None, (), partial=partial)
+
+
+def unanswered() -> LoadResult:
+    result = read_result(HERE / "load.json")
+    assert isinstance(result, LoadResult)
+    return replace(result, total=replace(result.total, failures=result.total.requests))
+
+
+@pytest.mark.parametrize(
+    ("make", "cases"),
+    [
+        (lambda: judged("profile"), [("measured", None)]),
+        (lambda: judged("load"), [("measured", None)]),
+        (lambda: swept(SweepPoint(1, None, 0.003, None, None, 3)), [("measured", None)]),
+        (lambda: replace(judged("profile"), samples_s=()), [("measured", "no call was measured")]),
+        (unanswered, [("measured", "no request succeeded")]),
+        (swept, [("measured", "no batch was measured")]),
+        (
+            lambda: replace(judged("profile", "p50 < 1s"), partial=True),
+            [("measured", "the run was interrupted"), ("p50 < 1s", None)],
+        ),
+    ],
+)
+def test_junit_of_a_run_without_slos_or_an_end_says_whether_it_was_measured(
+    make: Callable[[], Result], cases: list[tuple[str, str | None]], junit_schema: xmlschema.XMLSchema
+) -> None:
+    text = written(".xml", make())
     junit_schema.validate(text)
-    assert len(ET.fromstring(text)[0]) == 0
+    (suite,) = ET.fromstring(text)
+    found = [(case.attrib["name"], error.text if (error := case.find("error")) is not None else None) for case in suite]
+    assert found == cases
+    assert suite.attrib["tests"] == str(len(cases))
 
 
 @pytest.mark.parametrize(
