@@ -1,7 +1,8 @@
 """A stranger's application, instrumented by one line; run as a program it serves on an inherited socket.
 
 Every endpoint stamps itself: its wall time, the CPU time of its thread and the calls it makes are the truth that the
-records are compared with.
+records are compared with. Between that stamp and the measured block a thread may lose the processor, so the block is
+stamped around, too.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator
+from types import TracebackType
 
 import uvicorn
 from fastapi import BackgroundTasks, FastAPI
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from perfcli import instrument
+from perfcli import instrument, performance_monitor
+from perfcli.api.exchange import CURRENT_EXCHANGE
+from perfcli.monitor import Block, PerformanceMonitor
 
 SLEEP_S = 0.005
 BURN_NS = 50_000_000
@@ -27,6 +31,30 @@ BURN_NS = 50_000_000
 app = FastAPI()
 finished_background: list[str] = []
 _strangers: list[cProfile.Profile] = []
+_outer_wall_ms: dict[str, float] = {}
+
+
+class _StampedBlock(Block):
+    """A block with a watch around it."""
+
+    __slots__ = ("_outer_ns",)
+
+    def __enter__(self) -> Block:
+        self._outer_ns = time.perf_counter_ns()
+        return super().__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, traceback)
+        outer_ns = time.perf_counter_ns() - self._outer_ns
+        if (exchange := CURRENT_EXCHANGE.get()) is not None:
+            _outer_wall_ms[exchange.request_id] = outer_ns / 1e6
+
+
+class _StampedMonitor(PerformanceMonitor):
+    def profile(self) -> Block:
+        return _StampedBlock(self._sampler, self._cost)
 
 
 def _spin() -> int:
@@ -116,9 +144,12 @@ async def background_finished() -> list[str]:
 
 async def strangers(scope: Scope, receive: Receive, send: Send) -> None:
     """Use a profiler that is not ours, as a debugger or a coverage tool would; not an endpoint, so never measured."""
-    action = {"/stranger/on": _switch_on, "/stranger/off": _switch_off, "/stranger/alone": _profile_alone}[
-        scope["path"]
-    ]
+    action = {
+        "/stranger/on": _switch_on,
+        "/stranger/off": _switch_off,
+        "/stranger/alone": _profile_alone,
+        "/stranger/walls": _walls_around,
+    }[scope["path"]]
     await JSONResponse(await action())(scope, receive, send)
 
 
@@ -150,8 +181,13 @@ async def _profile_alone() -> int:
     return sum(entry.callcount for entry in profiler.getstats() if getattr(entry.code, "co_name", "") == "_spin")
 
 
+async def _walls_around() -> dict[str, float]:
+    """Return what the watches around the blocks said, by request id."""
+    return _outer_wall_ms
+
+
 app.mount("/stranger", strangers)
-instrument(app)
+instrument(app, _StampedMonitor(performance_monitor.emit, enabled=performance_monitor.enabled))
 
 
 if __name__ == "__main__":

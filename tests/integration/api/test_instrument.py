@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _CLIENTS = 8
 _REQUESTS = 50
-# On an unprofiled sleep of 5 ms the call of the endpoint is noticed.
+# In a sleep of 5 ms the start of a profile is noticed.
 _MARGIN_MS = 1.0
 
 
@@ -51,24 +51,26 @@ def _records(server: Server, name: str, count: int) -> dict[str, dict[str, objec
     return {line["transaction_id"]: line["performance_metrics"] for line in lines()}
 
 
-def _check_walls(answers: dict[str, Answer], records: dict[str, dict[str, object]]) -> None:
-    """Compare with the endpoint's own watch.
+def _check_walls(server: Server, answers: dict[str, Answer], records: dict[str, dict[str, object]]) -> None:
+    """Compare each record with the watch of its endpoint, inside of the block, and with the one around the block.
 
-    Between the two lie a few calls. In one case in some hundred a thread loses the interpreter just there, to seven
-    others that burn 5 ms each, and its record rightly says so.
+    The record cannot be further from the inner watch than the outer one is. Both are within 10 % of each other unless
+    the thread loses the interpreter, or the processor, just between them.
     """
+    outer = server.get("/stranger/walls").json()
     apart = []
     for request_id, answer in answers.items():
-        wall_ms, stamp_ms = records[request_id]["inference_time_ms"], answer.json()["wall_ms"]
-        if wall_ms != pytest.approx(stamp_ms, rel=0.1, abs=_MARGIN_MS):
-            apart.append((request_id, wall_ms, stamp_ms))
-    assert len(apart) <= 0.03 * len(answers), apart
+        inner_ms, outer_ms = answer.json()["wall_ms"], outer[request_id]
+        assert inner_ms <= records[request_id]["inference_time_ms"] <= outer_ms, request_id
+        if outer_ms != pytest.approx(inner_ms, rel=0.1, abs=_MARGIN_MS):
+            apart.append((request_id, inner_ms, outer_ms))
+    # Not all of it may be left to the watches.
+    assert len(apart) <= 0.2 * len(answers), apart
 
 
 def _check(request_id: str, answer: Answer, metrics: dict[str, object]) -> None:
     stamp = answer.json()
     assert answer.headers["x-request-id"] == request_id
-    assert metrics["inference_time_ms"] >= stamp["wall_ms"]
     assert metrics["latency_ms"] >= metrics["inference_time_ms"]
     if "-sleep-" in request_id:
         assert metrics["cpu_time_ms"] < 3
@@ -92,7 +94,7 @@ def test_concurrent_requests_each_have_one_record_and_it_is_their_own(instrument
     records = _records(instrumented, kind, 400)
     assert records.keys() == answers.keys()
     assert any(metrics["profiled"] for metrics in records.values())
-    _check_walls(answers, records)
+    _check_walls(instrumented, answers, records)
     for request_id, answer in answers.items():
         _check(request_id, answer, records[request_id])
     assert instrumented.get("/stranger/alone").json() == 1
@@ -105,7 +107,7 @@ def test_another_profiler_in_the_middle_costs_no_request_and_no_truth(instrument
     instrumented.get("/stranger/off")
     assert [answer.status for answer in answers.values()] == [200] * 400
     records = _records(instrumented, f"strange-{kind}", 400)
-    _check_walls(answers, records)
+    _check_walls(instrumented, answers, records)
     for request_id, answer in answers.items():
         _check(request_id, answer, records[request_id])
     assert instrumented.get("/stranger/alone").json() == 1
