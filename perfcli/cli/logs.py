@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from enum import StrEnum
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from perfcli.logs.entry import Record
     from perfcli.logs.query import LogQuery
     from perfcli.logs.sources.protocol import LogSource
 
@@ -86,27 +87,50 @@ def tail(
     level: _Lowest = None,
     request_id: _Request = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Records to begin with.")] = 10,
+    slow: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="What a terminal shows in yellow: predictions that took longer than this. "
+            "[dim]Default: than the 95th percentile of up to 200 before them, of at least 20.[/dim]",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print each record as the JSON line it is.")] = False,
 ) -> None:
-    """Show the last records, and with -f each new one.
+    """Show the last records, and with -f each new one; on a terminal slow predictions are yellow, failed ones red.
 
     Examples:
 
       perfcli logs tail -f
 
+      perfcli logs tail -f --slow 50ms
+
       perfcli logs tail -f --from es+http://localhost:9200 --level WARNING
     """
+    import sys
     from functools import partial
     from time import sleep
 
+    from perfcli.logs.slowness import WINDOW, Slowness, shows_colours
     from perfcli.logs.text import as_line, describe
+    from perfcli.units import parse_duration
 
     query = _query(since, level, request_id, limit)
+    slowness = Slowness(None if slow is None else parse_duration(slow))
     write = as_line if as_json else describe
+    coloured = not as_json and shows_colours(sys.stdout)
     with _opened(place) as source:
-        records = source.follow(query, partial(sleep, _FOLLOW_EVERY_S)) if follow else reversed(source.read(query))
+        records: Iterable[Record]
+        if follow:
+            records = source.follow(query, partial(sleep, _FOLLOW_EVERY_S))
+        else:
+            found = source.read(replace(query, limit=limit + WINDOW))
+            slowness.remember(reversed(found[limit:]))
+            records = reversed(found[:limit])
         for record in records:
-            typer.echo(write(record))
+            colour = slowness.colour(record) if coloured else None
+            typer.echo(write(record) if colour is None else typer.style(write(record), fg=colour), color=coloured)
 
 
 @logs.command()

@@ -151,15 +151,8 @@ def slowest(records: Iterable[Record], count: int) -> list[Record]:
 
     A profiled prediction counts with its corrected time where the record has one.
     """
-
-    def duration_ms(record: Record) -> float:
-        metrics = metrics_of(record)
-        assert metrics is not None
-        corrected = metrics.get("corrected_time_ms")
-        return cast(float, metrics["inference_time_ms"] if corrected is None else corrected)
-
-    measured = [record for record in records if metrics_of(record) is not None]
-    return sorted(measured, key=duration_ms, reverse=True)[:count]
+    measured = [(inference_ms(metrics), record) for record in records if (metrics := metrics_of(record)) is not None]
+    return [record for _, record in sorted(measured, key=lambda pair: pair[0], reverse=True)[:count]]
 
 
 def metrics_of(record: Record) -> Mapping[str, object] | None:
@@ -168,6 +161,12 @@ def metrics_of(record: Record) -> Mapping[str, object] | None:
     if not isinstance(metrics, dict) or "inference_time_ms" not in metrics:
         return None
     return {**metrics, "timestamp": record.timestamp}
+
+
+def inference_ms(metrics: Mapping[str, object]) -> float:
+    """Return how long the prediction of these metrics took, freed of the profiler's cost where that is known."""
+    corrected = metrics.get("corrected_time_ms")
+    return cast(float, metrics["inference_time_ms"] if corrected is None else corrected)
 
 
 _COLUMNS = [

@@ -105,3 +105,30 @@ def test_summary_prints_tables(log: str) -> None:
 def test_a_place_that_does_not_exist_is_an_error_for_the_user() -> None:
     with pytest.raises(UsageError, match="no log at nowhere"):
         run("show", "--from", "nowhere")
+
+
+def test_tail_colours_slow_predictions_where_there_are_colours(log: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = run("tail", "--from", log, "--slow", "80ms", "-n", "3").splitlines()
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    result = CliRunner().invoke(logs, ["tail", "--from", log, "--slow", "80ms", "-n", "3"])
+    eighth, ninth, tenth = result.stdout.splitlines()
+    assert (eighth, ninth, tenth) == (plain[0], f"\x1b[33m{plain[1]}\x1b[0m", f"\x1b[33m{plain[2]}\x1b[0m")
+    monkeypatch.setenv("NO_COLOR", "1")
+    result = CliRunner().invoke(logs, ["tail", "--from", log, "--slow", "80ms", "-n", "3"])
+    assert result.stdout.splitlines() == plain
+
+
+def test_tail_compares_the_first_it_shows_with_those_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def line(second: int, duration_ms: float) -> str:
+        moment = f"2026-11-22T10:00:{second:02d}.000000Z"
+        return json.dumps(
+            {"timestamp": moment, "event.id": str(second), "performance_metrics": {"inference_time_ms": duration_ms}}
+        )
+
+    path = tmp_path / "api.log"
+    path.write_text("\n".join([*(line(second, 5.0) for second in range(30)), line(31, 9.0), line(32, 5.0)]) + "\n")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    result = CliRunner().invoke(logs, ["tail", "--from", str(path), "-n", "2"])
+    assert ["\x1b[33m" in shown for shown in result.stdout.splitlines()] == [True, False]
