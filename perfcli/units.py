@@ -73,6 +73,11 @@ def format_ratio(ratio: float) -> str:
     return f"{ratio * 100:.1f} %"
 
 
+def format_multiple(ratio: float) -> str:
+    """Write a ratio as a multiple: `15.8x`."""
+    return f"{_three_digits(ratio)}x"
+
+
 def format_rate(per_second: float) -> str:
     """Write a rate: `1234/s`, `5.68/s`."""
     return f"{_three_digits(per_second)}/s"

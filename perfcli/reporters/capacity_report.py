@@ -90,7 +90,7 @@ def _facts(result: CapacityResult) -> Iterator[tuple[str, str]]:
     if len(curve) > 1:
         yield "latency", f"{sparkline([probe.p95_s for probe in curve])}  p95 over the load"
     if any(probe.littles_ratio is not None for probe in _all_probes(result)):
-        yield "L / λW", "in flight over rate times latency: about 1 by Little's law; - with fewer than 2 in flight"
+        yield "L / λW", "in flight over rate times latency, by Little's law about 1; - with fewer than 2"
 
 
 def _searches(result: CapacityResult) -> Iterator[tuple[str | None, Sequence[Probe]]]:

@@ -9,12 +9,14 @@ from rich.table import Table
 from perfcli.records import SloVerdict
 from perfcli.reporters.markup import markdown_table
 from perfcli.reporters.parts import TitledTable
-from perfcli.units import format_quantity
+from perfcli.units import format_multiple, format_quantity
 
 NOT_MEASURED = "-"
 STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
 MARKDOWN_ROWS = 50
 """GitHub refuses a comment of more than 65536 characters."""
+
+MULTIPLE = 10.0
 
 _HEADER = ("SLO", "measured", "margin", "verdict", "why")
 
@@ -49,11 +51,22 @@ def verdict_lines(verdicts: Sequence[SloVerdict]) -> Iterator[str]:
         yield f"{len(verdicts) - MARKDOWN_ROWS} more are in the record."
 
 
+def describe_margin(margin: float) -> str:
+    """Say how far from its limit a measurement is; beyond twice the limit, and eleven times, as a multiple of it.
+
+    Args:
+        margin: Room as a share of the limit, negative beyond it.
+    """
+    if margin < -1:
+        return f"{format_multiple(1 - margin)} the limit"
+    return f"{margin * 100:+.1f} %" if margin < MULTIPLE else f"{format_multiple(1 + margin)} the limit"
+
+
 def _cells(verdict: SloVerdict) -> tuple[str, str, str, str, str]:
     return (
         verdict.slo,
         NOT_MEASURED if verdict.measured is None else format_quantity(verdict.measured, verdict.unit),
-        NOT_MEASURED if verdict.margin is None else f"{verdict.margin * 100:+.1f} %",
+        NOT_MEASURED if verdict.margin is None else describe_margin(verdict.margin),
         verdict.outcome,
         verdict.reason,
     )

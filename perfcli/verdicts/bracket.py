@@ -9,6 +9,8 @@ from perfcli.records.capacity import LoadKind, Probe
 
 KEPT_UP = 0.97
 """Answers per arrival: with fewer the service is overloaded, with more a failure may be that of a moment."""
+FEW_MISSING = 10
+"""So many requests may be on their way at the end of any probe."""
 BELOW, ABOVE = 0.3, 0.55
 """Of the precision: so far from what an overloaded service answers the answer is looked for first. Both together are
 less than the precision, and so much above it a queue of hundreds of requests per second shows within seconds."""
@@ -57,8 +59,7 @@ class Bracket:
     def fail(self, probe: Probe) -> None:
         """Note that a load failed."""
         answered_rps = probe.throughput_rps or 0.0
-        overloaded = self.by == "rate" and answered_rps < KEPT_UP * probe.load
-        if not overloaded and self.doubtful is None:
+        if self.doubtful is None and not self._overloads(probe):
             self.doubtful = probe.load
             return
         self.doubtful = None
@@ -83,6 +84,12 @@ class Bracket:
                 return guess
         between = self._whole(math.sqrt(held * failed))
         return between if held < between < failed else held + 1
+
+    def _overloads(self, probe: Probe) -> bool:
+        if self.by == "users":
+            return False
+        missing_rps = probe.load - (probe.throughput_rps or 0.0)
+        return missing_rps > (1 - KEPT_UP) * probe.load and missing_rps * probe.elapsed_s > FEW_MISSING
 
     def _guesses(self) -> tuple[float, ...]:
         """An overloaded service answers as many requests as it can, and the capacity must be about there."""

@@ -13,6 +13,9 @@ from perfcli.verdicts.latency_change import CONFIDENCE, Rule, changes_apart, cha
 from perfcli.verdicts.movements import find_movements
 from perfcli.verdicts.tree_changes import compare_trees
 
+MIN_SHARE = 0.005
+"""Of the median of the base: a part that moved by less is noise in any case."""
+
 
 def compare(
     base: ProfileResult | LoadResult,
@@ -49,7 +52,7 @@ def compare(
         confidence=CONFIDENCE,
         metrics=metrics,
         change=_overall(metrics),
-        moved=find_movements(base, new, medians_s),
+        moved=find_movements(base, new, medians_s, _noise(metrics[0], rule) * medians_s[0]),
         differences=differences,
         warnings=warnings,
         partial=base.partial or new.partial,
@@ -78,6 +81,16 @@ def _describe(run: ProfileResult | LoadResult, source: str, turns: Sequence[Sequ
         samples=sum(map(len, turns)) or samples,
         independent_samples=len(turns) or independent_samples(run),
     )
+
+
+def _noise(median: MetricChange, rule: Rule) -> float:
+    """Return the share of the median latency by which a part may seem to move by chance.
+
+    No part is known better than the whole; and where the whole did not move, a part that moved by less than matters
+    is none that anybody looks for.
+    """
+    unsure = (median.ci_high - median.ci_low) / 2
+    return max(MIN_SHARE, unsure, rule.min_effect if median.change in ("same", "inconclusive") else 0.0)
 
 
 def _overall(metrics: Sequence[MetricChange]) -> Change:

@@ -8,13 +8,14 @@ from perfcli.records import FunctionTime, ProfileResult
 from perfcli.records.comparison import Movement, Part
 from perfcli.records.load import LoadResult
 
-MIN_SHARE = 0.005
-"""Of the base's median: a part that moved by less is noise, and not named."""
 MAX_FUNCTIONS = 20
 
 
 def find_movements(
-    base: ProfileResult | LoadResult, new: ProfileResult | LoadResult, medians_s: tuple[float, float]
+    base: ProfileResult | LoadResult,
+    new: ProfileResult | LoadResult,
+    medians_s: tuple[float, float],
+    smallest_s: float,
 ) -> tuple[Movement, ...]:
     """Return the parts that moved, the largest difference first; empty when the runs do not know their parts.
 
@@ -25,8 +26,8 @@ def find_movements(
         base: What is compared with.
         new: What is judged.
         medians_s: Median latency of the two, as they are compared.
+        smallest_s: A part that moved by no more is not named.
     """
-    smallest_s = MIN_SHARE * medians_s[0]
     if isinstance(base, ProfileResult) and isinstance(new, ProfileResult):
         before_s, after_s = medians_s
         functions = _moved("function", _functions(base, before_s), _functions(new, after_s), smallest_s)

@@ -16,8 +16,9 @@ from perfcli.verdicts.slo import Slo
 MIN_SECONDS = 4
 """Measured seconds before a probe may end: a burst of other work spoils one or two."""
 OVERLOADED_SECONDS = 2
-OVERLOADED = 0.9
-"""Answers per arrival: a service so far behind shows it before."""
+OVERLOADED = 0.1
+"""Of the arrivals: a service that has left so many without an answer shows it before."""
+FEW_WAITING = 10
 GROWING_SECONDS = 4
 GROWTH = 0.1
 """Of the arrivals of these seconds: by so much must the requests in flight have grown."""
@@ -73,7 +74,17 @@ def judge_probe(load: float, result: LoadResult, slos: Sequence[Slo], *, allow_f
         slos: What must hold.
         allow_few: Take a percentile of too few samples as it is: on the way to the answer, but not for the answer.
     """
-    verdicts = evaluate(result, slos, allow_few=allow_few, allow_late=_in_open_loop(result))
+    verdicts = tuple(
+        verdict
+        for slo in slos
+        for verdict in evaluate(
+            result,
+            [slo],
+            # What is proven to be lost is so whatever its percentile is, for which there may be too few.
+            allow_few=allow_few or decide_slo(slo, result) == "fails",
+            allow_late=_in_open_loop(result),
+        )
+    )
     outcome, reason = _outcome(result, verdicts)
     if outcome != "holds" and result.generator.verdict == "generator-bound":
         outcome = "generator-bound"
@@ -112,8 +123,8 @@ def _outcome(result: LoadResult, verdicts: Sequence[SloVerdict]) -> tuple[ProbeO
 
 def _is_overloaded(seconds: Sequence[LoadSecond]) -> bool:
     due = sum(second.scheduled or 0 for second in seconds)
-    answered = sum(second.requests for second in seconds)
-    return len(seconds) >= OVERLOADED_SECONDS and answered < OVERLOADED * due
+    waiting = due - sum(second.requests for second in seconds)
+    return len(seconds) >= OVERLOADED_SECONDS and waiting > max(FEW_WAITING, OVERLOADED * due)
 
 
 def _in_open_loop(result: LoadResult) -> bool:

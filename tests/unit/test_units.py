@@ -81,6 +81,17 @@ def test_rates_are_written(rate, text):
     assert units.format_rate(rate) == text
 
 
+def test_multiples_are_written():
+    assert (units.format_multiple(15.78), units.format_multiple(49712.3)) == ("15.8x", "49712x")
+
+
+@pytest.mark.parametrize(
+    ("by", "load", "text"), [("rate", 1, "1.00/s"), ("users", 1, "1 user"), ("users", 12, "12 users")]
+)
+def test_loads_are_written(by, load, text):
+    assert units.format_load(load, by) == text
+
+
 def test_ratios_are_written_as_percentages():
     assert units.format_ratio(0.1254) == "12.5 %"
 

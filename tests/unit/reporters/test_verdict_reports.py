@@ -11,6 +11,7 @@ from perfcli.records.capacity import CapacityResult, Probe, WorkerSetting
 from perfcli.records.comparison import ComparedRun, Comparison, MetricChange, Movement
 from perfcli.reporters import REPORTERS
 from perfcli.reporters.github import command, workflow_commands
+from perfcli.reporters.verdict_report import describe_margin
 
 PASS = SloVerdict("p50 < 5ms", "p50", None, "<", 0.005, 0.002, "s", 0.6, 500, 7, "pass", "")
 FAIL = SloVerdict(
@@ -206,3 +207,11 @@ def test_search_in_which_no_number_of_workers_held_anything_calls_none_worth_it(
     assert "**No capacity: 1 worker: the generator could not keep up; nothing held.**" in text
     assert "| 1 | - | - | - | generator-bound |" in text
     assert "worth it" not in text.lower()
+
+
+@pytest.mark.parametrize(
+    ("margin", "words"),
+    [(0.5, "+50.0 %"), (-0.25, "-25.0 %"), (-1.0, "-100.0 %"), (-63.71, "64.7x the limit"), (99.0, "100x the limit")],
+)
+def test_margin_of_many_times_the_limit_is_a_multiple(margin: float, words: str) -> None:
+    assert describe_margin(margin) == words

@@ -22,6 +22,12 @@ def test_load_that_failed_while_the_service_kept_up_is_tried_once_more() -> None
     assert (tried.next_load(), tried.failed, tried.held) == (400.0, [], [100.0, 200.0])
 
 
+def test_few_requests_on_their_way_at_the_end_are_no_overload() -> None:
+    tried = bracket(1.0)
+    tried.fail(failed(2.0, 1.5))
+    assert (tried.doubtful, tried.failed) == (2.0, [])
+
+
 def test_second_failure_refutes_a_load_and_all_above_it() -> None:
     tried = bracket(50.0, 100.0, 104.0)
     tried.fail(failed(100.0, 99.0))

@@ -116,6 +116,28 @@ def test_parts_that_moved_are_named_the_largest_first(make_profile: MakeProfile)
     assert times == [pytest.approx([each / 1000 for each in row]) for row in expected]
 
 
+def test_part_that_moved_by_no_more_than_noise_is_not_named(make_profile: MakeProfile) -> None:
+    # A call takes 10 ms; a tenth of it moved from one stage to another, and a hundredth to a third.
+    base = make_profile(QUIET, stages=make_stages(scale=0.2, predict=0.5, rest=0.3))
+    new = make_profile(QUIET, stages=make_stages(scale=0.31, predict=0.4, rest=0.29))
+    comparison = compared(base, new)
+    assert comparison.change == "same"
+    assert [movement.name for movement in comparison.moved] == ["scale", "predict"]
+    assert compared(base, make_profile(QUIET, stages=make_stages(scale=0.24, predict=0.47, rest=0.29))).moved == ()
+
+
+def test_part_of_a_slower_call_must_move_by_more_than_its_median_is_known(make_profile: MakeProfile) -> None:
+    wide = [0.010 * (0.9 + 0.2 * ((number * 377) % 1000) / 1000) for number in range(1000)]
+    base = make_profile(wide, stages=make_stages(scale=0.2, predict=0.8))
+    new = make_profile([1.5 * each for each in wide], stages=make_stages(scale=0.139, predict=0.861))
+    comparison = compared(base, new)
+    (median,) = comparison.metrics
+    assert comparison.change == "slower"
+    # Scale took 2.00 ms and takes 2.085: less than the 10 ms are known by, and more than half a per cent of them.
+    assert 0.0085 < (median.ci_high - median.ci_low) / 2 < 0.1
+    assert [movement.name for movement in comparison.moved] == ["predict"]
+
+
 @pytest.mark.parametrize(
     ("change", "difference"),
     [

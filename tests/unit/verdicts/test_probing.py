@@ -56,6 +56,9 @@ def test_service_that_falls_far_behind_is_seen_to_at_once(
     arrived = tuple(replace(second, scheduled=250) for second in behind.seconds)
     assert is_decided(SLOS, 15.0, replace(behind, seconds=arrived))
     assert not is_decided(SLOS, 15.0, replace(behind, seconds=arrived[:1]))
+    # With two arrivals a second half of them may just be on their way.
+    few = tuple(replace(second, scheduled=2, requests=1) for second in behind.seconds)
+    assert not is_decided(SLOS, 15.0, replace(behind, seconds=few))
 
 
 def test_probe_ends_when_the_queue_grows_even_if_the_slos_still_hold(run: Callable[..., LoadResult]) -> None:
@@ -89,6 +92,12 @@ def test_few_samples_are_enough_on_the_way_and_not_for_the_answer(make_load: Cal
     answer = judge_probe(10.0, few, SLOS, allow_few=False)
     assert answer.outcome == "inconclusive"
     assert answer.reason == "p99 < 50ms: p99 needs 459 samples, and there are 100"
+
+
+def test_slo_that_is_proven_to_be_lost_fails_however_few_the_samples_are(run: Callable[..., LoadResult]) -> None:
+    lost = run([0.100] * 2, [4] * 2)
+    probe = judge_probe(200.0, lost, SLOS, allow_few=False)
+    assert (probe.outcome, probe.reason) == ("fails", "p99 < 50ms: p99 is 100 ms")
 
 
 BOUND = GeneratorReport("generator-bound", ("CPU at 99 %",), 0.99, None, None, 1)
