@@ -9,6 +9,8 @@ from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING
 
+from perfcli.targets.protocol import LEFT_OUT
+
 if TYPE_CHECKING:
     from _lsprof import profiler_entry, profiler_subentry
     from cProfile import Profile
@@ -68,8 +70,8 @@ _NOTHING: _Row = (0, 0, 0.0, 0.0)
 
 
 def prediction_entries(profiler: Profile) -> list[profiler_entry]:
-    """Return what was profiled; the call that stops the profiler is no part of the prediction."""
-    return [entry for entry in profiler.getstats() if entry.code != _STOP]
+    """Return what was profiled, without what leads to the model and what stops the profiler."""
+    return [entry for entry in profiler.getstats() if entry.code != _STOP and entry.code not in LEFT_OUT]
 
 
 def merge(profilers: Iterable[Profile]) -> CallGraph:

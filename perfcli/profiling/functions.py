@@ -28,7 +28,9 @@ def function_profile(rounds: Sequence[Round], payloads: int) -> tuple[CallGraph,
     predictions = sum(len(made.walls_s) for made in profiled)
     calls = sum(node.times.calls for node in graph.values()) / predictions
     calibration = _calibrate(rounds, calls) if calls and walls_s else None
-    corrected = calibration is not None and calibration.trustworthy
+    corrected = calibration is not None and (
+        calibration.trustworthy or calibration.is_negligible(calls, _typical(walls_s, payloads))
+    )
     overhead = Overhead(
         ratio=_ratio(profiled, walls_s, payloads) if walls_s else None,
         seconds_per_call=None if calibration is None else calibration.seconds_per_call,

@@ -24,6 +24,7 @@ from perfcli.monitor.functions import describe
 from perfcli.profiling.sampling import Call
 from perfcli.records import FunctionTime
 from perfcli.records.call_tree import OTHER, CallNode
+from perfcli.targets.protocol import LEFT_OUT
 
 WHOLE = "(prediction)"
 MAX_CALLS = 8
@@ -101,6 +102,9 @@ class StackRecorder:
         self._left_ns = self._clock()
 
     def _enter(self, code: CodeType | str) -> None:
+        if len(self._stack) == 1 and code in LEFT_OUT:
+            self._stack.append(self.root)
+            return
         callees = self._stack[-1].callees
         place = callees.get(code)
         if place is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import operator
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from perfcli.payloads import Payload
 from perfcli.records import ServerView
 from perfcli.targets.conversion import is_estimator, to_model_input, unusable_value
 from perfcli.targets.loading import load_model
-from perfcli.targets.protocol import StageClock, Target
+from perfcli.targets.protocol import LEFT_OUT, StageClock, Target
 from perfcli.targets.stage_functions import StageFunction, resolve_stage_functions
 from perfcli.targets.stages import timed_stages
 from perfcli.targets.wording import describe_error, did_you_mean
@@ -80,19 +81,20 @@ class LocalTarget:
 
     def prepare(self, payload: Payload) -> Callable[[], object]:
         """Build the input of the model once, and return the call that predicts with it."""
-        model, method = self.model, _attribute_name(self.method)
-        data = to_model_input(model, payload)
-
+        model = self.model
         # The method is looked up in the call, as a service does it, and so that the wrappers of `staged()` are found.
+        predict = operator.methodcaller(_attribute_name(self.method), to_model_input(model, payload))
+
         def call() -> object:
             try:
-                return getattr(model, method)(data)
+                return predict(model)
             except PerfcliError:
                 raise
             # SystemExit too: its code would pass for the verdict of an SLO.
             except (Exception, SystemExit) as error:
                 raise self._explain(error, payload) from error
 
+        LEFT_OUT.add(call.__code__)
         return call
 
     def staged(self) -> AbstractContextManager[StageClock]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import CodeType
 from typing import Protocol
 
 from perfcli.payloads import Payload
 from perfcli.records import ServerView
+
+LEFT_OUT: set[CodeType] = set()
+"""Code between the profiler and the model: no part of a prediction, so no row of a table and no place in a tree."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from perfcli.monitor.functions import describe
+from perfcli.profiling import SamplingPlan, run_profile
 from perfcli.profiling.call_graph import CallGraph, main_callers, merge, write_pstats
+from perfcli.targets.local import open_model
 
 STOP = ("~", 0, "<method 'disable' of '_lsprof.Profiler' objects>")
 
@@ -97,3 +99,16 @@ def test_the_main_caller_is_the_one_that_waits_longest():
     assert describe(callers[node(graph, "leaf").code])[0] == "branch"
     assert describe(callers[node(graph, "list.append").code])[0] == "leaf"
     assert node(graph, "recursive").code not in callers
+
+
+def test_what_leads_to_the_model_is_neither_a_function_nor_a_place_in_the_tree():
+    target = open_model(f"{__name__}:predict", None, trust=False)
+    result = run_profile(target, [{}], SamplingPlan(runs=3)).result
+    assert {function.function for function in result.functions} == {"predict", "leaf", "list.append", "len", "sum"}
+    assert result.function_calls == 5
+    assert result.call_tree is not None
+    assert [(node.function, node.depth) for node in result.call_tree[:2]] == [("(prediction)", 0), ("predict", 1)]
+
+
+def predict(_payload: object) -> int:
+    return leaf([])

@@ -114,3 +114,11 @@ def test_a_negative_price_is_no_price():
     assert found is not None
     assert found.seconds_per_call < 0
     assert not found.trustworthy
+
+
+def test_a_cost_that_is_lost_in_the_noise_is_negligible_beside_a_long_prediction_only():
+    found = calibrate([(0.6, 0.6), (0.6, 0.6006), (0.6, 0.5995), (0.6, 0.6003)], 10)
+    assert found is not None
+    assert not found.trustworthy
+    assert found.is_negligible(10, 0.6)
+    assert not found.is_negligible(10, 0.01)
