@@ -126,6 +126,23 @@ class CallChange:
 
 
 @dataclass(frozen=True, slots=True)
+class BothDistributions:
+    """How long the calls of either side took, counted in the same classes of equal width.
+
+    Attributes:
+        low_s: Begin of the first class.
+        high_s: End of the last; what took longer is in none.
+        base: Calls of the base in each class.
+        new: Calls of the new run in each class.
+    """
+
+    low_s: float
+    high_s: float
+    base: tuple[int, ...]
+    new: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Everything a comparison found out; every report is made from this alone.
 
@@ -143,6 +160,7 @@ class Comparison:
         warnings: What the reader should know.
         partial: One of the runs was interrupted.
         call_tree: Places of the new run, in the order `CallNode` says; empty when one of the runs has no call tree.
+        distributions: Of the durations; None in records of before these were kept.
     """
 
     base: ComparedRun
@@ -157,3 +175,4 @@ class Comparison:
     warnings: tuple[Advice, ...]
     partial: bool
     call_tree: tuple[CallChange, ...] = ()
+    distributions: BothDistributions | None = None

@@ -7,7 +7,15 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from perfcli.records.call_tree_codec import decode_call_tree, encode_call_tree
-from perfcli.records.comparison import CallChange, ComparedRun, Comparison, MetricChange, Movement, Turn
+from perfcli.records.comparison import (
+    BothDistributions,
+    CallChange,
+    ComparedRun,
+    Comparison,
+    MetricChange,
+    Movement,
+    Turn,
+)
 from perfcli.records.profile import Advice
 from perfcli.units import from_milliseconds, to_milliseconds
 
@@ -29,13 +37,15 @@ def encode_comparison(comparison: Comparison) -> dict[str, object]:
             **encode_call_tree([change.node for change in comparison.call_tree]),
             "base_ms": [to_milliseconds(change.base_s) for change in comparison.call_tree],
         },
+        "distributions": None if comparison.distributions is None else _in_ms(asdict(comparison.distributions)),
     }
 
 
 def decode_comparison(document: Mapping[str, Any]) -> Comparison:
     """Return the comparison that `encode_comparison` made this object of."""
-    plain = {field.name: document[field.name] for field in fields(Comparison) if field.name != "call_tree"}
-    tree = document.get("call_tree")  # Records of the first versions have none.
+    # Records of the first versions have neither.
+    tree, counted = document.get("call_tree"), document.get("distributions")
+    plain = {field.name: document[field.name] for field in fields(Comparison) if field.name not in _LATER}
     return Comparison(
         **{
             **plain,
@@ -47,8 +57,17 @@ def decode_comparison(document: Mapping[str, Any]) -> Comparison:
             "differences": tuple(document["differences"]),
             "warnings": tuple(Advice(**_known(Advice, warning)) for warning in document["warnings"]),
             "call_tree": () if tree is None else _decode_tree(tree),
+            "distributions": None if counted is None else _decode_distributions(counted),
         }
     )
+
+
+_LATER = ("call_tree", "distributions")
+
+
+def _decode_distributions(document: Mapping[str, Any]) -> BothDistributions:
+    found = _from_ms(BothDistributions, document)
+    return BothDistributions(**{**found, "base": tuple(found["base"]), "new": tuple(found["new"])})
 
 
 def _decode_tree(document: Mapping[str, Any]) -> tuple[CallChange, ...]:

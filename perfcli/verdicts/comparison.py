@@ -8,6 +8,7 @@ from perfcli.errors import ExitCode, MeasurementError
 from perfcli.records import ProfileResult
 from perfcli.records.comparison import Change, ComparedRun, Comparison, MetricChange, Turn
 from perfcli.records.load import LoadResult
+from perfcli.verdicts.both_distributions import both_distributions
 from perfcli.verdicts.comparability import check_comparable
 from perfcli.verdicts.latency_change import CONFIDENCE, Rule, changes_apart, changes_in_turn, independent_samples
 from perfcli.verdicts.movements import find_movements
@@ -57,6 +58,7 @@ def compare(
         warnings=warnings,
         partial=base.partial or new.partial,
         call_tree=compare_trees(base, new, medians_s),
+        distributions=both_distributions(base, new, turns),
     )
 
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from perfcli.records.comparison import Comparison, MetricChange, Movement
-from perfcli.reporters.histogram import bins
+from perfcli.records.comparison import BothDistributions, Comparison, MetricChange, Movement
 from perfcli.reporters.html.flame_graph import draw_flame_changes
 from perfcli.reporters.html.svg import (
     WIDTH,
@@ -25,23 +24,19 @@ from perfcli.reporters.html.svg import (
     ticks,
     title,
 )
-from perfcli.statistics import percentile
 from perfcli.units import format_duration, format_ratio
 
 ROW = 30.0
 LEFT = 330.0
 MOST_PARTS = 20
-BINS = 60
+BOTH = Frame(56, 28, WIDTH - 16, 226)
 
 
 def comparison_drawings(comparison: Comparison) -> dict[str, Markup]:
     """Return the drawings by name; one that has nothing to show is missing."""
     drawings = {"ratios": draw_ratios(comparison.metrics, comparison.min_effect)}
-    if comparison.turns:
-        drawings["both"] = draw_both(
-            [seconds for turn in comparison.turns for seconds in turn.base_s],
-            [seconds for turn in comparison.turns for seconds in turn.new_s],
-        )
+    if comparison.distributions is not None:
+        drawings["both"] = draw_both(comparison.distributions, (comparison.base.samples, comparison.new.samples))
     if comparison.call_tree:
         drawings["flame"] = draw_flame_changes(comparison.call_tree)
     if comparison.moved:
@@ -49,28 +44,42 @@ def comparison_drawings(comparison: Comparison) -> dict[str, Markup]:
     return drawings
 
 
-def draw_both(base_s: Sequence[float], new_s: Sequence[float]) -> Markup:
-    """Draw two distributions over each other, each by the share of its own calls; the longest are left out."""
-    frame = Frame(56, 28, WIDTH - 16, 226)
-    low, high = min(*base_s, *new_s), max(percentile(base_s, 0.99), percentile(new_s, 0.99))
-    high = max(high, low * 1.01)
-    shares = []
-    for values in (base_s, new_s):
-        counts = bins([value for value in values if value <= high], low, high, BINS)
-        shares.append([count / len(values) for count in counts])
-    x, y = Scale(low, high, frame.left, frame.right), Scale(0, max(map(max, shares)), frame.bottom, frame.top)
-    width = (frame.right - frame.left) / BINS
+def draw_both(both: BothDistributions, samples: tuple[int, int]) -> Markup:
+    """Draw two distributions over each other, each class by its share of all calls of its own side.
+
+    Args:
+        both: Calls by class.
+        samples: Calls of the base and of the new run, the slowest included.
+    """
+    shares = [
+        [count / all_calls for count in counts]
+        for counts, all_calls in zip((both.base, both.new), samples, strict=True)
+    ]
+    x = Scale(both.low_s, both.high_s, BOTH.left, BOTH.right)
+    y = Scale(0, max(map(max, shares)), BOTH.bottom, BOTH.top)
+    width_s = (both.high_s - both.low_s) / len(both.base)
     parts = [
-        *left_axis(frame, y, ticks(0, y.high), format_ratio),
-        *bottom_axis(frame, x, ticks(low, high, 8), format_duration),
+        *left_axis(BOTH, y, ticks(0, y.high), format_ratio),
+        *bottom_axis(BOTH, x, ticks(x.low, x.high, 8), format_duration),
     ]
     for position, heights in enumerate(shares):
         steps = [
-            (frame.left + edge * width, y(share)) for place, share in enumerate(heights) for edge in (place, place + 1)
+            (x(both.low_s + edge * width_s), y(share))
+            for place, share in enumerate(heights)
+            for edge in (place, place + 1)
         ]
         parts.append(element("path", d=path(steps), class_=f"line s{position}"))
-    parts += legend(["base", "new"], frame.left)
-    return drawing(260, f"Histograms of {len(base_s)} calls of the base and {len(new_s)} of the new run.", parts)
+    for place, (base, new) in enumerate(zip(*shares, strict=True)):
+        start_s = both.low_s + place * width_s
+        left, right = x(start_s), x(start_s + width_s)
+        words = (
+            f"{format_duration(start_s)} to {format_duration(start_s + width_s)}: "
+            f"base {format_ratio(base)}, new {format_ratio(new)}"
+        )
+        area = {"x": left, "y": BOTH.top, "width": right - left, "height": BOTH.bottom - BOTH.top}
+        parts.append(element("rect", title(words), **area, class_="over"))
+    parts += legend(["base", "new"], BOTH.left)
+    return drawing(260, f"Histograms of {samples[0]} calls of the base and {samples[1]} of the new run.", parts)
 
 
 def draw_ratios(metrics: Sequence[MetricChange], min_effect: float) -> Markup:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from perfcli.records import LatencySummary
 from perfcli.records.call_tree import CallNode
-from perfcli.records.comparison import CallChange, MetricChange, Movement
+from perfcli.records.comparison import BothDistributions, CallChange, MetricChange, Movement
 from perfcli.reporters.html import curves, distribution, timeline
 from perfcli.reporters.html.bars import draw_durations, draw_shares
-from perfcli.reporters.html.comparison_page import draw_both, draw_movements, draw_ratios
+from perfcli.reporters.html.comparison_page import BOTH, draw_both, draw_movements, draw_ratios
 from perfcli.reporters.html.curves import Curve, draw_curves
 from perfcli.reporters.html.distribution import draw_distribution
 from perfcli.reporters.html.flame_graph import ROW, draw_flame_changes, draw_flame_graph, layout
@@ -173,12 +173,15 @@ def test_frames_that_became_longer_and_shorter_have_classes_of_their_own_and_say
 
 
 def test_two_distributions_are_drawn_each_by_the_share_of_its_own_calls():
-    svg = draw_both([1.0, 1.0, 1.0, 2.0], [1.0, 2.0])
-    base, new = (
-        [path for path in elements(svg, "path", class_) if len(points(path)) > 2] for class_ in ("line s0", "line s1")
-    )
-    heights = [226 - min(y for _, y in points(line)) for line in (*base, *new)]
-    assert heights[0] / heights[1] == pytest.approx(0.75 / 0.5, abs=0.01)
+    svg = draw_both(BothDistributions(0.001, 0.003, (3, 0, 1, 0), (1, 0, 0, 1)), (5, 2))
+    lines = [[path for path in elements(svg, "path", f"line s{side}") if len(points(path)) == 8] for side in (0, 1)]
+    base, new = (points(line) for (line,) in lines)
+    x, y = Scale(0.001, 0.003, BOTH.left, BOTH.right), Scale(0, 0.6, BOTH.bottom, BOTH.top)
+    edges = [0.001, 0.0015, 0.0015, 0.002, 0.002, 0.0025, 0.0025, 0.003]
+    for line, shares in ((base, (0.6, 0, 0.2, 0)), (new, (0.5, 0, 0, 0.5))):
+        assert [place for place, _ in line] == pytest.approx([x(edge) for edge in edges], abs=0.01)
+        assert [height for _, height in line] == pytest.approx([y(share) for share in shares for _ in "ab"], abs=0.01)
+    assert words(elements(svg, "rect", "over")[0]) == "1.00 ms to 1.50 ms: base 60.0 %, new 50.0 %"
 
 
 @given(st.recursive(st.floats(0.001, 1), lambda children: st.lists(children, min_size=1, max_size=4), max_leaves=40))

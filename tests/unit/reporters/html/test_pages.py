@@ -18,7 +18,15 @@ import pytest
 from perfcli.records import Advice, Phase, ServerView, SloVerdict
 from perfcli.records.capacity import CapacityResult, Probe, WorkerSetting
 from perfcli.records.codec import SCHEMAS, decode, encode
-from perfcli.records.comparison import CallChange, ComparedRun, Comparison, MetricChange, Movement, Turn
+from perfcli.records.comparison import (
+    BothDistributions,
+    CallChange,
+    ComparedRun,
+    Comparison,
+    MetricChange,
+    Movement,
+    Turn,
+)
 from perfcli.records.latency_counts import count_latencies
 from perfcli.records.load import ErrorCount
 from perfcli.records.sweep import SweepPoint, SweepResult
@@ -80,6 +88,7 @@ def comparison(profile_result) -> Comparison:
         warnings=(Advice("code", "Seen.", "Do this."),),
         partial=False,
         call_tree=tuple(CallChange(node, node.cumulative_s * 0.9) for node in profile_result.call_tree),
+        distributions=BothDistributions(0.005, 0.0062, (40, 40, 40, 0, 0), (0, 0, 0, 0, 120)),
     )
 
 
@@ -188,9 +197,10 @@ def test_a_comparison_comes_back_as_it_was_with_its_call_tree(comparison):
     assert [change.base_s for change in found.call_tree] == pytest.approx(
         [c.base_s for c in comparison.call_tree], abs=1e-9
     )
+    assert found.distributions == comparison.distributions
     earlier = encode(comparison)
-    del earlier["call_tree"]
-    assert decode(earlier) == replace(decode(encode(comparison)), call_tree=())  # type: ignore[type-var]
+    del earlier["call_tree"], earlier["distributions"]
+    assert decode(earlier) == replace(decode(encode(comparison)), call_tree=(), distributions=None)  # type: ignore[type-var]
 
 
 def test_a_search_for_capacity_shows_every_load_that_was_tried(capacity):
