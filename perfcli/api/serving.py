@@ -9,9 +9,7 @@ import signal
 import socket
 import tempfile
 import threading
-from contextlib import ExitStack
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 
 import uvicorn
@@ -19,9 +17,8 @@ from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from perfcli.api.app import DRAIN_S, create_app
+from perfcli.api.predictor import load_predictor
 from perfcli.errors import UsageError
-from perfcli.logs.sinks import redis_url
-from perfcli.secrets import mask_url
 from perfcli.settings import Settings
 
 _LISTEN_BACKLOG = 2048
@@ -52,47 +49,54 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def base_url(listener: socket.socket) -> str:
-    """Return the address a client on this machine reaches the socket at."""
-    host, port = listener.getsockname()[:2]
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
-
-
-def announce(settings: Settings, listener: socket.socket) -> list[str]:
-    """Say what is served where, and warn when strangers could read the logs."""
-    monitoring = "on" if settings.enable_performance_monitoring else "off"
-    model = settings.model_path or "the embedded model"
-    lines = [f"perfcli serves {model} at {base_url(listener)} (monitoring {monitoring}); stop with Ctrl-C."]
-    if "redis" in settings.logging_handler:
-        lines.append(f"Its log is the list {settings.redis_logs_key} of {mask_url(redis_url(settings))} too.")
-    if settings.api_token is None and not ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback:
-        lines.append(
-            f"Warning: {settings.api_host} is reachable from outside and API_TOKEN is not set: "
-            "anyone can read /logs, /performance and /metrics."
-        )
-    return lines
-
-
 def run_server(settings: Settings, listener: socket.socket) -> None:
     """Serve on this socket until SIGINT or SIGTERM, then answer what was accepted and deliver its logs.
+
+    The signal then takes its course in the caller: by default it ends the process.
 
     Raises:
         PerfcliError: The model cannot be loaded.
     """
-    with ExitStack() as cleanup:
-        if settings.api_workers == 1:
-            app = create_app(settings)
-            # What lives as long as the server need not be walked by every collection.
-            gc.collect()
-            gc.freeze()
-            uvicorn.Server(_config(app, workers=1)).run(sockets=[listener])
-            return
-        shared = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="perfcli-")))
+    if settings.api_workers == 1:
+        app = create_app(settings)
+        # What lives as long as the server need not be walked by every collection.
+        gc.collect()
+        gc.freeze()
+        uvicorn.Server(_config(app, workers=1)).run(sockets=[listener])
+        return
+    # A worker that cannot load it would be started again for ever.
+    load_predictor(settings)
+    with tempfile.TemporaryDirectory(prefix="perfcli-") as shared:
         # prometheus_client decides between one process and several when it is first imported, in each worker.
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(shared)
-        worker_app = _WorkerApp(settings, shared)
-        Multiprocess(_config(worker_app, settings.api_workers), [listener]).run()
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
+        worker_app = _WorkerApp(settings, Path(shared))
+        received = _Supervisor(_config(worker_app, settings.api_workers), [listener]).run_until_signal()
+    if received is not None:
+        signal.raise_signal(received)
+
+
+class _Supervisor(Multiprocess):
+    """Starts the workers, and remembers the signal that ended them."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        self._handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        super().__init__(config, sockets)
+        self._received: int | None = None
+
+    def run_until_signal(self) -> int | None:
+        """Serve; return the signal that ended it, with the signals handled as they were before."""
+        self.run()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        return self._received
+
+    def handle_int(self) -> None:
+        self._received = signal.SIGINT
+        super().handle_int()
+
+    def handle_term(self) -> None:
+        self._received = signal.SIGTERM
+        super().handle_term()
 
 
 @dataclass(frozen=True, slots=True)

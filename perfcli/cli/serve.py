@@ -39,9 +39,11 @@ def serve(
     """
     require_extra("serve", "The API")
     from contextlib import ExitStack
+    from functools import partial
 
+    from perfcli.api.announcement import announce_when_ready
     from perfcli.api.redis_server import redis_server
-    from perfcli.api.serving import announce, bind, run_server
+    from perfcli.api.serving import bind, run_server
     from perfcli.settings import load_settings
 
     settings = load_settings(
@@ -57,6 +59,5 @@ def serve(
     with ExitStack() as running, running.enter_context(bind(settings.api_host, settings.api_port)) as listener:
         if with_redis:
             settings = running.enter_context(redis_server(settings))
-        for line in announce(settings, listener):
-            typer.echo(line, err=True)
+        announce_when_ready(settings, listener, partial(typer.echo, err=True))
         run_server(settings, listener)

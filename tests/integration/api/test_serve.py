@@ -46,8 +46,7 @@ def _serving(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str
             assert process.poll() is None, stderr_file.read_text()
             assert time.monotonic() < deadline_s
             time.sleep(0.01)
-        # The socket listens from now on, so a client waits until the model is there.
-        assert json.loads(urlopen(f"{said[1]}/ready", timeout=60).read())["status"] == "ready"
+        assert json.loads(urlopen(f"{said[1]}/ready", timeout=5).read())["status"] == "ready"
         yield process, said[1], stderr_file.read_text()
     finally:
         process.kill()
@@ -78,6 +77,36 @@ def test_ctrl_c_ends_it_with_130(tmp_path: Path) -> None:
     with _serving(tmp_path) as (process, _url, _said):
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_several_workers_end_with_the_code_of_one(tmp_path: Path, sent: signal.Signals, code: int) -> None:
+    with _serving(tmp_path, "--workers", "2") as (process, url, _said):
+        assert _post(f"{url}/predict", MALIGNANT)["predictions"] == [1]  # type: ignore[index]
+        process.send_signal(sent)
+        assert process.wait(60) == code
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_model_that_does_not_load_is_not_announced_and_not_tried_again(tmp_path: Path, workers: str) -> None:
+    code, said = _fails(tmp_path, "--port", "0", "--model", "missing.joblib", "--workers", workers)
+    assert code == 3
+    assert said.splitlines() == ["Error: There is no file 'missing.joblib'.", "Hint: Check the path to the model."]
+
+
+def test_a_store_that_is_down_is_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setenv("LOGGING_HANDLER", "redis")
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{port}/0")
+    with _serving(tmp_path) as (_process, _url, _said):
+        deadline_s = time.monotonic() + 30
+        while not (warnings := re.findall("Warning: .*", (tmp_path / "stderr").read_text())):
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
+    [warning] = warnings
+    assert warning.startswith(f"Warning: Cannot read redis://127.0.0.1:{port}/0: ")
+    assert warning.endswith("Log records for it wait until it answers.")
 
 
 def test_a_port_in_use_is_one_line_a_hint_and_exit_code_2(tmp_path: Path) -> None:
@@ -124,11 +153,11 @@ def test_with_redis_the_records_are_in_a_real_list_that_logs_shows(tmp_path: Pat
         while (page := json.loads(urlopen(f"{url}/logs").read()))["total"] == 0:
             assert time.monotonic() < deadline_s
             time.sleep(0.05)
-        address = re.search(r"redis://\S+", said)
+        address = re.search(r"perfcli logs show --from (redis://\S+)", said)
         assert address is not None
-        [line] = redis.Redis.from_url(address[0]).lrange("api_logs", 0, -1)
+        [line] = redis.Redis.from_url(address[1]).lrange("api_logs", 0, -1)
         assert json.loads(line) == page["logs"][0]
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 143
     with pytest.raises(redis.ConnectionError):
-        redis.Redis.from_url(address[0]).ping()
+        redis.Redis.from_url(address[1]).ping()
