@@ -78,7 +78,7 @@ def search_capacity(
     while search.outcome is None:
         spent = _spent(plan, len(search.probes), clock() - started_s)
         if spent:
-            _end(search, "unconfirmed", f"{spent} to be sure; {_so_far(search, plan)}")
+            _end(search, "unconfirmed", f"{spent} to be sure; {_so_far(search, plan)}{_silent(search)}")
             return
         confirming = bracket.is_settled and load == search.held
         found = probe(load, confirming)
@@ -148,7 +148,10 @@ def _so_far(search: Search, plan: SearchPlan) -> str:
         said[0] += ", and was confirmed once"
     if search.upper is not None:
         said.append(f"{format_load(search.upper, plan.by)} did not")
-    silent = sum(probe.outcome == "generator-bound" for probe in search.probes)
-    if silent:
-        said.append(f"{silent} of {len(search.probes)} probes told nothing, because the generator could not keep up")
     return ", ".join(said)
+
+
+def _silent(search: Search) -> str:
+    """Say how many probes were made in vain; empty when none was."""
+    silent = sum(probe.outcome == "generator-bound" for probe in search.probes)
+    return f"; {silent} probes told nothing, because the generator could not keep up" if silent else ""

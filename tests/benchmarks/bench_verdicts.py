@@ -1,10 +1,12 @@
-"""How often a comparison is right, on fresh calls of the embedded model beside processes that work in bursts.
+"""How often a comparison is right, and how near a search for capacity comes to what the server could do.
 
-Calls are recorded once; comparisons are drawn from them, each from another stretch. Run it with `make bench`.
+Comparisons are drawn from calls of the embedded model beside processes that work in bursts, recorded once, each from
+another stretch. The server whose capacity is searched for measures it itself. Run it with `make bench`.
 """
 
 from __future__ import annotations
 
+import json
 import random
 import subprocess
 import sys
@@ -12,6 +14,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from pathlib import Path
+from urllib.request import urlopen
 
 from perfcli.bundled import bundled_path
 from perfcli.payloads import read_payloads
@@ -33,7 +37,17 @@ while True:
 """
 
 
+REPEATS = 5
+SLOTS = Path(__file__).parents[1] / "integration" / "cli" / "slots.py"
+
+
 def main() -> None:
+    """Print how many of the comparisons found what was there, and what the searches found."""
+    print_comparisons()
+    print_searches()
+
+
+def print_comparisons() -> None:
     """Print how many of the comparisons found what was there."""
     calls_s = record()
     quartiles = ", ".join(f"{percentile(calls_s, q) * 1e3:.2f}" for q in (0.25, 0.5, 0.75))
@@ -46,6 +60,38 @@ def main() -> None:
         changes = Counter(compare(calls_s, factor, seed) for seed in range(times))
         found = ", ".join(f"{count} {change}" for change, count in changes.most_common())
         print(f"  new side takes x {factor:.2f}: {found} of {times} (wanted: {wanted})")
+
+
+def print_searches() -> None:
+    """Print what five searches found of a server with four slots of 20 ms, each beside what the server measured."""
+    print(f"{REPEATS} searches for the capacity of 4 slots of 20 ms (wanted: 0.95 to 1.05, <= 10 probes, <= 180 s)")
+    found = [search() for _ in range(REPEATS)]
+    known = [capacity_rps for capacity_rps in found if capacity_rps is not None]
+    if known:
+        print(f"  largest over smallest of {len(known)} answers: x{max(known) / min(known):.3f} (wanted: <= 1.05)")
+
+
+def search() -> float | None:
+    """Search once, print it, and return the answer."""
+    slos = ["--slo", "p99 < 50ms", "--slo", "error_rate < 0.1%"]
+    with subprocess.Popen([sys.executable, str(SLOTS)], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = f"http://127.0.0.1:{int(server.stdout.readline())}"
+        started = time.perf_counter()
+        command = [sys.executable, "-m", "perfcli", "capacity", "--host", url, *slos, "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        took_s = time.perf_counter() - started
+        with urlopen(f"{url}/capacity") as answer:
+            truth_rps = json.load(answer)["capacity_rps"]
+        server.terminate()
+    document = json.loads(done.stdout)
+    capacity_rps: float | None = document["capacity"]
+    spent = f"{len(document['probes'])} probes, {took_s:.0f} s"
+    if capacity_rps is None:
+        print(f"  {document['outcome']} after {spent}: {document['reason']}", flush=True)
+    else:
+        print(f"  {capacity_rps:.1f}/s of {truth_rps:.1f}/s: x{capacity_rps / truth_rps:.3f}, {spent}", flush=True)
+    return capacity_rps
 
 
 def record() -> list[float]:

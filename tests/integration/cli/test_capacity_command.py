@@ -1,14 +1,14 @@
-"""The search for capacity against a server whose capacity is known: some slots, each of them busy for a while."""
+"""The search for capacity against a server that measures its own capacity, and against those that have none to be found."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 import psutil
 import pytest
@@ -17,91 +17,58 @@ from perfcli.cli.loading import aimed, default_scenario
 from perfcli.loadtest.planning import LoadOptions, plan_load
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-NULL_SERVER = Path(__file__).parents[1] / "engine" / "server.py"
-ANSWER = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 19\r\n\r\n{"predictions":[1]}'
-SLOTS = 4
-BUSY_S = 0.02
+SERVERS = Path(__file__).parents[1]
+ATTEMPTS = 3
+"""A search is right on a machine that gives it and the server some quiet; on one that does not it has no answer."""
 
 
-class SlotServer:
-    """Serves in a thread; `busy_s` holds what a slot really took, which a timer makes a little longer than asked."""
-
-    def __init__(self) -> None:
-        self.busy_s: list[float] = []
-        self.port = 0
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._stop = asyncio.Event()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
-
-    @property
-    def capacity_rps(self) -> float:
-        return SLOTS * len(self.busy_s) / sum(self.busy_s)
-
-    def __enter__(self) -> SlotServer:
-        self._thread.start()
-        assert self._ready.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-        self._loop.close()
-
-    async def _serve(self) -> None:
-        slots = asyncio.Semaphore(SLOTS)
-        connections: set[asyncio.Task[None]] = set()
-
-        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            connections.add(asyncio.current_task())  # type: ignore[arg-type]
-            try:
-                while True:
-                    head = (await reader.readuntil(b"\r\n\r\n")).lower()
-                    length = int(head.partition(b"content-length:")[2].split(b"\r\n")[0] or 0)
-                    await reader.readexactly(length)
-                    async with slots:
-                        started = self._loop.time()
-                        await asyncio.sleep(BUSY_S)
-                        self.busy_s.append(self._loop.time() - started)
-                    writer.write(ANSWER)
-                    await writer.drain()
-            except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-                writer.close()
-
-        server = await asyncio.start_server(answer, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        await self._stop.wait()
-        server.close()
-        for connection in connections:
-            connection.cancel()
-        await asyncio.gather(*connections, return_exceptions=True)
+@contextmanager
+def serving(program: Path) -> Iterator[str]:
+    """Serve from a process of its own, which prints its port."""
+    with subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        process.terminate()
 
 
 @pytest.fixture
-def slots() -> Iterator[SlotServer]:
-    with SlotServer() as server:
-        yield server
+def slots_url() -> Iterator[str]:
+    with serving(SERVERS / "cli" / "slots.py") as url:
+        yield url
+
+
+def capacity_of(slots_url: str) -> float:
+    """Return what the slots were able to serve, as they measured it themselves."""
+    with urlopen(f"{slots_url}/capacity", timeout=10) as answer:
+        capacity_rps = json.load(answer)["capacity_rps"]
+    assert isinstance(capacity_rps, float)
+    return capacity_rps
 
 
 @pytest.mark.slow
-def test_capacity_of_four_slots_is_found_in_few_probes(perfcli: Run, slots: SlotServer) -> None:
-    done = perfcli(
-        "capacity", "--host", f"http://127.0.0.1:{slots.port}", "--slo", "p50 < 200ms", "--slo", "error_rate < 1%",
-        "--start", "100", "--probe-time", "6s", "--json",
-    )  # fmt: skip
-    document = json.loads(done.stdout)
-    assert (done.returncode, document["outcome"]) == (0, "found"), done.stderr
-    # The machine of a test is shared: the bound is wider than what is measured on a quiet one.
-    assert document["capacity"] == pytest.approx(slots.capacity_rps, rel=0.15)
-    assert [probe["outcome"] for probe in document["probes"][-2:]] == ["holds", "holds"]
+def test_capacity_of_four_slots_is_found_in_few_probes(perfcli: Run) -> None:
+    tried: list[tuple[int, dict[str, object], float]] = []
+    for _ in range(ATTEMPTS):
+        with serving(SERVERS / "cli" / "slots.py") as url:
+            done = perfcli(
+                "capacity", "--host", url, "--slo", "p90 < 60ms", "--slo", "error_rate < 1%",
+                "--start", "100", "--probe-time", "6s", "--max-time", "90s", "--json",
+            )  # fmt: skip
+            tried.append((done.returncode, document := json.loads(done.stdout), capacity_of(url)))
+        held = [probe["outcome"] for probe in document["probes"][-2:]] == ["holds", "holds"]
+        # What the slots measured over all probes has the noise of all of them in it.
+        if done.returncode == 0 and held and document["capacity"] == pytest.approx(tried[-1][2], rel=0.07):
+            break
+    else:
+        pytest.fail(f"no search of {ATTEMPTS} was right: {tried}")
     assert len(document["probes"]) <= 12
 
 
 @pytest.mark.slow
-def test_impossible_slo_is_refused_at_the_lowest_load(perfcli: Run, slots: SlotServer) -> None:
-    url = f"http://127.0.0.1:{slots.port}"
-    done = perfcli("capacity", "--by", "users", "--host", url, "--slo", "max < 5ms", "--probe-time", "4s", "--json")
+def test_impossible_slo_is_refused_at_the_lowest_load(perfcli: Run, slots_url: str) -> None:
+    done = perfcli(
+        "capacity", "--by", "users", "--host", slots_url, "--slo", "max < 5ms", "--probe-time", "4s", "--json"
+    )
     document = json.loads(done.stdout)
     assert (done.returncode, document["outcome"], document["capacity"]) == (1, "below", None), done.stderr
     assert document["reason"].startswith("at 1 user already: max < 5ms: max is ")
@@ -171,11 +138,9 @@ class Client(InferenceUser):
 
 @pytest.fixture
 def null_url() -> Iterator[str]:
-    """Serve answers that cost next to nothing, from a process of its own."""
-    with subprocess.Popen([sys.executable, str(NULL_SERVER)], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        process.terminate()
+    """Serve answers that cost next to nothing."""
+    with serving(SERVERS / "engine" / "server.py") as url:
+        yield url
 
 
 @pytest.mark.slow
