@@ -75,6 +75,8 @@ def show(
             records = slowest_of(source.read(_query(since, level, request_id)), slowest)
         else:
             records = list(reversed(source.read(_query(since, level, request_id, limit))))
+    if not records:
+        typer.echo("No record matches.", err=True)
     for line in [as_document(records)] if as_json else map(describe, records):
         typer.echo(line)
 

@@ -79,14 +79,16 @@ def _metrics(metrics: object) -> str:
 
 
 def _spreads(summary: LogSummary) -> Table:
+    # What was not profiled is what it is; the rest is told with the profiler's part in it, or without.
+    free, whole = (", profiler taken out", ", profiler included") if summary.profiled else ("", "")
     table = Table(box=SIMPLE_HEAD, title="Per prediction", title_justify="left", title_style="bold")
     table.add_column("")
     for name in ("samples", "mean", "p50", "p90", "p95", "p99", "max"):
         table.add_column(name, justify="right", no_wrap=True)
-    rows: list[tuple[str, Spread]] = [("inference", summary.inference_time_ms)]
+    rows: list[tuple[str, Spread]] = [(f"inference{free}", summary.inference_time_ms)]
     if summary.profiled:
-        rows.append(("inference as logged, profiler included", summary.logged_time_ms))
-    rows += [("latency in the server", summary.latency_ms), ("CPU time as logged", summary.cpu_time_ms)]
+        rows.append((f"inference{whole}", summary.logged_time_ms))
+    rows += [(f"latency in the server{free}", summary.latency_ms), (f"CPU time{whole}", summary.cpu_time_ms)]
     for name, spread in rows:
         numbers = (spread.mean, spread.p50, spread.p90, spread.p95, spread.p99, spread.max)
         table.add_row(name, str(spread.samples), *map(_ms, numbers))
@@ -97,7 +99,8 @@ def _spreads(summary: LogSummary) -> Table:
 
 
 def _functions(summary: LogSummary) -> Table:
-    title = f"Functions, over {summary.profiled} profiled predictions, as cProfile saw them"
+    predictions = f"{summary.profiled} profiled prediction{'s' * (summary.profiled != 1)}"
+    title = f"Functions: sums over {predictions}, profiler included"
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
     table.add_column("function")
     table.add_column("where")

@@ -53,6 +53,12 @@ def test_show_prints_the_newest_records_the_last_one_last(log: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("options", [["--request-id", "nobody"], ["--request-id", "nobody", "--slowest", "1"]])
+def test_show_says_on_stderr_that_nothing_matches(log: str, options: list[str]) -> None:
+    result = CliRunner().invoke(logs, ["show", "--from", log, *options], catch_exceptions=False)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "No record matches.\n")
+
+
 def test_show_slowest_prints_the_slowest_first(log: str) -> None:
     lines = run("show", "--from", log, "--slowest", "3").splitlines()
     assert [line.split()[2] for line in lines] == ["t10", "t9", "t8"]
