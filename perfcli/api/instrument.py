@@ -6,7 +6,12 @@ from collections.abc import Collection
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, TypeVar
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from perfcli.errors import MissingExtraError
+
+try:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+except ImportError:
+    raise MissingExtraError("instrument(app)", "serve") from None
 
 from perfcli.api.endpoints import measure_fastapi, measure_routes
 from perfcli.api.exchange import CURRENT_EXCHANGE, Exchange, open_exchange
@@ -19,9 +24,26 @@ if TYPE_CHECKING:
 
     App = TypeVar("App", bound=Starlette)
 
+UNMEASURED_PATHS = frozenset(
+    {
+        "/health",
+        "/healthz",
+        "/livez",
+        "/ready",
+        "/readyz",
+        "/metrics",
+        "/docs",
+        "/docs/oauth2-redirect",
+        "/redoc",
+        "/openapi.json",
+        "/favicon.ico",
+    }
+)
+"""What operators and browsers ask for, which are no predictions and often most of the requests."""
+
 
 def instrument(app: App, monitor: PerformanceMonitor | None = None, *, paths: Collection[str] | None = None) -> App:
-    """Measure every endpoint of an application, before or after its routes are added; before it serves.
+    """Measure the endpoints of an application, before or after its routes are added; before it serves.
 
     A request gets an id (`X-Request-ID`, the client's if it is sane) and a Server-Timing header; its endpoint gets a
     record in the log, with the id and the latency up to the last byte. `def` endpoints are measured in their worker
@@ -31,7 +53,7 @@ def instrument(app: App, monitor: PerformanceMonitor | None = None, *, paths: Co
     Args:
         app: The application; it is changed and returned.
         monitor: Takes the measurements; by default `perfcli.performance_monitor`, which the environment configures.
-        paths: Measure only requests to these paths; None: all.
+        paths: Measure only requests to these paths; None: to all but `UNMEASURED_PATHS`.
     """
     app.add_middleware(_Monitoring, application=app, monitor=monitor or _default_monitor(), paths=paths)
     return app
@@ -61,7 +83,7 @@ class _Monitoring:
         if (
             not self._monitor.enabled
             or scope["type"] != "http"
-            or (self._paths is not None and scope["path"] not in self._paths)
+            or (scope["path"] in UNMEASURED_PATHS if self._paths is None else scope["path"] not in self._paths)
             or CURRENT_EXCHANGE.get() is not None
         ):
             await self._app(scope, receive, send)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import subprocess
+import sys
 from dataclasses import dataclass, field
 
 import pytest
@@ -213,3 +215,31 @@ def test_a_cancelled_request_runs_the_clean_up_of_its_endpoint(watched: _Watched
     asyncio.run(cancel())
     assert seen == ["cancelled"]
     assert [measurement.document()["error"] for measurement in watched.measurements] == ["CancelledError"]
+
+
+def test_by_default_what_operators_and_browsers_ask_for_is_not_measured(watched: _Watched) -> None:
+    app = FastAPI()
+    for path in ("/health", "/metrics", "/score", "/health/score"):
+        app.get(path)(lambda: 1)
+    instrument(app, watched.monitor)
+    for path in ("/health", "/metrics", "/docs", "/redoc", "/openapi.json", "/score", "/health/score"):
+        _get(app, path, request_id=path)
+    assert watched.ids() == ["/score", "/health/score"]
+
+
+def test_paths_that_are_named_are_measured_whatever_they_are_called(watched: _Watched) -> None:
+    app = FastAPI()
+    app.get("/health")(lambda: 1)
+    instrument(app, watched.monitor, paths={"/health"})
+    _get(app, "/health")
+    assert watched.ids() == ["id"]
+
+
+def test_without_starlette_instrument_says_what_to_install() -> None:
+    script = "import sys; sys.modules['starlette'] = None; from perfcli import instrument"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "perfcli.errors.MissingExtraError: instrument(app) needs packages that are not installed. "
+        "Install them with: pip install 'perfcli[serve]'"
+    )

@@ -63,7 +63,7 @@ def test_the_summary_of_profiled_predictions_names_both_times_and_the_functions(
         ("CPU time, profiler included", "26.4 ms"),
     ):
         assert f"{name} 1 {shown} - - - - {shown}".split() in rows
-    assert "Functions: sums over 1 profiled prediction, profiler included".split() in rows
+    assert ["Functions:", "sums", "over", "1", "profiled", "prediction,", "profiler", "included"] in rows
     assert ["predict", "a.py:45", "1", "1", "11.0", "ms", "26.0", "ms"] in rows
     assert ["sum", "builtin", "1", "30", "4.00", "ms", "4.00", "ms"] in rows
 
