@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI
 
 from perfcli import __version__
 from perfcli.api.access import token_check
+from perfcli.api.docs_page import docs_router
 from perfcli.api.errors import add_error_answers
 from perfcli.api.health import Phase, health_router
 from perfcli.api.instrument import instrument
@@ -63,11 +64,15 @@ def create_app(
         description="Predictions of one model, and the time each of them takes.",
         version=__version__,
         lifespan=_lifespan(predictor, examples, delivery, metrics, phase),
+        # FastAPI's own pages load their scripts from the internet.
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.monitor = monitor
     observe = payload_logger(delivery, settings.log_redact) if settings.log_payloads else None
     app.include_router(prediction_router(predictor, settings.api_max_batch_rows, examples, observe))
     app.include_router(health_router(predictor, phase))
+    app.include_router(docs_router(app.openapi))
     guard = [Depends(token_check(settings.api_token))]
     app.include_router(log_router(_log_reader(settings, recent)), dependencies=guard)
     app.include_router(
