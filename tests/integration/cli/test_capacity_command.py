@@ -1,4 +1,4 @@
-"""The search for capacity against a server that measures its own capacity, and against those that have none to be found."""
+"""The search for capacity, against a server that measures its own and against those that have none to be found."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_capacity_of_four_slots_is_found_in_few_probes(perfcli: Run) -> None:
 @pytest.mark.slow
 def test_impossible_slo_is_refused_at_the_lowest_load(perfcli: Run, slots_url: str) -> None:
     done = perfcli(
-        "capacity", "--by", "users", "--host", slots_url, "--slo", "max < 5ms", "--probe-time", "4s", "--json"
+        "capacity", "--by", "users", "--host", slots_url, "--slo", "max < 5ms", "--probe-time", "2s", "--json"
     )
     document = json.loads(done.stdout)
     assert (done.returncode, document["outcome"], document["capacity"]) == (1, "below", None), done.stderr
@@ -98,7 +98,7 @@ def test_search_that_makes_no_sense_is_refused_before_it_starts(perfcli: Run, ar
 def test_each_number_of_workers_is_searched_with_a_server_of_its_own(perfcli: Run) -> None:
     # No service answers within a nanosecond, so that each search fails at one user, and makes sure of it.
     done = perfcli(
-        "capacity", "--workers", "2,1", "--by", "users", "--slo", "max < 1ns", "--probe-time", "4s", "--json"
+        "capacity", "--workers", "2,1", "--by", "users", "--slo", "max < 1ns", "--probe-time", "2s", "--json"
     )
     document = json.loads(done.stdout)
     assert (done.returncode, document["outcome"], document["workers"]) == (1, "below", 1), done.stderr
@@ -149,9 +149,9 @@ def test_capacity_beyond_what_the_generator_can_do_is_not_known(perfcli: Run, nu
     (tmp_path / "row.json").write_text('{"a": 1}')
     done = perfcli(
         "capacity", "--host", null_url, "--payloads", "row.json", "--scenario", "busy.py", "--slo", "p50 < 5ms",
-        "--start", "100", "--probe-time", "3s", "--timeout", "1s", "--json",
+        "--start", "100", "--probe-time", "2s", "--timeout", "1s", "--json",
     )  # fmt: skip
     document = json.loads(done.stdout)
     assert (done.returncode, document["outcome"], document["capacity"]) == (4, "generator-bound", None), done.stderr
     assert [(probe["load"], probe["outcome"]) for probe in document["probes"]] == [(100, "generator-bound")] * 3
-    assert document["reason"].startswith("the generator could not keep up: ")
+    assert document["reason"].startswith("at 100/s the generator could not keep up: ")
