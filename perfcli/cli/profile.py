@@ -119,7 +119,7 @@ def profile(
         if url is None:
             target = open_local(model, method, trust=trust, stage=stage or ())
         else:
-            refuse_with_url(model=model, method=method, trust=trust, stage=stage, tree=tree, speedscope=speedscope)
+            refuse_with_url(model=model, method=method, trust=trust, stage=stage)
             target = open_url(url, header=header or (), timeout=timeout, insecure=insecure, http_method=http_method)
         with closing(target), show_profile_progress() as tell:
             measured = run_profile(target, payloads, plan, tell)

@@ -198,6 +198,6 @@ def _measure(
     tell("memory")
     finding.peak_bytes, unvisited = measure_peak(calls)
     finding.warnings.extend(unvisited)
-    if sampler.plan.profiled and target.kind != "remote":
+    if sampler.plan.profiled:
         tell("call tree")
         finding.stacks = record_stacks(calls)

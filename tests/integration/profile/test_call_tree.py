@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -10,6 +14,7 @@ from perfcli.bundled import bundled_path
 from perfcli.profiling import SamplingPlan, run_profile
 from perfcli.records import ProfileResult
 from perfcli.targets.local import open_model
+from perfcli.targets.remote import open_remote
 
 PATIENT = json.loads(bundled_path("sample_payloads/malignant.json").read_text())
 ATTEMPTS = 4  # The noise of other programs passes; a bias of ours would stay in every attempt.
@@ -54,3 +59,55 @@ def test_every_function_that_matters_has_its_place():
     placed = {(node.function, node.file) for node in result.call_tree}
     missing = [f.function for f in result.functions if f.share > 0.01 and (f.function, f.file) not in placed]
     assert missing == []
+
+
+ANSWER_S = 0.02
+
+
+class SleepyServer(BaseHTTPRequestHandler):
+    """Answers after ANSWER_S, in one piece: a body that follows its head waits for the client's acknowledgement."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        time.sleep(ANSWER_S)
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def sleepy_url() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), SleepyServer) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/predict"
+        server.shutdown()
+        thread.join()
+
+
+def test_the_tree_of_a_remote_api_is_the_clients_and_shows_the_wait_where_it_waits(sleepy_url: str):
+    target = open_remote(sleepy_url, headers=(), timeout_s=30, insecure=False, http_method="POST")
+    result = run_profile(target, [PATIENT], SamplingPlan(max_time_s=3, runs=10)).result
+    target.close()
+    assert result.call_tree
+    whole_s = result.call_tree[0].cumulative_s
+    assert whole_s == pytest.approx(sum(function.self_s for function in result.functions), rel=1e-9)
+    path: list[str] = []
+    waiting: dict[tuple[str, ...], float] = {}
+    for node in result.call_tree:
+        path[node.depth :] = [node.function]
+        if node.function == "_socket.socket.recv":
+            waiting[tuple(path)] = node.cumulative_s
+    (longest,) = [above for above, seconds in waiting.items() if seconds == max(waiting.values())]
+    assert "HTTP11Connection.handle_request" in longest
+    # No sleep ends early; the client's own work is a few milliseconds of each call.
+    assert waiting[longest] > ANSWER_S * 0.95
+    assert waiting[longest] > whole_s / 2

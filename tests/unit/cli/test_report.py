@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
 from typer.testing import CliRunner
 
 from perfcli.cli.app import make_app
@@ -46,9 +45,3 @@ def test_stacks_of_a_load_are_refused_after_the_result_was_shown(tmp_path: Path)
     assert "the result has no call tree" in result.exception.message
     assert "60 poisson arrivals per second" in result.output
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("option", ["--tree", "--speedscope=tree.json"])
-def test_a_remote_api_has_no_call_tree(option):
-    result = CliRunner().invoke(make_app(), ["profile", "--url", "http://127.0.0.1:9/predict", option])
-    assert "is for local models" in str(result.exception)
