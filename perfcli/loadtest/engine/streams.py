@@ -67,7 +67,9 @@ class Stream:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._hub = gevent.get_hub()
         self._readable = self._hub.loop.io(self._socket.fileno(), _READ)
+        self._watched = False
         self._waiting: gevent.Greenlet | None = None
+        self._reader: gevent.Greenlet | None = None
         self._connected = False
 
     def connect(self, sockaddr: tuple[object, ...]) -> None:
@@ -101,7 +103,7 @@ class Stream:
     def receive(self) -> bytes:
         """Wait for bytes; none at all mean that the server has closed its side."""
         while True:
-            self._wait(self._readable)
+            self._wait_readable()
             try:
                 data: bytes = self._socket.recv(_CHUNK_BYTES)
             except BlockingIOError:
@@ -123,22 +125,41 @@ class Stream:
                 else FaultError(Kind.CONNECT_TIMEOUT, "no connection in time")
             )
 
-    def _wait_writable(self) -> None:
-        watcher = self._hub.loop.io(self._socket.fileno(), _WRITE)
+    def _wait_readable(self) -> None:
+        # Once watched, always watched: to begin and end it for every answer would cost a system call each.
+        if not self._watched:
+            self._watched = True
+            self._readable.start(self._on_readable)
+        self._reader = gevent.getcurrent()
         try:
-            self._wait(watcher)
+            self._wait(self._reader)
         finally:
+            self._reader = None
+
+    def _on_readable(self) -> None:
+        if self._reader is not None:
+            self._reader.switch()
+        else:
+            # Nobody asked, most often the server has closed: the hub would tell again and again.
+            self._watched = False
+            self._readable.stop()
+
+    def _wait_writable(self) -> None:
+        current = gevent.getcurrent()
+        watcher = self._hub.loop.io(self._socket.fileno(), _WRITE)
+        watcher.start(current.switch)
+        try:
+            self._wait(current)
+        finally:
+            watcher.stop()
             watcher.close()
 
-    def _wait(self, watcher: gevent._interfaces.IWatcher) -> None:
-        current = gevent.getcurrent()
+    def _wait(self, current: gevent.Greenlet) -> None:
         self._waiting = current
         _WAITING.add(self)
-        watcher.start(current.switch)
         try:
             self._hub.switch()
         finally:
-            watcher.stop()
             self._waiting = None
             _WAITING.discard(self)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Callable
 
@@ -20,14 +21,16 @@ class Answer:
         status: HTTP status.
         headers: As sent, in order.
         body: Decompressed.
+        ended_ns: When its last byte came, on the clock of `perf_counter_ns`; what we do with it takes time of ours.
     """
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "ended_ns", "headers", "status")
 
-    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes, ended_ns: int) -> None:
         self.status = status
         self.headers = headers
         self.body = body
+        self.ended_ns = ended_ns
 
 
 class Connection:
@@ -95,7 +98,7 @@ class Connection:
         """Return None when the connection ended before the first byte."""
         reply = self._reply
         reply.begin(bodiless)
-        received = 0
+        received = ended_ns = 0
         try:  # noqa: SIM105 - `suppress` costs 0.4 us for every request
             stream.send(request)
         except (BrokenPipeError, ConnectionResetError):
@@ -107,6 +110,7 @@ class Connection:
                 if received:
                     raise
                 return None
+            ended_ns = time.perf_counter_ns()
             if not data:
                 if received == 0:
                     return None
@@ -116,7 +120,7 @@ class Connection:
             if received > self._max_answer_bytes:
                 raise FaultError(Kind.PROTOCOL, f"answer longer than {self._max_answer_bytes} bytes")
             reply.parser.feed_data(data)
-        return Answer(reply.status, reply.headers, reply.decoded(self._max_answer_bytes))
+        return Answer(reply.status, reply.headers, reply.decoded(self._max_answer_bytes), ended_ns)
 
     def _fault(self, error: Exception) -> FaultError:
         if isinstance(error, httptools.HttpParserError):

@@ -98,8 +98,9 @@ class InferenceUser(User):
         key = (method, name or path)
         recorder = workload.recorder
         due_ns = None if self._pool is None else self._pool.claim()
+        recorder.sent(due_ns, time.perf_counter_ns())
+        # Read again: counting takes microseconds, and none of them is the server's.
         sent_ns = time.perf_counter_ns()
-        recorder.sent(due_ns, sent_ns)
         intended_ns = sent_ns if due_ns is None else due_ns
         answer: Answer | None = None
         fault: FaultError | None = None
@@ -110,10 +111,11 @@ class InferenceUser(User):
         except GreenletExit:
             self._record_unfinished(key, intended_ns, sent_ns)
             raise
-        ended_ns = time.perf_counter_ns()
         received = 0
-        if answer is not None:
-            received = len(answer.body)
+        if answer is None:
+            ended_ns = time.perf_counter_ns()
+        else:
+            ended_ns, received = answer.ended_ns, len(answer.body)
             fault = self._verdict(answer, body.rows, expect)
             if check is not None and fault is None:
                 problem = check(answer)
