@@ -24,6 +24,7 @@ from perfcli.loadtest.wire import Crash, End, Endpoint, Hello, Latencies, Messag
 
 SERVER = Path(__file__).with_name("server.py")
 _LIMIT_S = 60.0
+_ATTEMPTS = 5
 
 
 @dataclass
@@ -104,6 +105,9 @@ class Run:
     def response(self) -> Latencies:
         return merge_latencies(endpoint.succeeded.response for endpoint in self.endpoints)
 
+    def failed_s(self, q: float) -> float:
+        return _percentile_s(merge_latencies(endpoint.failed.response for endpoint in self.endpoints), q)
+
     def service(self) -> Latencies:
         return merge_latencies(
             endpoint.succeeded.service for endpoint in self.endpoints if endpoint.succeeded.service is not None
@@ -175,6 +179,21 @@ def _stop_server(server: Server) -> None:
 def engine() -> Callable[..., Run]:
     """Run the engine to its end: `engine(plan, on_message)`."""
     return _run_engine
+
+
+@pytest.fixture
+def in_a_quiet_moment() -> Callable[[Callable[[], None]], None]:
+    """Check again what broke: other work on the machine passes, a wrong number of ours comes every time."""
+
+    def check_repeatedly(check: Callable[[], None]) -> None:
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return check()
+            except AssertionError:
+                continue
+        return check()
+
+    return check_repeatedly
 
 
 @pytest.fixture

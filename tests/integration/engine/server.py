@@ -2,8 +2,8 @@
 
 Run as a process, it prints the port it listens on and serves until it is terminated. `GET /count` answers
 `{"started", "served", "connections"}`; `GET /times` the service times in nanoseconds, from the last byte of a request
-to the first of its answer, by path; both leave the counts alone. `served` counts answers completely handed to the
-kernel, `started` requests completely read, by path.
+to the first of its answer, by path, and `GET /exchanges` both moments; all leave the counts alone. `served` counts
+answers completely handed to the kernel, `started` requests completely read, by path.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Exchange:
         self.raw(head.encode() + content)
 
     def raw(self, data: bytes) -> None:
-        self.server.times[self.path].append(time.perf_counter_ns() - self.received_ns)
+        self.server.exchanges[self.path].append((self.received_ns, time.perf_counter_ns()))
         self.writer.write(data)
 
     def predictions(self) -> bytes:
@@ -69,7 +69,7 @@ class Server:
     random: random.Random = field(default_factory=lambda: random.Random(7))
     started: Counter[str] = field(default_factory=Counter)
     served: Counter[str] = field(default_factory=Counter)
-    times: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    exchanges: defaultdict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     arrivals: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     connections: set[asyncio.StreamWriter] = field(default_factory=set)
     first_ns: int = 0
@@ -300,7 +300,10 @@ REPORTS: dict[str, Callable[[Server], object]] = {
         "served": dict(server.served),
         "connections": len(server.connections),
     },
-    "/times": lambda server: dict(server.times),
+    "/times": lambda server: {
+        path: [answered - received for received, answered in pairs] for path, pairs in server.exchanges.items()
+    },
+    "/exchanges": lambda server: dict(server.exchanges),
     "/arrivals": lambda server: dict(server.arrivals),
 }
 

@@ -129,11 +129,12 @@ class Client(InferenceUser):
 class Steps(LoadTestShape):
     def tick(self):
         run_time = self.get_run_time()
-        return (2, 10) if run_time < 0.9 else (5, 10) if run_time < 1.9 else None
+        return (2, 10) if run_time < 1.9 else (5, 10) if run_time < 3.9 else None
 """
     run = engine(server.plan(scenario=scenario(text), users=1))
     assert run.end.reason == "scenario"
-    assert [second.users for second in run.seconds[:2]] == [2, 5]
+    # Read in the middle of each step: Locust asks the shape once a second, on a clock of its own.
+    assert [run.seconds[index].users for index in (0, 2)] == [2, 5]
     assert run.succeeded == server.started("/sleep") > 0
 
 
@@ -174,7 +175,9 @@ def test_the_bundled_scenarios_run_with_plain_locust(server, name, tmp_path) -> 
         cwd=tmp_path,
     )
     rows = json.loads(report.with_suffix(".json").read_text())
-    assert sum(row["num_requests"] for row in rows) == sum(server.read("count")["started"].values()) > 0
+    counted, started = sum(row["num_requests"] for row in rows), sum(server.read("count")["started"].values())
+    # At the end Locust kills who waits between two tasks; one of its two users may just have begun the next.
+    assert 0 < counted <= started <= counted + 2
 
 
 def test_the_spike_begins_with_a_quiet_service(server, engine) -> None:

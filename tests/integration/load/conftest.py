@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from urllib.request import urlopen
 import pytest
 
 SERVER = Path(__file__).parents[1] / "engine" / "server.py"
+EXACT_SERVER = Path(__file__).with_name("exact_server.py")
 LIMIT_S = 90
 
 
@@ -44,6 +47,30 @@ class CountingServer:
         while self.started() < count:
             assert time.monotonic() < deadline, "no request arrived"
             time.sleep(0.05)
+
+
+@dataclass
+class ExactServer:
+    """The server of `exact_server.py`."""
+
+    url: str
+
+    def read(self) -> dict[str, list[int]]:
+        with urlopen(f"{self.url}/record", timeout=10) as answer:
+            record: dict[str, list[int]] = json.load(answer)
+        return record
+
+    def ask_bare(self, query: str, requests: int) -> list[int]:
+        """Ask one request after the other with nothing around the socket; return the latencies in nanoseconds."""
+        latencies_ns = []
+        with socket.create_connection(("127.0.0.1", int(self.url.rpartition(":")[2]))) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for _ in range(requests):
+                sent_ns = time.perf_counter_ns()
+                connection.sendall(f"POST /predict?{query} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+                connection.recv(65536)
+                latencies_ns.append(time.perf_counter_ns() - sent_ns)
+        return latencies_ns
 
 
 @dataclass
@@ -120,6 +147,22 @@ def start(cache: dict[str, str]) -> Iterator[Callable[..., Command]]:
 def perfcli(start: Callable[..., Command]) -> Callable[..., Outcome]:
     """Run `perfcli ARGUMENTS` to its end."""
     return lambda *arguments, **environment: start(*arguments, **environment).finish()
+
+
+@pytest.fixture
+def exact_server() -> Iterator[Callable[[], ExactServer]]:
+    """Start servers that know to the microsecond how long they took."""
+    with ExitStack() as running:
+
+        def start() -> ExactServer:
+            process = running.enter_context(
+                subprocess.Popen([sys.executable, str(EXACT_SERVER)], stdout=subprocess.PIPE, text=True)
+            )
+            running.callback(process.terminate)
+            assert process.stdout is not None
+            return ExactServer(f"http://127.0.0.1:{int(process.stdout.readline())}")
+
+        yield start
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from perfcli.statistics import percentile
 from perfcli.statistics.histograms import decode_histogram, share_within
 
 Perfcli = Callable[..., Any]
+QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+ATTEMPTS = 3
 
 
 @pytest.mark.slow
@@ -26,29 +28,48 @@ def test_a_frozen_server_is_seen_by_all_who_would_have_asked_it(server: Any, per
     record = outcome.record
     assert record["total"]["latency_ms"]["p99"] >= 850
     slow = 1 - (share_within(decode_histogram(record["total"]["histogram"]), 0.1) or 0.0)
-    assert 0.08 <= slow <= 0.11
+    true_slow = _share_answered_late(server, rate=200, limit_s=0.1)
+    assert slow == pytest.approx(true_slow, abs=0.005)
+    # More than 11 % only if the server was held up by more than its own freezing.
+    assert 0.08 <= slow <= max(0.11, true_slow + 0.005)
     arrivals = record["arrivals"]
     assert (arrivals["scheduled"], arrivals["dropped"], arrivals["sent"]) == (6000, 0, 6000)
     assert server.served() == outcome.requests == 6000
-    assert record["total"]["throughput_rps"] == pytest.approx(200, rel=0.01)
+    assert record["window"]["elapsed_s"] == pytest.approx(6000 / record["total"]["throughput_rps"])
+    begun = record["seconds"][:20]
+    achieved_rps = sum(second["scheduled"] for second in begun) / sum(second["elapsed_s"] for second in begun)
+    assert achieved_rps == pytest.approx(200, rel=0.01)
 
 
-@pytest.mark.parametrize("path", ["/sleep?s=0.02", "/bimodal?fast=0.01&slow=0.05", "/lognormal?median=0.02&sigma=0.5"])
-def test_percentiles_are_those_the_server_wrote_down_itself(server: Any, perfcli: Perfcli, path: str) -> None:
-    """The client sees each answer a little later than the server sent it, and never earlier."""
-    outcome = perfcli(
-        "load", "--host", server.url, "--path", path, "-u", "1", "--requests", "200", "--warm-up", "none", "--json"
-    )
+@pytest.mark.parametrize("query", ["fixed=0.0004", "fast=0.002&slow=0.02", "median=0.003&sigma=0.5"])
+def test_percentiles_are_those_the_server_wrote_down_itself(
+    exact_server: Callable[[], Any], perfcli: Perfcli, query: str
+) -> None:
+    """Within 5 % or 0.1 ms; on a machine too busy for that, within three times what a bare socket is late in turn.
 
-    (times_ns,) = server.read("times").values()
-    truth_s = [value / 1e9 for value in times_ns]
-    assert len(truth_s) == 200
-    found = outcome.record["total"]["latency_ms"]
-    for key, q in (("p50", 0.5), ("p95", 0.95)):
-        true_ms = percentile(truth_s, q) * 1e3
-        # The bound is the answer's way back on a machine that others use, too; it must not depend on the service.
-        assert true_ms * 0.999 <= found[key] <= true_ms * 1.05 + 3, key
-    assert found["p99"] is None
+    Whatever else runs, the client sees no less than the server spent, and no more than lies between two arrivals.
+    """
+    bare_ms = dict.fromkeys(QUANTILES, 0.0)
+    for _ in range(ATTEMPTS):
+        server = exact_server()
+        outcome = perfcli(
+            *("load", "--host", server.url, "--path", f"/predict?{query}", "-u", "1", "--requests", "500"),
+            *("--warm-up", "none", "--json"),
+        )
+        record = server.read()
+        assert len(record["service_ns"]) == outcome.record["total"]["requests"] == 500
+        found_ms = {key: outcome.record["total"]["latency_ms"][key] for key in QUANTILES}
+        service_ms, cycle_ms = _percentiles_ms(record["service_ns"]), _percentiles_ms(record["cycle_ns"])
+        for key, value_ms in found_ms.items():
+            assert service_ms[key] * 0.999 <= value_ms <= cycle_ms[key] * 1.001 + 0.02, key
+        excess_ms = {key: found_ms[key] - service_ms[key] for key in QUANTILES}
+        if all(excess_ms[key] <= max(0.05 * service_ms[key], 0.1) for key in QUANTILES):
+            return
+        server = exact_server()
+        seen_ms, spent_ms = _percentiles_ms(server.ask_bare(query, 500)), _percentiles_ms(server.read()["service_ns"])
+        bare_ms = {key: max(bare_ms[key], seen_ms[key] - spent_ms[key]) for key in QUANTILES}
+    for key in QUANTILES:
+        assert excess_ms[key] <= max(0.05 * service_ms[key], 0.1, 3 * bare_ms[key]), key
 
 
 def test_half_of_503_leaves_the_median_of_the_successes_where_it_is(server: Any, perfcli: Perfcli) -> None:
@@ -96,11 +117,26 @@ def test_an_open_loop_asks_at_the_rate_it_was_told(server: Any, perfcli: Perfcli
 
 def test_the_server_timing_of_the_embedded_api_fits_into_what_the_client_saw(perfcli: Perfcli) -> None:
     outcome = perfcli(
-        *("load", "-u", "1", "--requests", "100", "--warm-up", "none", "--json"),
+        *("load", "-u", "1", "--requests", "50", "--warm-up", "none", "--json"),
         ENABLE_PERFORMANCE_MONITORING="true",
     )
 
     timings = outcome.record["server"]["timings_ms"]
     assert {"parse", "queue", "total"} <= set(timings)
-    assert 0 < timings["total"] < outcome.record["total"]["latency_ms"]["mean"] * 1.5
+    # The answers of a second are all looked at when they are 50; so the means are of the same requests.
+    assert 0 < timings["total"] < outcome.record["total"]["latency_ms"]["mean"]
     assert sum(timings[name] for name in ("parse", "queue")) < timings["total"]
+
+
+def _percentiles_ms(values_ns: list[int]) -> dict[str, float]:
+    return {key: percentile(values_ns, q) / 1e6 for key, q in QUANTILES.items()}
+
+
+def _share_answered_late(server: Any, *, rate: float, limit_s: float) -> float:
+    """Return the share of requests that the server answered too late after they were due, by its own clock."""
+    (exchanges,) = server.read("exchanges").values()
+    arrived_s, answered_s = ([at_ns / 1e9 for at_ns in side] for side in zip(*sorted(exchanges), strict=True))
+    # A machine can only make arrivals late: the earliest of all tells when the schedule began.
+    began_s = min(at_s - index / rate for index, at_s in enumerate(arrived_s))
+    late = [at_s - (began_s + index / rate) > limit_s for index, at_s in enumerate(answered_s)]
+    return sum(late) / len(late)
