@@ -74,11 +74,11 @@ def prediction_entries(profiler: Profile) -> list[profiler_entry]:
     return [entry for entry in profiler.getstats() if entry.code != _STOP and entry.code not in LEFT_OUT]
 
 
-def merge(profilers: Iterable[Profile]) -> CallGraph:
+def merge(profiles: Iterable[Iterable[profiler_entry]]) -> CallGraph:
     """Add profiles up."""
     graph: CallGraph = {}
-    for profiler in profilers:
-        for entry in prediction_entries(profiler):
+    for entries in profiles:
+        for entry in entries:
             node = graph.setdefault(entry.code, Node(entry.code))
             node.times.add(entry)
             for edge in entry.calls or ():

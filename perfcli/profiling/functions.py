@@ -7,7 +7,7 @@ from itertools import accumulate
 from types import CodeType
 
 from perfcli.monitor.functions import describe
-from perfcli.profiling.call_graph import CallGraph, Times, main_callers, merge, prediction_entries
+from perfcli.profiling.call_graph import CallGraph, Times, main_callers, merge
 from perfcli.profiling.correction import Calibration, Corrected, calibrate, correct
 from perfcli.profiling.sampling import ProfiledCalls, Round
 from perfcli.records import FunctionTime, Overhead
@@ -24,7 +24,7 @@ def function_profile(rounds: Sequence[Round], payloads: int) -> tuple[CallGraph,
     walls_s = [wall_s for round_ in rounds for wall_s in round_.walls_s]
     if not profiled:
         return {}, Overhead(None, None, None, None, corrected=False, profiled_runs=0), ()
-    graph = merge(made.profiler for made in profiled)
+    graph = merge(made.entries for made in profiled)
     predictions = sum(len(made.walls_s) for made in profiled)
     calls = sum(node.times.calls for node in graph.values()) / predictions
     calibration = _calibrate(rounds, calls) if calls and walls_s else None
@@ -106,7 +106,7 @@ def _typical(walls_s: Sequence[float], payloads: int) -> float:
 
 def _profiled_s(round_: Round) -> float:
     """Return the mean duration as the profiler accounts for it: switching it on and off is no part of any function."""
-    entries = (entry for made in round_.profiled for entry in prediction_entries(made.profiler))
+    entries = (entry for made in round_.profiled for entry in made.entries)
     return sum([entry.inlinetime for entry in entries]) / len(_durations(round_.profiled))
 
 

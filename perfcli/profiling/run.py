@@ -91,6 +91,7 @@ def run_profile(
     finding = Finding()
     with _until_interrupted(finding):
         _measure(target, calls, sampler, finding, on_progress)
+    rss_bytes = read_rss()
     measured_s = sampler.elapsed_s
     walls = sampler.walls_s
     latency = summarise_latency(walls) if walls else None
@@ -116,7 +117,7 @@ def run_profile(
         cold_start_s=finding.cold_start_s,
         load_s=target.load_s,
         cpu=cpu,
-        memory=_memory_use(sampler.rounds, read_rss(), finding.peak_bytes),
+        memory=_memory_use(sampler.rounds, rss_bytes, finding.peak_bytes),
         overhead=overhead,
         stages=finding.stages,
         phases=_phases(finding) if target.kind == "remote" else (),

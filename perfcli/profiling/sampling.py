@@ -14,10 +14,14 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Protocol
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Protocol
 
+from perfcli.profiling.call_graph import prediction_entries
 from perfcli.statistics import is_stable, median, median_interval
+
+if TYPE_CHECKING:
+    from _lsprof import profiler_entry
 
 Call = Callable[[], object]
 
@@ -69,7 +73,7 @@ class SamplingPlan:
     seed: int | None = None
 
 
-@dataclass(slots=True)
+@dataclass
 class ProfiledCalls:
     """Calls under one cProfile: all of a block, or with several payloads those of one turn in it.
 
@@ -80,6 +84,11 @@ class ProfiledCalls:
 
     walls_s: list[float] = field(default_factory=list)
     profiler: cProfile.Profile = field(default_factory=cProfile.Profile)
+
+    @cached_property
+    def entries(self) -> list[profiler_entry]:
+        """What the profiler saw of the predictions, read once: that takes milliseconds."""
+        return prediction_entries(self.profiler)
 
 
 @dataclass(slots=True)
