@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 from perfcli.records.capacity import CapacityResult, Probe, WorkerSetting
 from perfcli.records.environment import Environment
+from perfcli.records.json_values import known_fields
 from perfcli.records.profile import Advice
 from perfcli.records.verdict import SloVerdict
 from perfcli.units import from_milliseconds, to_milliseconds
@@ -32,11 +33,11 @@ def decode_capacity(document: Mapping[str, Any]) -> CapacityResult:
     return CapacityResult(
         **{
             # Older records have none of these keys.
-            **_known(CapacityResult, {"workers": None, "settings": (), "held": document["capacity"], **document}),
+            **known_fields(CapacityResult, {"workers": None, "settings": (), "held": document["capacity"], **document}),
             "slos": tuple(document["slos"]),
-            "environment": Environment(**_known(Environment, document["environment"])),
+            "environment": Environment(**known_fields(Environment, document["environment"])),
             "probes": tuple(_decode_probe(probe) for probe in document["probes"]),
-            "warnings": tuple(Advice(**_known(Advice, warning)) for warning in document["warnings"]),
+            "warnings": tuple(Advice(**known_fields(Advice, warning)) for warning in document["warnings"]),
             "settings": tuple(_decode_setting(setting) for setting in document.get("settings", ())),
         }
     )
@@ -52,7 +53,9 @@ def _encode_probe(probe: Probe) -> dict[str, Any]:
 
 def _decode_setting(document: Mapping[str, Any]) -> WorkerSetting:
     probes = tuple(_decode_probe(probe) for probe in document["probes"])
-    return WorkerSetting(**{**_known(WorkerSetting, {"held": document["capacity"], **document}), "probes": probes})
+    return WorkerSetting(
+        **{**known_fields(WorkerSetting, {"held": document["capacity"], **document}), "probes": probes}
+    )
 
 
 def _decode_probe(document: Mapping[str, Any]) -> Probe:
@@ -60,9 +63,5 @@ def _decode_probe(document: Mapping[str, Any]) -> Probe:
     for name in _LATENCIES:
         milliseconds = plain.pop(f"{name}_ms")
         plain[f"{name}_s"] = None if milliseconds is None else from_milliseconds(milliseconds)
-    plain["verdicts"] = tuple(SloVerdict(**_known(SloVerdict, verdict)) for verdict in plain["verdicts"])
-    return Probe(**_known(Probe, plain))
-
-
-def _known(record: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:
-    return {field.name: document[field.name] for field in fields(record)}
+    plain["verdicts"] = tuple(SloVerdict(**known_fields(SloVerdict, verdict)) for verdict in plain["verdicts"])
+    return Probe(**known_fields(Probe, plain))

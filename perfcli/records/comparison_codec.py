@@ -16,6 +16,7 @@ from perfcli.records.comparison import (
     Movement,
     Turn,
 )
+from perfcli.records.json_values import known_fields
 from perfcli.records.profile import Advice
 from perfcli.units import from_milliseconds, to_milliseconds
 
@@ -49,13 +50,13 @@ def decode_comparison(document: Mapping[str, Any]) -> Comparison:
     return Comparison(
         **{
             **plain,
-            "base": ComparedRun(**_known(ComparedRun, document["base"])),
-            "new": ComparedRun(**_known(ComparedRun, document["new"])),
+            "base": ComparedRun(**known_fields(ComparedRun, document["base"])),
+            "new": ComparedRun(**known_fields(ComparedRun, document["new"])),
             "turns": tuple(Turn(_durations(turn["base_ms"]), _durations(turn["new_ms"])) for turn in document["turns"]),
             "metrics": tuple(MetricChange(**_from_ms(MetricChange, metric)) for metric in document["metrics"]),
             "moved": tuple(Movement(**_from_ms(Movement, movement)) for movement in document["moved"]),
             "differences": tuple(document["differences"]),
-            "warnings": tuple(Advice(**_known(Advice, warning)) for warning in document["warnings"]),
+            "warnings": tuple(Advice(**known_fields(Advice, warning)) for warning in document["warnings"]),
             "call_tree": () if tree is None else _decode_tree(tree),
             "distributions": None if counted is None else _decode_distributions(counted),
         }
@@ -94,7 +95,3 @@ def _from_ms(record: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _durations(milliseconds: Iterable[float]) -> tuple[float, ...]:
     return tuple(map(from_milliseconds, milliseconds))
-
-
-def _known(record: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:
-    return {field.name: document[field.name] for field in fields(record)}

@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from perfcli.records.environment import Environment
+from perfcli.records.json_values import known_fields, ms_or_none, s_or_none
 from perfcli.records.latency_counts import LatencyCounts
 from perfcli.records.load import (
     Arrivals,
@@ -50,25 +51,25 @@ def encode_load(result: LoadResult) -> dict[str, object]:
 
 def decode_load(document: Mapping[str, Any]) -> LoadResult:
     """Return the load run that `encode_load` made this object of."""
-    window = Window(**_known(Window, document["window"]))
+    window = Window(**known_fields(Window, document["window"]))
     arrivals, server = document["arrivals"], document["server"]
     return LoadResult(
-        description=LoadDescription(**_known(LoadDescription, document["load"])),
-        environment=Environment(**_known(Environment, document["environment"])),
+        description=LoadDescription(**known_fields(LoadDescription, document["load"])),
+        environment=Environment(**known_fields(Environment, document["environment"])),
         started_at=document["started_at"],
         loop=document["loop"],
         window=window,
         total=_decode_endpoint(document["total"], window.elapsed_s),
         endpoints={name: _decode_endpoint(item, window.elapsed_s) for name, item in document["endpoints"].items()},
         arrivals=None if arrivals is None else _decode_arrivals(arrivals),
-        errors=tuple(ErrorCount(**_known(ErrorCount, error)) for error in document["errors"]),
+        errors=tuple(ErrorCount(**known_fields(ErrorCount, error)) for error in document["errors"]),
         generator=_decode_generator(document["generator"]),
         server=None if server is None else _decode_server(server),
         diagnosis=document["diagnosis"],
         seconds=tuple(decode_second(second) for second in document["seconds"]),
-        warnings=tuple(Advice(**_known(Advice, warning)) for warning in document["warnings"]),
+        warnings=tuple(Advice(**known_fields(Advice, warning)) for warning in document["warnings"]),
         partial=document["partial"],
-        verdicts=tuple(SloVerdict(**_known(SloVerdict, verdict)) for verdict in document.get("verdicts", ())),
+        verdicts=tuple(SloVerdict(**known_fields(SloVerdict, verdict)) for verdict in document.get("verdicts", ())),
     )
 
 
@@ -123,7 +124,7 @@ def _encode_generator(generator: GeneratorReport) -> dict[str, object]:
         "verdict": generator.verdict,
         "reasons": list(generator.reasons),
         "cpu_ratio": generator.cpu_ratio,
-        "floor_ms": _ms(generator.floor_s),
+        "floor_ms": ms_or_none(generator.floor_s),
         "ceiling_rps": generator.ceiling_rps,
         "processes": generator.processes,
     }
@@ -134,7 +135,7 @@ def _decode_generator(document: Mapping[str, Any]) -> GeneratorReport:
         verdict=document["verdict"],
         reasons=tuple(document["reasons"]),
         cpu_ratio=document["cpu_ratio"],
-        floor_s=_s(document["floor_ms"]),
+        floor_s=s_or_none(document["floor_ms"]),
         ceiling_rps=document["ceiling_rps"],
         processes=document["processes"],
     )
@@ -161,7 +162,7 @@ def _decode_server(document: Mapping[str, Any]) -> LoadedServer:
         rss_bytes=document["rss_bytes"],
         threads=document["threads"],
         timings={name: from_milliseconds(value) for name, value in document["timings_ms"].items()},
-        counted=None if counted is None else CountCheck(**_known(CountCheck, counted)),
+        counted=None if counted is None else CountCheck(**known_fields(CountCheck, counted)),
     )
 
 
@@ -177,7 +178,7 @@ def encode_second(second: LoadSecond) -> dict[str, object]:
         "in_flight": second.in_flight,
         "users": second.users,
         "scheduled": second.scheduled,
-        "lag_p99_ms": _ms(second.lag_p99_s),
+        "lag_p99_ms": ms_or_none(second.lag_p99_s),
         "generator_cpu_ratio": second.generator_cpu_ratio,
         "generator_rss_bytes": second.generator_rss_bytes,
         "machine_cpu_ratio": second.machine_cpu_ratio,
@@ -202,7 +203,7 @@ def decode_second(document: Mapping[str, Any]) -> LoadSecond:
         in_flight=document["in_flight"],
         users=document["users"],
         scheduled=document["scheduled"],
-        lag_p99_s=_s(document["lag_p99_ms"]),
+        lag_p99_s=s_or_none(document["lag_p99_ms"]),
         generator_cpu_ratio=document["generator_cpu_ratio"],
         generator_rss_bytes=document["generator_rss_bytes"],
         machine_cpu_ratio=document["machine_cpu_ratio"],
@@ -215,21 +216,8 @@ def decode_second(document: Mapping[str, Any]) -> LoadSecond:
 
 
 def _encode_quantiles(quantiles: Quantiles) -> dict[str, float | None]:
-    return {name.removesuffix("_s"): _ms(value) for name, value in asdict(quantiles).items()}
+    return {name.removesuffix("_s"): ms_or_none(value) for name, value in asdict(quantiles).items()}
 
 
 def _decode_quantiles(document: Mapping[str, Any]) -> Quantiles:
-    return Quantiles(*(_s(document[field.name.removesuffix("_s")]) for field in fields(Quantiles)))
-
-
-def _known(record: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep the keys that are fields: a later version may have written more."""
-    return {field.name: document[field.name] for field in fields(record)}
-
-
-def _ms(value: float | None) -> float | None:
-    return None if value is None else to_milliseconds(value)
-
-
-def _s(value: float | None) -> float | None:
-    return None if value is None else from_milliseconds(value)
+    return Quantiles(*(s_or_none(document[field.name.removesuffix("_s")]) for field in fields(Quantiles)))

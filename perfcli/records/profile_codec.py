@@ -8,6 +8,7 @@ from typing import Any
 
 from perfcli.records.call_tree_codec import decode_call_tree, encode_call_tree
 from perfcli.records.environment import Environment
+from perfcli.records.json_values import known_fields, ms_or_none, s_or_none
 from perfcli.records.metrics import PerformanceMetrics, TopFunction
 from perfcli.records.profile import (
     Advice,
@@ -23,7 +24,7 @@ from perfcli.records.profile import (
     TargetDescription,
 )
 from perfcli.records.verdict import SloVerdict
-from perfcli.units import from_mebibytes, from_milliseconds, to_mebibytes, to_milliseconds
+from perfcli.units import from_mebibytes, from_milliseconds, to_mebibytes
 
 
 def encode_profile(result: ProfileResult) -> dict[str, object]:
@@ -35,28 +36,28 @@ def encode_profile(result: ProfileResult) -> dict[str, object]:
         "started_at": result.started_at,
         "measured_s": round(result.measured_s, 6),
         "latency_ms": _in_ms(result.latency),
-        "cold_start_ms": _ms(result.cold_start_s),
-        "load_ms": _ms(result.load_s),
+        "cold_start_ms": ms_or_none(result.cold_start_s),
+        "load_ms": ms_or_none(result.load_s),
         "cpu_time_ms": _in_ms(result.cpu),
         "memory_mb": _in_mb(result.memory),
         "overhead": _encode_overhead(result.overhead),
         "stages": [
             {
                 "name": stage.name,
-                "median_ms": _ms(stage.median_s),
+                "median_ms": ms_or_none(stage.median_s),
                 "share": round(stage.share, 6),
                 "calls": stage.calls,
             }
             for stage in result.stages
         ],
         "phases": [
-            {"name": phase.name, "cold_ms": _ms(phase.cold_s), "median_ms": _ms(phase.median_s)}
+            {"name": phase.name, "cold_ms": ms_or_none(phase.cold_s), "median_ms": ms_or_none(phase.median_s)}
             for phase in result.phases
         ],
         "functions": [_encode_function(function) for function in result.functions],
         "function_calls": result.function_calls,
         "performance_metrics": None if metrics is None else encode_metrics(metrics),
-        "samples_ms": [_ms(sample) for sample in result.samples_s],
+        "samples_ms": [ms_or_none(sample) for sample in result.samples_s],
         "server": None if result.server is None else _encode_server(result.server),
         "warnings": [asdict(warning) for warning in result.warnings],
         "partial": result.partial,
@@ -70,13 +71,13 @@ def decode_profile(document: Mapping[str, Any]) -> ProfileResult:
     latency, cpu, memory, server = (document[key] for key in ("latency_ms", "cpu_time_ms", "memory_mb", "server"))
     tree = document.get("call_tree")  # Records of the first versions have none.
     return ProfileResult(
-        target=TargetDescription(**_known(TargetDescription, document["target"])),
-        environment=Environment(**_known(Environment, document["environment"])),
+        target=TargetDescription(**known_fields(TargetDescription, document["target"])),
+        environment=Environment(**known_fields(Environment, document["environment"])),
         started_at=document["started_at"],
         measured_s=document["measured_s"],
         latency=None if latency is None else LatencySummary(**_from_ms(LatencySummary, latency)),
-        cold_start_s=_s(document["cold_start_ms"]),
-        load_s=_s(document["load_ms"]),
+        cold_start_s=s_or_none(document["cold_start_ms"]),
+        load_s=s_or_none(document["load_ms"]),
         cpu=None if cpu is None else CpuTime(**_from_ms(CpuTime, cpu)),
         memory=None if memory is None else _decode_memory(memory),
         overhead=_decode_overhead(document["overhead"]),
@@ -85,15 +86,16 @@ def decode_profile(document: Mapping[str, Any]) -> ProfileResult:
             for stage in document["stages"]
         ),
         phases=tuple(
-            Phase(phase["name"], _s(phase["cold_ms"]), _s(phase["median_ms"])) for phase in document["phases"]
+            Phase(phase["name"], s_or_none(phase["cold_ms"]), s_or_none(phase["median_ms"]))
+            for phase in document["phases"]
         ),
         functions=tuple(_decode_function(function) for function in document["functions"]),
         function_calls=document["function_calls"],
         samples_s=tuple(from_milliseconds(sample) for sample in document["samples_ms"]),
         server=None if server is None else _decode_server(server),
-        warnings=tuple(Advice(**_known(Advice, warning)) for warning in document["warnings"]),
+        warnings=tuple(Advice(**known_fields(Advice, warning)) for warning in document["warnings"]),
         partial=document["partial"],
-        verdicts=tuple(SloVerdict(**_known(SloVerdict, verdict)) for verdict in document.get("verdicts", ())),
+        verdicts=tuple(SloVerdict(**known_fields(SloVerdict, verdict)) for verdict in document.get("verdicts", ())),
         call_tree=None if tree is None else decode_call_tree(tree),
     )
 
@@ -102,12 +104,12 @@ def encode_metrics(metrics: PerformanceMetrics) -> dict[str, object]:
     """Return the `performance_metrics` object of the logs: the original system's seven keys."""
     functions = metrics.top_functions
     return {
-        "inference_time_ms": _ms(metrics.inference_time_s),
-        "cpu_time_ms": _ms(metrics.cpu_time_s),
+        "inference_time_ms": ms_or_none(metrics.inference_time_s),
+        "cpu_time_ms": ms_or_none(metrics.cpu_time_s),
         "memory_mb": to_mebibytes(metrics.memory_bytes),
         "memory_delta_mb": to_mebibytes(metrics.memory_delta_bytes),
         "function_calls": metrics.function_calls,
-        "latency_ms": _ms(metrics.latency_s),
+        "latency_ms": ms_or_none(metrics.latency_s),
         "top_functions": None
         if functions is None
         else [
@@ -115,8 +117,8 @@ def encode_metrics(metrics: PerformanceMetrics) -> dict[str, object]:
                 "function": function.function,
                 "file": function.file,
                 "line": function.line,
-                "cumulative_time_ms": _ms(function.cumulative_time_s),
-                "total_time_ms": _ms(function.total_time_s),
+                "cumulative_time_ms": ms_or_none(function.cumulative_time_s),
+                "total_time_ms": ms_or_none(function.total_time_s),
                 "calls": function.calls,
             }
             for function in functions
@@ -181,7 +183,7 @@ def _encode_function(function: FunctionTime) -> dict[str, object]:
         "file": function.file,
         "line": function.line,
         "calls": round(function.calls, 4),
-        **{f"{name}_ms": _ms(getattr(function, f"{name}_s")) for name in _FUNCTION_TIMES},
+        **{f"{name}_ms": ms_or_none(getattr(function, f"{name}_s")) for name in _FUNCTION_TIMES},
         "share": round(function.share, 6),
         "called_by": function.called_by,
     }
@@ -201,7 +203,7 @@ def _decode_function(document: Mapping[str, Any]) -> FunctionTime:
 
 def _encode_server(server: ServerView) -> dict[str, object]:
     return {
-        "timings_ms": {name: _ms(duration) for name, duration in server.timings.items()},
+        "timings_ms": {name: ms_or_none(duration) for name, duration in server.timings.items()},
         "performance_metrics": None if server.metrics is None else encode_metrics(server.metrics),
         "records": server.records,
         "functions": [_encode_function(function) for function in server.functions],
@@ -232,7 +234,8 @@ def _in_ms(record: LatencySummary | CpuTime | None) -> dict[str, object] | None:
     if record is None:
         return None
     return {
-        name.removesuffix("_s"): _ms(value) if name.endswith("_s") else value for name, value in asdict(record).items()
+        name.removesuffix("_s"): ms_or_none(value) if name.endswith("_s") else value
+        for name, value in asdict(record).items()
     }
 
 
@@ -247,22 +250,11 @@ def _in_mb(memory: MemoryUse | None) -> dict[str, object] | None:
 
 def _from_ms(record: type[LatencySummary | CpuTime], document: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        field.name: _s(document[field.name.removesuffix("_s")]) if field.name.endswith("_s") else document[field.name]
+        field.name: s_or_none(document[field.name.removesuffix("_s")])
+        if field.name.endswith("_s")
+        else document[field.name]
         for field in fields(record)
     }
-
-
-def _known(record: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep the keys that are fields: a later version may have written more."""
-    return {field.name: document[field.name] for field in fields(record)}
-
-
-def _ms(value: float | None) -> float | None:
-    return None if value is None else to_milliseconds(value)
-
-
-def _s(value: float | None) -> float | None:
-    return None if value is None else from_milliseconds(value)
 
 
 def _ns(value: float | None) -> float | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 from perfcli.records.environment import Environment
+from perfcli.records.json_values import known_fields
 from perfcli.records.profile import Advice, TargetDescription
 from perfcli.records.sweep import SweepPoint, SweepResult
 from perfcli.units import from_milliseconds, to_milliseconds
@@ -23,11 +24,11 @@ def decode_sweep(document: Mapping[str, Any]) -> SweepResult:
     """Return the sweep that `encode_sweep` made this object of."""
     return SweepResult(
         **{
-            **_known(SweepResult, document),
-            "target": TargetDescription(**_known(TargetDescription, document["target"])),
-            "environment": Environment(**_known(Environment, document["environment"])),
+            **known_fields(SweepResult, document),
+            "target": TargetDescription(**known_fields(TargetDescription, document["target"])),
+            "environment": Environment(**known_fields(Environment, document["environment"])),
             "points": tuple(_decode_point(point) for point in document["points"]),
-            "warnings": tuple(Advice(**_known(Advice, warning)) for warning in document["warnings"]),
+            "warnings": tuple(Advice(**known_fields(Advice, warning)) for warning in document["warnings"]),
         }
     )
 
@@ -45,8 +46,4 @@ def _decode_point(document: Mapping[str, Any]) -> SweepPoint:
     for name in _DURATIONS:
         milliseconds = plain.pop(f"{name}_ms")
         plain[f"{name}_s"] = None if milliseconds is None else from_milliseconds(milliseconds)
-    return SweepPoint(**_known(SweepPoint, plain))
-
-
-def _known(record: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:
-    return {field.name: document[field.name] for field in fields(record)}
+    return SweepPoint(**known_fields(SweepPoint, plain))
