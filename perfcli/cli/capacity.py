@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,19 @@ import typer
 from perfcli.cli.extras import require_extra
 from perfcli.cli.judging import Slos, exit_with, read_slos, tell_github
 from perfcli.cli.loading import confirm_target, default_scenario, load_payloads
-from perfcli.cli.options import AsJson, Outputs, read_counts
+from perfcli.cli.options import (
+    AsJson,
+    Host,
+    Outputs,
+    Payloads,
+    Processes,
+    RequestHeaders,
+    RequestPath,
+    RequestTimeout,
+    Scenario,
+    Yes,
+    read_counts,
+)
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
 from perfcli.errors import UsageError
 
@@ -51,13 +62,7 @@ def capacity(
             metavar="DURATION",
         ),
     ] = "3m",
-    host: Annotated[
-        str | None,
-        typer.Option(
-            help="URL of an API that runs. [dim]Default: the embedded API, started for this search.[/dim]",
-            show_default=False,
-        ),
-    ] = None,
+    host: Host = None,
     workers: Annotated[
         str | None,
         typer.Option(
@@ -66,28 +71,13 @@ def capacity(
             show_default=False,
         ),
     ] = None,
-    payloads: Annotated[
-        str | None,
-        typer.Option(
-            help="JSON, JSON Lines, CSV, or - for stdin. [dim]Default: patients that travel with perfcli.[/dim]",
-            metavar="FILE",
-            show_default=False,
-        ),
-    ] = None,
-    scenario: Annotated[
-        Path | None,
-        typer.Option(help="Any locustfile: who sends what.", metavar="FILE", show_default="loadtests/predict.py"),
-    ] = None,
-    path: Annotated[str | None, typer.Option(help="Path of the requests.", show_default="/predict")] = None,
-    header: Annotated[
-        list[str] | None,
-        typer.Option(help="'Name: value'; the value env:TOKEN is read from $TOKEN. Repeatable."),
-    ] = None,
-    timeout: Annotated[
-        str, typer.Option(help="Longest wait for connecting, sending and each answer.", metavar="DURATION")
-    ] = "10s",
-    processes: Annotated[int, typer.Option(min=1, help="Generator processes on this machine.")] = 1,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Load another machine without asking.")] = False,
+    payloads: Payloads = None,
+    scenario: Scenario = None,
+    path: RequestPath = None,
+    header: RequestHeaders = None,
+    timeout: RequestTimeout = "10s",
+    processes: Processes = 1,
+    yes: Yes = False,
     output: Outputs = None,
     as_json: AsJson = False,
 ) -> None:

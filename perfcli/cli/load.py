@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +12,20 @@ import typer
 from perfcli.cli.extras import require_extra
 from perfcli.cli.judging import AllowFew, Slos, exit_by_verdicts, judge, read_slos
 from perfcli.cli.loading import aimed, confirm_target, default_scenario, load_payloads, read_label, split_address
-from perfcli.cli.options import AsJson, Outputs
+from perfcli.cli.options import (
+    MACHINES_PANEL,
+    TARGET_PANEL,
+    AsJson,
+    Host,
+    Outputs,
+    Payloads,
+    Processes,
+    RequestHeaders,
+    RequestPath,
+    RequestTimeout,
+    Scenario,
+    Yes,
+)
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
 
 
@@ -40,59 +52,25 @@ class Order(StrEnum):
     RANDOM = "random"
 
 
-_TARGET = "What is loaded"
 _CLOSED = "Closed loop: users who wait for their answer"
 _OPEN = "Open loop: arrivals that wait for nothing"
 _LENGTH = "Course and length"
-_MACHINES = "Several processes and machines"
 
 
 def load(
-    host: Annotated[
-        str | None,
-        typer.Option(
-            help="URL of an API that runs. [dim]Default: the embedded API, started for this run.[/dim]",
-            show_default=False,
-            rich_help_panel=_TARGET,
-        ),
-    ] = None,
-    payloads: Annotated[
-        str | None,
-        typer.Option(
-            help="JSON, JSON Lines, CSV, or - for stdin. [dim]Default: patients that travel with perfcli.[/dim]",
-            metavar="FILE",
-            show_default=False,
-            rich_help_panel=_TARGET,
-        ),
-    ] = None,
-    payload_order: Annotated[Order, typer.Option(help="Of the payloads.", rich_help_panel=_TARGET)] = Order.TURN,
+    host: Host = None,
+    payloads: Payloads = None,
+    payload_order: Annotated[Order, typer.Option(help="Of the payloads.", rich_help_panel=TARGET_PANEL)] = Order.TURN,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Rows joined into each request.", rich_help_panel=_TARGET)
+        int | None, typer.Option(min=1, help="Rows joined into each request.", rich_help_panel=TARGET_PANEL)
     ] = None,
-    scenario: Annotated[
-        Path | None,
-        typer.Option(
-            help="Any locustfile: who sends what. [dim]Default: loadtests/predict.py.[/dim]",
-            metavar="FILE",
-            show_default=False,
-            rich_help_panel=_TARGET,
-        ),
-    ] = None,
-    path: Annotated[
-        str | None, typer.Option(help="Of the requests.", show_default="/predict", rich_help_panel=_TARGET)
-    ] = None,
-    http_method: Annotated[str, typer.Option(help="Of the requests.", rich_help_panel=_TARGET)] = "POST",
-    header: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="'Name: value'; the value env:TOKEN is read from $TOKEN. Repeatable.", rich_help_panel=_TARGET
-        ),
-    ] = None,
-    timeout: Annotated[
-        str, typer.Option(help="For connecting, sending and each answer.", metavar="DURATION", rich_help_panel=_TARGET)
-    ] = "10s",
+    scenario: Scenario = None,
+    path: RequestPath = None,
+    http_method: Annotated[str, typer.Option(help="Of the requests.", rich_help_panel=TARGET_PANEL)] = "POST",
+    header: RequestHeaders = None,
+    timeout: RequestTimeout = "10s",
     insecure: Annotated[
-        bool, typer.Option("--insecure", help="Do not verify the certificate.", rich_help_panel=_TARGET)
+        bool, typer.Option("--insecure", help="Do not verify the certificate.", rich_help_panel=TARGET_PANEL)
     ] = False,
     check: Annotated[
         list[Check] | None,
@@ -100,16 +78,18 @@ def load(
             help="Count only answers as successes whose status is 2xx, that have a prediction for each row, whose "
             "probabilities sum to 1, whose labels are known. Repeatable. [dim]Default: all four.[/dim]",
             show_default=False,
-            rich_help_panel=_TARGET,
+            rich_help_panel=TARGET_PANEL,
         ),
     ] = None,
     label: Annotated[
         list[str] | None,
-        typer.Option(help="A label that is right, as JSON. Repeatable. Default: any.", rich_help_panel=_TARGET),
+        typer.Option(help="A label that is right, as JSON. Repeatable. Default: any.", rich_help_panel=TARGET_PANEL),
     ] = None,
     metrics_url: Annotated[
         str | None,
-        typer.Option(help="Prometheus metrics of the server, to compare its count with ours.", rich_help_panel=_TARGET),
+        typer.Option(
+            help="Prometheus metrics of the server, to compare its count with ours.", rich_help_panel=TARGET_PANEL
+        ),
     ] = None,
     users: Annotated[
         int | None,
@@ -157,25 +137,23 @@ def load(
         ),
     ] = "auto",
     seed: Annotated[int, typer.Option(help="Of random arrivals and payloads.", rich_help_panel=_LENGTH)] = 0,
-    processes: Annotated[
-        int, typer.Option(min=1, help="Generator processes on this machine.", rich_help_panel=_MACHINES)
-    ] = 1,
+    processes: Processes = 1,
     master: Annotated[
         bool,
-        typer.Option("--master", help="Direct `perfcli worker`s on other machines.", rich_help_panel=_MACHINES),
+        typer.Option("--master", help="Direct `perfcli worker`s on other machines.", rich_help_panel=MACHINES_PANEL),
     ] = False,
     expect_workers: Annotated[
-        int, typer.Option(min=1, help="With --master: start when so many are there.", rich_help_panel=_MACHINES)
+        int, typer.Option(min=1, help="With --master: start when so many are there.", rich_help_panel=MACHINES_PANEL)
     ] = 1,
     master_bind: Annotated[
         str,
         typer.Option(
             help="With --master: address to listen at. The protocol has no authentication: name a private one.",
             metavar="HOST:PORT",
-            rich_help_panel=_MACHINES,
+            rich_help_panel=MACHINES_PANEL,
         ),
     ] = "127.0.0.1:5557",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Load another machine without asking.")] = False,
+    yes: Yes = False,
     slo: Slos = None,
     allow_few: AllowFew = False,
     output: Outputs = None,

@@ -13,6 +13,54 @@ Outputs = Annotated[
     list[Path] | None,
     typer.Option("--output", "-o", help="Write a report; the suffix picks the format. Repeatable.", metavar="FILE"),
 ]
+TARGET_PANEL = "What is loaded"
+MACHINES_PANEL = "Several processes and machines"
+
+Host = Annotated[
+    str | None,
+    typer.Option(
+        help="URL of an API that runs. [dim]Default: the embedded API, started for this run.[/dim]",
+        show_default=False,
+        rich_help_panel=TARGET_PANEL,
+    ),
+]
+Payloads = Annotated[
+    str | None,
+    typer.Option(
+        help="JSON, JSON Lines, CSV, or - for stdin. [dim]Default: patients that travel with perfcli.[/dim]",
+        metavar="FILE",
+        show_default=False,
+        rich_help_panel=TARGET_PANEL,
+    ),
+]
+Scenario = Annotated[
+    Path | None,
+    typer.Option(
+        help="Any locustfile: who sends what. [dim]Default: loadtests/predict.py.[/dim]",
+        metavar="FILE",
+        show_default=False,
+        rich_help_panel=TARGET_PANEL,
+    ),
+]
+RequestPath = Annotated[
+    str | None, typer.Option(help="Path of the requests.", show_default="/predict", rich_help_panel=TARGET_PANEL)
+]
+RequestHeaders = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="'Name: value'; the value env:TOKEN is read from $TOKEN. Repeatable.", rich_help_panel=TARGET_PANEL
+    ),
+]
+RequestTimeout = Annotated[
+    str,
+    typer.Option(
+        help="Longest wait for connecting, sending and each answer.", metavar="DURATION", rich_help_panel=TARGET_PANEL
+    ),
+]
+Processes = Annotated[
+    int, typer.Option(min=1, help="Generator processes on this machine.", rich_help_panel=MACHINES_PANEL)
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Load another machine without asking.")]
 Speedscope = Annotated[
     Path | None,
     typer.Option(help="Write the call tree for www.speedscope.app.", metavar="FILE", show_default=False),
