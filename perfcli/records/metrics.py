@@ -35,7 +35,8 @@ class PerformanceMetrics:
         cpu_time_s: CPU time of the predicting thread.
         memory_bytes: Resident set size of the process at the end.
         memory_delta_bytes: Growth of the resident set during the prediction; 0 for almost every prediction, because
-            the allocator reuses what it has. The peak is another measurement.
+            the allocator reuses what it has. The peak is another measurement. None when nobody looked, as a service
+            does not at predictions it does not profile.
         function_calls: Calls seen by cProfile; None when the prediction was not profiled.
         latency_s: End to end, as far as the measuring side can see; never below `inference_time_s`.
         top_functions: At most five, the most expensive first; None when the prediction was not profiled.
@@ -44,7 +45,7 @@ class PerformanceMetrics:
     inference_time_s: float
     cpu_time_s: float
     memory_bytes: int
-    memory_delta_bytes: int
+    memory_delta_bytes: int | None
     function_calls: int | None
     latency_s: float
     top_functions: tuple[TopFunction, ...] | None

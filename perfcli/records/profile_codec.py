@@ -107,7 +107,7 @@ def encode_metrics(metrics: PerformanceMetrics) -> dict[str, object]:
         "inference_time_ms": ms_or_none(metrics.inference_time_s),
         "cpu_time_ms": ms_or_none(metrics.cpu_time_s),
         "memory_mb": to_mebibytes(metrics.memory_bytes),
-        "memory_delta_mb": to_mebibytes(metrics.memory_delta_bytes),
+        "memory_delta_mb": None if metrics.memory_delta_bytes is None else to_mebibytes(metrics.memory_delta_bytes),
         "function_calls": metrics.function_calls,
         "latency_ms": ms_or_none(metrics.latency_s),
         "top_functions": None
@@ -133,7 +133,7 @@ def decode_metrics(document: Mapping[str, Any]) -> PerformanceMetrics:
         inference_time_s=from_milliseconds(document["inference_time_ms"]),
         cpu_time_s=from_milliseconds(document["cpu_time_ms"]),
         memory_bytes=from_mebibytes(document["memory_mb"]),
-        memory_delta_bytes=from_mebibytes(document["memory_delta_mb"]),
+        memory_delta_bytes=None if document["memory_delta_mb"] is None else from_mebibytes(document["memory_delta_mb"]),
         function_calls=document["function_calls"],
         latency_s=from_milliseconds(document["latency_ms"]),
         top_functions=None

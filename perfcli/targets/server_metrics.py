@@ -87,12 +87,12 @@ def summarize_records(records: Sequence[Record]) -> tuple[PerformanceMetrics | N
     inference_ms, cpu_ms, latency_ms, memory_mb = medians.values()
     if inference_ms is None or cpu_ms is None or memory_mb is None:
         return None, functions
-    calls = _median(records, "function_calls")
+    calls, delta_mb = _median(records, "function_calls"), _median(records, "memory_delta_mb")
     metrics = PerformanceMetrics(
         inference_time_s=from_milliseconds(inference_ms),
         cpu_time_s=from_milliseconds(cpu_ms),
         memory_bytes=from_mebibytes(memory_mb),
-        memory_delta_bytes=from_mebibytes(_median(records, "memory_delta_mb") or 0.0),
+        memory_delta_bytes=None if delta_mb is None else from_mebibytes(delta_mb),
         function_calls=None if calls is None else round(calls),
         latency_s=from_milliseconds(inference_ms if latency_ms is None else latency_ms),
         top_functions=tuple(_top_function(function) for function in functions[:_TOP]) or None,

@@ -102,7 +102,7 @@ LIGHT = {
     "inference_time_ms": 2.0,
     "cpu_time_ms": 1.0,
     "memory_mb": 100.0,
-    "memory_delta_mb": 0.0,
+    "memory_delta_mb": None,
     "function_calls": None,
     "latency_ms": 3.0,
     "top_functions": None,
@@ -112,13 +112,14 @@ LIGHT = {
 def test_metrics_are_medians_and_functions_are_per_prediction() -> None:
     deep = LIGHT | {
         "inference_time_ms": 10.0,
+        "memory_delta_mb": 0.25,
         "function_calls": 400,
         "top_functions": [function("predict", 4.0, 9.0, 1), function("scale", 1.0, 1.5, 2)],
     }
     deeper = LIGHT | {
         "inference_time_ms": 30.0,
         "cpu_time_ms": 7.0,
-        "memory_delta_mb": 0.5,
+        "memory_delta_mb": 0.75,
         "function_calls": 600,
         "top_functions": [function("predict", 8.0, 11.0, 1), function("rare", 9.0, 9.0, 3)],
     }
@@ -132,7 +133,7 @@ def test_metrics_are_medians_and_functions_are_per_prediction() -> None:
         inference_time_s=0.010,
         cpu_time_s=0.001,
         memory_bytes=100 * 2**20,
-        memory_delta_bytes=0,
+        memory_delta_bytes=2**19,
         function_calls=500,
         latency_s=0.003,
         top_functions=(
@@ -141,6 +142,12 @@ def test_metrics_are_medians_and_functions_are_per_prediction() -> None:
             TopFunction("scale", "model.py", 7, 0.0015, 0.001, 2),
         ),
     )
+
+
+def test_where_nothing_was_profiled_nobody_looked_at_the_growth_of_memory() -> None:
+    metrics, _ = summarize_records([LIGHT, LIGHT])
+    assert metrics is not None
+    assert metrics.memory_delta_bytes is None
 
 
 def test_records_that_are_not_profiled_have_no_functions() -> None:
