@@ -203,7 +203,7 @@ class Lane:
         self._retried += records
         self._retry_at = self._clock() + self._backoff.delay_s(self._failures)
         if self._failures == 1:
-            _logger.warning("Log records for %s have to wait: %s.", self.sink.name, reason)
+            _logger.warning("Log records for %s have to wait: %s.", self.sink.name, reason.rstrip("."))
 
     def _shelter(self) -> None:
         """Move what is in memory to disk; what the disk does not take stays, up to the capacity."""
