@@ -153,3 +153,12 @@ def test_keys_of_a_later_version_are_ignored():
 def test_what_is_no_record_is_refused(document, part):
     with pytest.raises(ValueError, match=part):
         decode(document)
+
+
+def test_the_growth_of_memory_that_nobody_looked_at_stays_unknown():
+    assert FULL.server is not None
+    metrics = dataclasses.replace(METRICS, memory_delta_bytes=None)
+    result = dataclasses.replace(FULL, server=dataclasses.replace(FULL.server, metrics=metrics))
+    document = encode(result)
+    assert document["server"]["performance_metrics"]["memory_delta_mb"] is None  # type: ignore[index]
+    assert decode(document) == result
