@@ -11,7 +11,15 @@ import typer
 
 from perfcli.cli.extras import require_extra
 from perfcli.cli.judging import AllowFew, Slos, exit_by_verdicts, judge, read_slos
-from perfcli.cli.loading import aimed, confirm_target, default_scenario, load_payloads, read_label, split_address
+from perfcli.cli.loading import (
+    aimed,
+    confirm_target,
+    default_scenario,
+    load_payloads,
+    read_label,
+    split_address,
+    told_when_interrupted,
+)
 from perfcli.cli.options import (
     MACHINES_PANEL,
     TARGET_PANEL,
@@ -219,7 +227,11 @@ def load(
     )
     check_loop(slos, open_loop=plan.engine.open_loop)
     confirm_target(plan, yes=yes)
-    with aimed(plan) as target, show_load_progress(sys.stderr, describe_run(target.description)) as tell:
+    with (
+        told_when_interrupted(),
+        aimed(plan) as target,
+        show_load_progress(sys.stderr, describe_run(target.description)) as tell,
+    ):
         result = run_load(
             target,
             describe_environment(),

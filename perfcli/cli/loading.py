@@ -52,6 +52,16 @@ def aimed(plan: LoadPlan, *, workers: int | None = None) -> Iterator[LoadPlan]:
         yield aim(plan, api.base_url, metrics_url=f"{api.base_url}/metrics")
 
 
+@contextmanager
+def told_when_interrupted() -> Iterator[None]:
+    """Say that nothing is left of what Ctrl-C or SIGTERM breaks off here; a run that began is recorded, not broken."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("Interrupted before anything was measured.", err=True)
+        raise
+
+
 def _with_own_metrics(plan: LoadPlan) -> LoadPlan:
     """Read the metrics of a `perfcli serve` on this machine, too; a stranger is not asked for any unless told to be."""
     from perfcli.loadtest.planning import aim

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from perfcli.loadtest.generator import weighted_mean
-from perfcli.loadtest.wire import Crash, End, WorkerLost
+from perfcli.loadtest.wire import Crash, End, ScenarioError, WorkerLost
 from perfcli.records.load import EndpointResult, LoadResult
 from perfcli.records.profile import Advice
 from perfcli.statistics import samples_needed
 from perfcli.units import format_duration, format_ratio
 
 ENGINE_CRASHED = "engine_crashed"
+SCENARIO_ERROR = "scenario_error"
 LONG_DRAIN = 0.05
 NEAR_FLOOR = 2.0
 BUSY_MACHINE = 0.9
+
+_FRAME = re.compile(r'File "(.*)", line (\d+)')
 
 
 @dataclass(slots=True)
@@ -55,7 +60,7 @@ def advise(result: LoadResult, ending: Ending, *, resent: int) -> tuple[Advice, 
         resent: Requests sent once more because the server had closed an idle connection.
     """
     return (
-        *_about_the_end(ending),
+        *_about_the_end(result, ending),
         *_about_the_window(result, ending),
         *_about_samples(result.total),
         *_about_the_generator(result),
@@ -64,20 +69,21 @@ def advise(result: LoadResult, ending: Ending, *, resent: int) -> tuple[Advice, 
     )
 
 
-def _about_the_end(ending: Ending) -> Iterator[Advice]:
+def _about_the_end(result: LoadResult, ending: Ending) -> Iterator[Advice]:
     if ending.crash is not None:
         yield Advice(ENGINE_CRASHED, f"The load engine crashed: {ending.crash.message}", ending.crash.hint)
     elif ending.last_words:
         yield Advice(ENGINE_CRASHED, f"The load engine died: {ending.last_words}.", "The seconds before it are kept.")
+    elif ending.interrupted and not any(second.requests for second in result.seconds):
+        yield Advice("nothing_measured", "The run was interrupted before the first answer: nothing was measured.", "")
     if ending.stopped_early:
         yield Advice("stopped_early", "The run ended before its time, because its outcome was clear.", "")
     for lost in ending.lost:
         message = f"Worker {lost.worker} was lost after {format_duration(lost.at_s)}; the run went on without it."
         yield Advice("worker_lost", message, "What it had measured since its last report is missing.")
     for error in ending.end.scenario_errors if ending.end is not None else ():
-        yield Advice(
-            "scenario_error", f"The scenario raised {error.message} ({error.count} times).", "Correct the scenario."
-        )
+        times = "once" if error.count == 1 else f"{error.count} times"
+        yield Advice(SCENARIO_ERROR, f"The scenario raised {error.message} ({times}).", f"Correct it{_where(error)}.")
 
 
 def _about_the_window(result: LoadResult, ending: Ending) -> Iterator[Advice]:
@@ -141,7 +147,22 @@ def _about_counts(result: LoadResult, resent: int) -> Iterator[Advice]:
         message = (
             f"The server counted {counted.server_requests} requests, the client {counted.client_requests} answers."
         )
-        yield Advice("count_mismatch", message, f"See {counted.source}: somebody else may have asked, too.")
+        missing = counted.client_requests - counted.server_requests
+        refused = sum(error.count for error in result.errors if error.kind == "http_5xx")
+        reason = "somebody else may have asked, too."
+        if missing > 0:
+            reason = "it may count only a part of its answers, or was started again."
+        if 0 < missing <= refused:
+            reason = (
+                f"{refused} answers had a status of 5xx; a server at its limit, or a proxy, refuses before it counts."
+            )
+        yield Advice("count_mismatch", message, f"See {counted.source}: {reason}")
     if resent:
         message = f"{resent} requests were sent twice, because the server had closed their idle connection."
         yield Advice("resent", message, "Raise the server's keep-alive time-out, or look for a worker that restarts.")
+
+
+def _where(error: ScenarioError) -> str:
+    """Return where the first such exception was raised."""
+    frames = _FRAME.findall(error.traceback)
+    return f" at {Path(frames[-1][0]).name}:{frames[-1][1]}" if frames else ""

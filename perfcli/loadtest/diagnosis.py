@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from perfcli.loadtest.advice import SCENARIO_ERROR
 from perfcli.loadtest.course import answered_ratio, by_thirds, drain_s, loaded_seconds, quietest_second
 from perfcli.loadtest.generator import BUSY_CORE
 from perfcli.records.load import LoadResult
@@ -57,6 +58,12 @@ def _failures(result: LoadResult, fewest: float) -> str | None:
         return None
     worst = result.errors[0]
     return f"{format_ratio(ratio)} of the requests failed, most often {worst.kind}: {worst.example}"
+
+
+def _broken_scenario(result: LoadResult) -> str | None:
+    if not any(warning.code == SCENARIO_ERROR for warning in result.warnings):
+        return None
+    return "Correct the scenario first: a task that raises is begun again at once, whatever the service does."
 
 
 def _generator_bound(result: LoadResult) -> str | None:
@@ -191,6 +198,7 @@ def _kept_up(result: LoadResult) -> str | None:
 
 
 _RULES: tuple[Callable[[LoadResult], str | None], ...] = (
+    _broken_scenario,
     _many_failed,
     _generator_bound,
     _memory_growth,

@@ -12,7 +12,7 @@ import orjson
 
 from perfcli.bundled import bundled_path
 from perfcli.errors import ExitCode, MeasurementError, PerfcliError, TargetUnreachableError, UsageError
-from perfcli.loadtest.advice import ENGINE_CRASHED
+from perfcli.loadtest.advice import ENGINE_CRASHED, SCENARIO_ERROR
 from perfcli.loadtest.calibration import Calibration, cache_folder, calibrate
 from perfcli.loadtest.child import Engine, running_engine, stopped_by_signals
 from perfcli.loadtest.plan import Plan
@@ -94,6 +94,9 @@ def ensure_measured(result: LoadResult) -> None:
     if result.partial and not result.total.requests:
         return  # Interrupted before the first answer: that is no fault of anybody's.
     requests = sum(second.requests for second in result.seconds)
+    for warning in result.warnings:
+        if warning.code == SCENARIO_ERROR and not requests:
+            raise MeasurementError(f"No request ended. {warning.message}", warning.hint)
     if not requests:
         raise MeasurementError("No request ended.", "Let it run longer, or look at what the scenario does.")
     if requests == sum(error.count for error in result.errors if error.kind in UNREACHED):

@@ -94,9 +94,14 @@ def load(environment: Environment, plan: Plan) -> None:
         raise UsageError(
             f"The scenario {path} cannot be loaded: {type(error).__name__}: {error} ({where.filename}:{where.lineno})."
         ) from error
+    if not classes:
+        raise UsageError(
+            f"The scenario {path} has no user class: nobody would send a request.",
+            "Write a class with a @task that derives from InferenceUser, as loadtests/predict.py does.",
+        )
     unknown = set(plan.user_classes) - set(classes)
-    if unknown or not classes:
-        known = ", ".join(sorted(classes)) or "none"
+    if unknown:
+        known = ", ".join(sorted(classes))
         raise UsageError(f"The scenario {path} has no user class {', '.join(sorted(unknown))}.", f"It has: {known}.")
     environment.user_classes = [
         user_class

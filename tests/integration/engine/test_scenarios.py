@@ -104,7 +104,7 @@ class Client(InferenceUser):
     ("text", "message"),
     [
         ("raise ValueError('broken on purpose')", "ValueError: broken on purpose"),
-        ("x = 1", "has no user class"),
+        ("x = 1", "has no user class: nobody would send a request."),
         ("def (", "SyntaxError"),
     ],
 )

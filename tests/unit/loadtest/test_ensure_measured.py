@@ -7,7 +7,7 @@ import pytest
 
 from perfcli.errors import MeasurementError, TargetUnreachableError
 from perfcli.loadtest.run import ensure_measured
-from perfcli.loadtest.wire import End, Endpoint, Second
+from perfcli.loadtest.wire import End, Endpoint, ScenarioError, Second
 from perfcli.records.load import LoadResult
 from perfcli.records.profile import Advice
 
@@ -25,6 +25,18 @@ def test_a_run_with_answers_is_measured_even_if_all_of_them_are_failures(
 def test_a_run_without_requests_is_not(record: Record, second: MakeSecond) -> None:
     with pytest.raises(MeasurementError, match="No request ended"):
         ensure_measured(record([second(0)]))
+
+
+def test_a_scenario_that_raised_before_its_first_request_is_named(
+    record: Record, second: MakeSecond, ended: Callable[..., End]
+) -> None:
+    end = ended(1.0, scenario_errors=(ScenarioError("KeyError: 'x'", 3, ""),))
+
+    with pytest.raises(MeasurementError) as caught:
+        ensure_measured(record([second(0)], end=end))
+
+    assert caught.value.message == "No request ended. The scenario raised KeyError: 'x' (3 times)."
+    assert caught.value.hint == "Correct it."
 
 
 def test_a_server_that_no_request_reached_is_unreachable(
@@ -46,7 +58,12 @@ def test_a_run_that_was_all_warm_up_is_not_measured(record: Record, second: Make
 def test_an_interruption_before_the_first_answer_is_nobodys_fault(
     record: Record, second: MakeSecond, ended: Callable[..., End]
 ) -> None:
-    ensure_measured(record([second(0)], end=ended(1.0, "interrupted")))
+    result = record([second(0)], end=ended(1.0, "interrupted"))
+
+    ensure_measured(result)
+    assert [warning.message for warning in result.warnings] == [
+        "The run was interrupted before the first answer: nothing was measured."
+    ]
 
 
 def test_a_crash_is_an_error_however_much_was_measured(
