@@ -23,12 +23,12 @@ QUIET = (
 )  # fmt: skip
 
 
-def run(*arguments: str) -> str:
-    """Run perfcli on a terminal of its own and return what it shows."""
-    environment = {**os.environ, "COLUMNS": str(COLUMNS), "LINES": "60", "TERM": "xterm-256color"}
+def run(*arguments: str, lines: int = 60) -> str:
+    """Run perfcli on a terminal of its own and return what it shows, its live view included."""
+    environment = {**os.environ, "COLUMNS": str(COLUMNS), "LINES": str(lines), "TERM": "xterm-256color"}
     screen, terminal = pty.openpty()
     command = [sys.executable, "-m", "perfcli", *arguments]
-    process = subprocess.Popen(command, stdout=terminal, stderr=subprocess.DEVNULL, env=environment)  # noqa: S603
+    process = subprocess.Popen(command, stdout=terminal, stderr=terminal, env=environment)  # noqa: S603
     os.close(terminal)
     shown = b""
     while chunk := read(screen):
@@ -44,6 +44,17 @@ def read(screen: int) -> bytes:
         return os.read(screen, 65536)
     except OSError:
         return b""
+
+
+def split_screens(shown: str) -> tuple[str, str]:
+    """Return the last picture of the live view, which has a screen of its own, and what was shown after it."""
+    live, after = shown.rsplit("\x1b[?1049l", 1)
+    return live.rsplit("\x1b[H", 1)[1].split("\x1b[?25h")[0], after
+
+
+def without_progress(shown: str) -> str:
+    """Return what stays on the terminal: a line of progress is written over."""
+    return "\n".join(line.rsplit("\x1b[K", 1)[-1] for line in shown.split("\n"))
 
 
 def draw_terminal(shown: str, title: str, picture: Path) -> None:
@@ -73,10 +84,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         profile, load = Path(folder, "profile.html"), Path(folder, "load.html")
         shown = run("profile", "sample_payloads/malignant.json", "--top", "6", "--tree", "-o", str(profile))
-        draw_terminal(shown, "perfcli profile sample_payloads/malignant.json --top 6 --tree", HERE / "profile.svg")
-        run("load", "--rate", "60", "--arrivals", "poisson", "-t", "20s", "-o", str(load))
+        command = "perfcli profile sample_payloads/malignant.json --top 6 --tree"
+        draw_terminal(without_progress(shown), command, HERE / "profile.svg")
+        asked = ("load", "--rate", "60", "--arrivals", "poisson", "-t", "20s")
+        live, _ = split_screens(run(*asked, "-o", str(load), lines=26))
+        draw_terminal(live, f"perfcli {' '.join(asked)}", HERE / "load.svg")
         photograph(profile, HERE / "report-profile.png", 1700)
-        photograph(load, HERE / "report-load.png", 1290)
+        photograph(load, HERE / "report-load.png", 1420)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from perfcli.reporters.plain_text import encodable
 from perfcli.reporters.sparkline import sparkline
 from perfcli.units import format_duration, format_rate, format_ratio, format_size
 
+SHORT_S = 0.5
 HISTORY = 60
 """Seconds that the lines of figures show."""
 NOT_MEASURED = "-"
@@ -59,8 +60,9 @@ class LoadScreen:
         self._failures: Counter[str] = Counter()
 
     def add(self, second: LoadSecond) -> None:
-        """Take the second that follows."""
-        self._seconds.append(second)
+        """Take the second that follows; a last one that is cut short is no point of a line: its rates would jump."""
+        if second.elapsed_s >= SHORT_S or not self._seconds:
+            self._seconds.append(second)
         self._failures.update(second.failure_kinds)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -99,9 +101,10 @@ class LoadScreen:
             (f"latency, {self._span()}, logarithmic", "bold"),
             *((line, "") for line in self._histogram(left_width - 2, rows)),
         ]
-        right = [("failures so far", "bold"), *((line, "red") for line in self._kinds(rows))]
-        for (words, style), (kind, colour) in zip_longest(left, right, fillvalue=("", "")):
-            yield [(f"{words:<{left_width}}", style), (kind, colour)]
+        colour = "red" if self._failures else ""
+        right = [("failures so far", "bold"), *((line, colour) for line in self._kinds(rows))]
+        for (words, style), beside in zip_longest(left, right, fillvalue=("", "")):
+            yield [(f"{words:<{left_width}}", style), beside]
 
     def _span(self) -> str:
         seconds = len(self._seconds)

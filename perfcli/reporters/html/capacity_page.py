@@ -20,10 +20,9 @@ _PERCENTILES: tuple[tuple[str, Callable[[Probe], float | None]], ...] = (
 def capacity_drawings(result: CapacityResult) -> dict[str, Markup]:
     """Return the drawings by name; one that has nothing to show is missing."""
     curves = [
-        Curve(name, [(probe.load, seconds) for probe in result.probes if (seconds := read(probe))])
-        for name, read in _PERCENTILES
+        Curve(name, [(probe.load, read(probe) or None) for probe in result.probes]) for name, read in _PERCENTILES
     ]
-    known = [curve for curve in curves if curve.points]
+    known = [curve for curve in curves if any(seconds is not None for _, seconds in curve.points)]
     if not known:
         return {}
     marks = [(load, name) for load, name in ((result.capacity, "capacity"), (result.knee, "knee")) if load is not None]

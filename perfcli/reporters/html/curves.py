@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -23,6 +23,7 @@ from perfcli.reporters.html.svg import (
     ticks,
     title,
 )
+from perfcli.statistics import median
 from perfcli.units import format_duration
 
 HEIGHT = 300.0
@@ -30,10 +31,16 @@ FRAME = Frame(left=70, top=34, right=WIDTH - 30, bottom=HEIGHT - 34)
 
 
 class Curve(NamedTuple):
-    """One curve: quantity and seconds, in any order."""
+    """One curve.
+
+    Attributes:
+        name: For the legend.
+        points: Quantity and seconds, in any order; the curve is interrupted where None says that too little was
+            measured, and goes through the median where a quantity was measured more than once.
+    """
 
     name: str
-    points: Sequence[tuple[float, float]]
+    points: Sequence[tuple[float, float | None]]
 
 
 def draw_curves(
@@ -47,14 +54,14 @@ def draw_curves(
     """Draw durations, on a logarithmic axis, over a quantity.
 
     Args:
-        curves: At least one point, all positive.
+        curves: At least one value in each, all positive.
         show: Writes the quantity.
         marks: Where a vertical line stands, and its label.
         band: Part of the quantity's axis that is shaded.
         logarithmic: The quantity has a logarithmic axis too.
     """
     places = [x for curve in curves for x, _ in curve.points]
-    heights = [y for curve in curves for _, y in curve.points]
+    heights = [y for curve in curves for _, y in curve.points if y is not None]
     low, high = min(places), max(places)
     start = low / 1.05 if logarithmic else 0.0
     x = Scale(start, high * 1.05, FRAME.left, FRAME.right, logarithmic=logarithmic)
@@ -67,19 +74,26 @@ def draw_curves(
     parts += left_axis(FRAME, y, log_ticks(y.low, y.high), format_duration)
     parts += bottom_axis(FRAME, x, log_ticks(x.low, x.high) if logarithmic else ticks(0, x.high, 8), show)
     for position, curve in enumerate(curves):
-        places_in_order = sorted(curve.points)
-        points = [(x(quantity), y(seconds)) for quantity, seconds in places_in_order]
-        parts.append(element("path", d=path(points), class_=f"line s{position % 4}"))
+        line = [None if seconds is None else (x(quantity), y(seconds)) for quantity, seconds in _one_each(curve.points)]
+        parts.append(element("path", d=path(line), class_=f"line s{position % 4}"))
         parts += [
             element("circle", title(f"{curve.name} at {show(quantity)}: {format_duration(seconds)}"),
                     cx=x(quantity), cy=y(seconds), r=4, class_=f"dot d{position % 4}")
-            for quantity, seconds in places_in_order
+            for quantity, seconds in sorted(curve.points, key=lambda point: point[0])
+            if seconds is not None
         ]  # fmt: skip
     for place, label in marks:
         parts += [
             rule(x(place), FRAME, "median"),
-            text(label, x(place) - 6, FRAME.bottom - 8, class_="strong", text_anchor="end"),
+            text(label, x(place) - 6, FRAME.top + 12, class_="strong", text_anchor="end"),
         ]
     parts += legend([curve.name for curve in curves], FRAME.left)
     names = ", ".join(curve.name for curve in curves)
     return drawing(HEIGHT, f"{names} from {show(low)} to {show(high)}.", parts)
+
+
+def _one_each(points: Sequence[tuple[float, float | None]]) -> Iterator[tuple[float, float | None]]:
+    """Yield each quantity once, in order, with the median of what was measured there."""
+    for quantity in sorted({quantity for quantity, _ in points}):
+        measured = [seconds for place, seconds in points if place == quantity and seconds is not None]
+        yield quantity, median(measured) if measured else None

@@ -97,6 +97,14 @@ def test_what_was_never_measured_is_left_out(seconds: list[LoadSecond]) -> None:
     assert "server CPU" in "\n".join(drawn([*unseen[:-1], seconds[0]], 80, 40))
 
 
+def test_a_last_second_cut_short_is_no_point_of_a_line(seconds: list[LoadSecond]) -> None:
+    cut = replace(seconds[3], elapsed_s=0.02, requests=90, failure_kinds={"reset": 2})
+    lines, before = drawn([*seconds[:3], cut], 80, 24), drawn(seconds[:3], 80, 24)
+    assert lines[:12] == before[:12]
+    assert any(line.endswith("reset 2") for line in lines)
+    assert not any(line.endswith("reset 2") for line in before)
+
+
 def test_a_low_terminal_keeps_the_figures_and_leaves_the_histogram_out(seconds: list[LoadSecond]) -> None:
     text = "\n".join(drawn(seconds, 80, 16))
     assert "throughput" in text

@@ -276,6 +276,21 @@ def test_curves_go_through_their_points_in_the_order_of_the_quantity():
     assert float(band.get("width", 0)) == pytest.approx(x(40) - x(20), abs=0.01)
 
 
+def test_a_curve_goes_through_the_median_of_equal_quantities_and_stops_where_too_little_was_measured():
+    points_ = [(10, 0.005), (20, 0.009), (20, 0.007), (20, 0.008), (30, None), (40, 0.02)]
+    svg = draw_curves([Curve("p95", points_)], str)
+    frame = curves.FRAME
+    x = Scale(0, 42, frame.left, frame.right)
+    y = Scale(0.005 / 1.2, 0.02 * 1.2, frame.bottom, frame.top, logarithmic=True)
+    (line,) = [path for path in elements(svg, "path", "line s0") if len(points(path)) == 3]
+    expected = [(x(10), y(0.005)), (x(20), y(0.008)), (x(40), y(0.02))]
+    assert [value for point in points(line) for value in point] == pytest.approx(
+        [value for point in expected for value in point], abs=0.01
+    )
+    assert line.get("d", "").count("M") == 2
+    assert len(elements(svg, "circle")) == 5
+
+
 def test_ratios_stand_with_their_intervals_around_one():
     metric = MetricChange("median", 0.005, 0.006, 1.2, 1.1, 1.3, 0.001, "slower", None)
     svg = draw_ratios([metric], 0.05)
