@@ -49,8 +49,8 @@ def capacity(
     probe_time: Annotated[
         str,
         typer.Option(
-            help="Longest time of a probe, which ends earlier when it is decided; a confirmation may take four times "
-            "as long.",
+            help="Longest time of a probe, which ends earlier when it is decided; a confirmation that lacks samples "
+            "may take four times as long.",
             metavar="DURATION",
         ),
     ] = "15s",
@@ -94,10 +94,10 @@ def capacity(
       perfcli capacity --workers 1,2,4 --slo 'p99 < 50ms'
     """
     require_extra("load", "A search for capacity")
-    from perfcli.cli.searching import describe_search, search_each
+    from perfcli.cli.searching import describe_search, plan_search, search_each
     from perfcli.loadtest.planning import LoadOptions, plan_load
-    from perfcli.units import parse_duration, parse_ratio
-    from perfcli.verdicts.capacity import SearchPlan, exit_code
+    from perfcli.units import parse_duration
+    from perfcli.verdicts.capacity import exit_code
     from perfcli.verdicts.measuring import check_loop
 
     outputs = output or ()
@@ -110,9 +110,7 @@ def capacity(
     counts = read_counts("--workers", workers) if workers is not None else ()
     if counts and host is not None:
         raise UsageError("--workers is for the embedded API, not for one that runs.", "Leave --host or --workers out.")
-    plan = SearchPlan(
-        start or (50.0 if rate else 1.0), by.value, 1.0, parse_ratio(precision), max_probes, parse_duration(max_time)
-    )
+    plan = plan_search(by.value, start, precision, max_probes, max_time)
     options = LoadOptions(
         scenario=scenario or default_scenario(),
         host=host,

@@ -9,7 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
 from perfcli.cli.progress import show_progress
-from perfcli.units import format_duration, format_load, format_rate
+from perfcli.errors import UsageError
+from perfcli.units import format_duration, format_load, format_rate, parse_duration, parse_ratio
 
 if TYPE_CHECKING:
     from perfcli.loadtest.calibration import Calibration
@@ -22,6 +23,23 @@ if TYPE_CHECKING:
 
 CONFIRMING_TIME = 4
 """A probe that confirms the answer may take so many times longer: it needs the samples of its percentiles."""
+
+
+def plan_search(by: LoadKind, start: float | None, precision: str, max_probes: int, max_time: str) -> SearchPlan:
+    """Read how to search.
+
+    Raises:
+        UsageError: The precision is no ratio between 0 and 1, or the time is none.
+    """
+    from perfcli.verdicts.capacity import SearchPlan
+
+    ratio, max_time_s = parse_ratio(precision), parse_duration(max_time)
+    if not 0 < ratio < 1:
+        raise UsageError(f"--precision {precision} is not between 0 and 1.", "Write it like --precision 5%.")
+    if not max_time_s:
+        raise UsageError(f"--max-time must be above 0, not {max_time}.", "Write it like --max-time 3m.")
+    first = start or (50.0 if by == "rate" else 1.0)
+    return SearchPlan(first if by == "rate" else round(first), by, 1.0, ratio, max_probes, max_time_s)
 
 
 def describe_search(plan: SearchPlan, options: LoadOptions) -> str:

@@ -56,9 +56,10 @@ def describe_sweep(result: SweepResult) -> str:
     threads = "" if result.threads is None else f" with {result.threads} thread{'s' * (result.threads != 1)}"
     if result.gain < WORTH_NAMING:
         return f"Batches gain little: a row costs nearly the same in every size.{interrupted}"
+    dear = "alone" if smallest == 1 else f"in a batch of {smallest}"
     return (
-        f"A row in a batch of {result.recommended}{threads} costs 1/{result.gain:.0f} of a row in a batch of"
-        f" {smallest}. The knee is at {result.knee}.{interrupted}"
+        f"A row {dear} costs {result.gain:.3g} times what it costs in a batch of {result.recommended}{threads}."
+        f" The knee is at {result.knee}.{interrupted}"
     )
 
 

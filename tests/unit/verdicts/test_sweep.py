@@ -66,7 +66,7 @@ def test_sweep_survives_its_json() -> None:
 @pytest.mark.parametrize(
     ("gain", "sentence"),
     [
-        (102.4, "A row in a batch of 512 costs 1/102 of a row in a batch of 1. The knee is at 128."),
+        (102.4, "A row alone costs 102 times what it costs in a batch of 512. The knee is at 128."),
         (1.2, "Batches gain little: a row costs nearly the same in every size."),
         (None, "Nothing was measured."),
     ],
