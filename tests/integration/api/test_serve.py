@@ -46,7 +46,7 @@ def _serving(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str
             assert process.poll() is None, stderr_file.read_text()
             assert time.monotonic() < deadline_s
             time.sleep(0.01)
-        assert json.loads(urlopen(f"{said[1]}/ready", timeout=5).read())["status"] == "ready"
+        assert json.loads(urlopen(f"{said[1]}/ready", timeout=60).read())["status"] == "ready"
         yield process, said[1], stderr_file.read_text()
     finally:
         process.kill()
