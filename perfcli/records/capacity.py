@@ -85,7 +85,7 @@ class CapacityResult:
         capacity: Highest load that held the SLOs and was confirmed; None when there is none. With numbers of workers
             it may be there although the outcome is that of another number.
         upper: Lowest load above it that did not hold; None when none was tried.
-        knee: Highest load tried whose median latency is at most twice that of the lowest; None when not known.
+        knee: Highest load whose median latency is at most twice the shortest; None when none tried above it is longer.
         outcome: `below` when the SLOs fail at the lowest load, `generator-bound` when the generator was the limit,
             `unconfirmed` when probes or time were used up before the answer was sure.
         reason: Why there is no capacity, in plain language; empty when it was found.

@@ -105,15 +105,19 @@ def search_capacity(
 
 
 def find_knee(probes: Sequence[Probe]) -> float | None:
-    """Return the highest load tried whose median latency is at most twice that of the lowest load.
+    """Return the highest load whose median latency is at most twice the shortest; None when none above it is longer.
 
-    None with fewer than two loads, or when the latency of the lowest is not known.
+    Of a load that was tried several times the shortest counts, and where the generator was late none does.
     """
-    medians = {probe.load: probe.p50_s for probe in sorted(probes, key=lambda probe: probe.load)}
-    lowest_s = next(iter(medians.values()), None)
-    if len(medians) < 2 or lowest_s is None:
+    medians: dict[float, float] = {}
+    for probe in probes:
+        if probe.p50_s is not None and probe.outcome != "generator-bound":
+            medians[probe.load] = min(probe.p50_s, medians.get(probe.load, math.inf))
+    if not medians:
         return None
-    return max(load for load, median_s in medians.items() if median_s is not None and median_s <= KNEE * lowest_s)
+    shortest_s = min(medians.values())
+    knee = max(load for load, median_s in medians.items() if median_s <= KNEE * shortest_s)
+    return knee if knee < max(medians) else None
 
 
 def exit_code(result: CapacityResult) -> ExitCode:

@@ -238,6 +238,19 @@ def test_knee_is_the_last_load_whose_median_has_not_doubled() -> None:
     assert find_knee([make_probe(load, "holds", load, median_s) for load, median_s in medians.items()]) == 150.0
     assert find_knee([make_probe(50.0, "holds")]) is None
     assert find_knee([make_probe(50.0, "holds", p50_s=None), make_probe(60.0, "holds")]) is None
+    # Nobody has seen the median double.
+    assert find_knee([make_probe(50.0, "holds", p50_s=0.020), make_probe(60.0, "holds", p50_s=0.040)]) is None
+
+
+def test_knee_is_not_told_from_disturbed_probes() -> None:
+    probes = [
+        make_probe(50.0, "holds", p50_s=0.020),
+        make_probe(100.0, "fails", p50_s=0.070),
+        make_probe(100.0, "holds", p50_s=0.021),
+        make_probe(200.0, "generator-bound", p50_s=0.9),
+    ]
+    assert find_knee(probes) is None
+    assert find_knee([*probes, make_probe(150.0, "fails", p50_s=0.050)]) == 100.0
 
 
 def make_result(outcome: str) -> CapacityResult:
