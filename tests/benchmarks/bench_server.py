@@ -82,10 +82,13 @@ def print_table(seen_s: dict[str, list[list[float]]]) -> None:
     """Print a line for each variant; latencies come by turn."""
     print(f"{'':10} {'mean':>7} {'95 % interval':>16} {'median':>7} {'p99 ms':>8} {'failed':>7}   target of the mean")
     for name, own in seen_s.items():
+        failed = len(own) * REQUESTS - sum(map(len, own))
+        if not any(own):
+            print(f"{name:10} {'':42} {failed:7}")
+            continue
         means, medians = ratios(own, seen_s["bare"], fmean), ratios(own, seen_s["bare"], median)
         low, high = median_interval(means) or (float("nan"), float("nan"))
         p99_ms = percentile([latency_s for turn in own for latency_s in turn], 0.99) * 1e3
-        failed = len(own) * REQUESTS - sum(map(len, own))
         print(
             f"{name:10} {median(means):7.3f} {f'{low:.3f} to {high:.3f}':>16} {median(medians):7.3f} "
             f"{p99_ms:8.2f} {failed:7}   {TARGETS.get(name, '')}"
@@ -109,10 +112,14 @@ class Client:
         latencies_s: list[float] = []
         for _ in range(requests):
             started_s = time.perf_counter()
-            connection.request("POST", f"/{name}/predict", BODY, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            answer.read()
-            # From Python 3.12 on the naive monitor answers two clients at once with errors.
+            try:
+                connection.request("POST", f"/{name}/predict", BODY, {"Content-Type": "application/json"})
+                answer = connection.getresponse()
+                answer.read()
+            except (OSError, http.client.HTTPException):
+                connection.close()
+                continue
+            # From Python 3.12 on the naive monitor answers two clients at once with errors, and may end its process.
             if answer.status == 200:
                 latencies_s.append(time.perf_counter() - started_s)
         return latencies_s
