@@ -9,14 +9,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,6 +21,7 @@ from perfcli.loadtest.buckets import highest_in_bucket
 from perfcli.loadtest.engine.merge import merge_latencies
 from perfcli.loadtest.plan import Plan, plan_to_json
 from perfcli.loadtest.wire import Latencies, Message, Second, from_line
+from tests.benchmarks.nginx import running_nginx
 
 ROUNDS = 3
 ROUND_S = 2.0
@@ -40,23 +38,6 @@ class Client(BASE):
     @task
     def predict(self):
         self.client.post("/predict", data=PAYLOAD, headers={"Content-Type": "application/json"})
-"""
-NGINX = """
-worker_processes 1;
-daemon off;
-pid FOLDER/pid;
-error_log FOLDER/error.log;
-events { worker_connections 4096; }
-http {
-  access_log off;
-  keepalive_requests 1000000000;
-  client_body_temp_path FOLDER/a; proxy_temp_path FOLDER/b; fastcgi_temp_path FOLDER/c;
-  uwsgi_temp_path FOLDER/d; scgi_temp_path FOLDER/e;
-  server {
-    listen 127.0.0.1:PORT;
-    location / { default_type application/json; return 200 '{"predictions":[1],"model_version":"1"}'; }
-  }
-}
 """
 
 
@@ -84,7 +65,10 @@ def main() -> None:
         print(f"not installed: {', '.join(missing)} (apt-get install nginx-light wrk hey)")
     if "nginx" in missing:
         return
-    with tempfile.TemporaryDirectory() as folder, _nginx(Path(folder)) as url:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_nginx(Path(folder), preexec_fn=lambda: _pin(SERVER_CORE)) as url,
+    ):
         files = _files(Path(folder))
         plan = Plan(base_url=url, payload_file=files["payloads"], users=USERS, duration_s=ROUND_S)
         _compare_throughput(plan, url, files, missing)
@@ -222,26 +206,6 @@ def _output(command: list[str], **environment: str) -> str:
         env={**os.environ, **environment},
         preexec_fn=lambda: _pin(GENERATOR_CORE),
     ).stdout
-
-
-@contextmanager
-def _nginx(folder: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    configuration = folder / "nginx.conf"
-    configuration.write_text(NGINX.replace("FOLDER", str(folder)).replace("PORT", str(port)))
-    server = subprocess.Popen(["nginx", "-c", str(configuration)], preexec_fn=lambda: _pin(SERVER_CORE))
-    try:
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def _files(folder: Path) -> dict[str, str]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -104,14 +105,10 @@ def test_an_api_of_ours_at_a_host_is_asked_for_its_own_count_too(start: Callable
         port = free.getsockname()[1]
     api = start("serve", "--port", str(port))
     deadline = time.monotonic() + 60
-    while True:
+    while not _answers(f"http://127.0.0.1:{port}/health"):
         assert api.process.poll() is None
-        assert time.monotonic() < deadline, "the API does not listen"
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
-            time.sleep(0.05)
+        assert time.monotonic() < deadline, "the API does not answer"
+        time.sleep(0.05)
 
     outcome = perfcli("load", "--host", f"http://127.0.0.1:{port}", "-u", "2", "--requests", "60", "--json")
     api.interrupt()
@@ -120,6 +117,14 @@ def test_an_api_of_ours_at_a_host_is_asked_for_its_own_count_too(start: Callable
     counted = outcome.record["server"]["counted"]
     assert (counted["source"], counted["server_requests"]) == ("perfcli_http_requests_total", 60)
     assert counted["client_requests"] == 60
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=60):
+            return True
+    except OSError:
+        return False
 
 
 def _ends_within(command: Any, seconds: float) -> bool:
