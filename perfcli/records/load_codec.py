@@ -210,7 +210,9 @@ def decode_second(document: Mapping[str, Any]) -> LoadSecond:
         server_cpu_ratio=document["server_cpu_ratio"],
         server_rss_bytes=document["server_rss_bytes"],
         server_threads=document["server_threads"],
-        latency_counts=None if counts is None else LatencyCounts(counts["from_ns"], tuple(counts["counts"])),
+        latency_counts=None
+        if counts is None
+        else LatencyCounts(int(counts["from_ns"]), tuple(map(int, counts["counts"]))),
         failure_kinds=document.get("failure_kinds", {}),
     )
 
