@@ -60,11 +60,11 @@ def calibrate(rounds: Sequence[tuple[float, float]], calls_per_prediction: float
     """Estimate the cost of one profiled call from rounds in which both kinds of prediction were made.
 
     Args:
-        rounds: Of each, the mean durations in seconds of its unprofiled and of its profiled predictions.
+        rounds: Of each, the mean or median duration in seconds of its unprofiled, and of its profiled predictions.
         calls_per_prediction: Function calls in one prediction, positive.
 
     Returns:
-        The ratio of the difference of means to the calls, with a bootstrap over rounds, which keeps what drifts with
+        The ratio of the difference to the calls, with a bootstrap over rounds, which keeps what drifts with
         the machine together; None with fewer than three rounds.
     """
     if len(rounds) < 3:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from statistics import fmean
 from types import CodeType
 
 from perfcli.monitor.functions import describe
@@ -27,7 +28,7 @@ def function_profile(rounds: Sequence[Round], payloads: int) -> tuple[CallGraph,
     graph = merge(made.entries for made in profiled)
     predictions = sum(len(made.walls_s) for made in profiled)
     calls = sum(node.times.calls for node in graph.values()) / predictions
-    calibration = _calibrate(rounds, calls) if calls and walls_s else None
+    calibration = _calibrate(rounds, calls, payloads) if calls and walls_s else None
     corrected = calibration is not None and (
         calibration.trustworthy or calibration.is_negligible(calls, _typical(walls_s, payloads))
     )
@@ -70,9 +71,23 @@ def function_times(
     return tuple(sorted(functions, key=lambda function: function.self_s, reverse=True))
 
 
-def _calibrate(rounds: Sequence[Round], calls_per_prediction: float) -> Calibration | None:
+def _calibrate(rounds: Sequence[Round], calls_per_prediction: float, payloads: int) -> Calibration | None:
     complete = [round_ for round_ in rounds if round_.walls_s and round_.profiled]
-    return calibrate([(_mean(round_.walls_s), _profiled_s(round_)) for round_ in complete], calls_per_prediction)
+    if not complete:
+        return None
+    # One call that lost the processor would decide the mean of its block; but payloads may differ as they like.
+    middle = median if payloads == 1 else fmean
+    switching_s = median([_switching_s(round_.profiled) for round_ in complete])
+    return calibrate(
+        [(middle(round_.walls_s), middle(_durations(round_.profiled)) - switching_s) for round_ in complete],
+        calls_per_prediction,
+    )
+
+
+def _switching_s(profiled: Sequence[ProfiledCalls]) -> float:
+    """Return what it takes to switch the profiler on and off around a call: no part of any function."""
+    durations = _durations(profiled)
+    return (sum(durations) - sum(entry.inlinetime for made in profiled for entry in made.entries)) / len(durations)
 
 
 def _ratio(profiled: Sequence[ProfiledCalls], walls_s: Sequence[float], payloads: int) -> float:
@@ -102,16 +117,6 @@ def _typical(walls_s: Sequence[float], payloads: int) -> float:
     """Return the mean over payloads of the median of each; they were taken in turn."""
     medians = [median(walls_s[turn::payloads]) for turn in range(min(payloads, len(walls_s)))]
     return sum(medians) / len(medians)
-
-
-def _profiled_s(round_: Round) -> float:
-    """Return the mean duration as the profiler accounts for it: switching it on and off is no part of any function."""
-    entries = (entry for made in round_.profiled for entry in made.entries)
-    return sum([entry.inlinetime for entry in entries]) / len(_durations(round_.profiled))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
 
 
 def _seen(times: Times) -> tuple[float, float]:
