@@ -122,12 +122,17 @@ def check_calls(observed: list[Observed]) -> None:
 
 
 def test_in_threads_every_record_has_the_calls_of_its_own_block(monitor: PerformanceMonitor) -> None:
-    observed = in_threads(monitor)
-    assert len(observed) == WORKERS * ROUNDS
-    check_calls(observed)
-    profiled = [one for one in observed if one.metrics["profiled"]]
-    assert {one.worker % 2 for one in profiled} == {0, 1}
-    assert any(one.metrics["isolated"] is False for one in profiled)
+    profiled: list[Observed] = []
+    # Who is profiled is a matter of luck: on a busy machine the short ones may find the profiler taken each time.
+    for _ in range(20):
+        observed = in_threads(monitor)
+        assert len(observed) == WORKERS * ROUNDS
+        check_calls(observed)
+        profiled += [one for one in observed if one.metrics["profiled"]]
+        if {(one.worker % 2, one.metrics["isolated"]) for one in profiled} >= {(0, False), (1, False)}:
+            break
+    else:
+        pytest.fail("in twenty attempts nobody, or only one kind of prediction, was profiled beside the others")
 
 
 def test_in_threads_every_record_has_the_times_of_its_own_block(monitor: PerformanceMonitor) -> None:
