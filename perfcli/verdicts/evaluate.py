@@ -8,6 +8,7 @@ from perfcli.errors import ExitCode
 from perfcli.records import Outcome, ProfileResult, SloVerdict
 from perfcli.records.load import LoadResult
 from perfcli.units import format_quantity
+from perfcli.verdicts.early import decide_slo
 from perfcli.verdicts.measuring import Measured, measure
 from perfcli.verdicts.slo import Slo
 
@@ -22,7 +23,8 @@ def evaluate(
     """Say of each SLO whether the run keeps it.
 
     No samples is a failure: a service that answers nothing keeps no promise. Fewer samples than a percentile needs, a
-    metric that was not measured, and a generator that could not keep up are inconclusive, never a pass.
+    metric that was not measured, and a generator that could not keep up are inconclusive, never a pass. So few samples
+    may still prove that the limit is broken, whatever the percentile is: that is a failure.
 
     Args:
         result: The record of a run, partial or not.
@@ -34,7 +36,11 @@ def evaluate(
         UsageError: This kind of run does not measure the metric of an SLO.
     """
     fault = "" if allow_late else _generator_fault(result)
-    return tuple(_judge(slo, measure(result, slo), fault, allow_few) for slo in slos)
+    found = [(slo, measure(result, slo)) for slo in slos]
+    return tuple(
+        _judge(slo, measured, fault, allow_few or (_has_few(measured) and _is_lost(slo, result)))
+        for slo, measured in found
+    )
 
 
 def exit_code(verdicts: Sequence[SloVerdict]) -> ExitCode:
@@ -71,11 +77,19 @@ def _outcome(slo: Slo, measured: Measured, generator_fault: str, allow_few: bool
         return "inconclusive", measured.missing
     if generator_fault:
         return "inconclusive", generator_fault
-    if measured.needed is not None and measured.samples < measured.needed and not allow_few:
+    if _has_few(measured) and not allow_few:
         return "inconclusive", f"{slo.metric} needs {measured.needed} samples, and there are {measured.samples}"
     if slo.holds(value):
         return "pass", ""
     return "fail", f"{slo.metric} is {format_quantity(value, slo.unit)}"
+
+
+def _has_few(measured: Measured) -> bool:
+    return measured.needed is not None and measured.samples < measured.needed
+
+
+def _is_lost(slo: Slo, result: ProfileResult | LoadResult) -> bool:
+    return isinstance(result, LoadResult) and decide_slo(slo, result) == "fails"
 
 
 def _margin(slo: Slo, value: float) -> float | None:

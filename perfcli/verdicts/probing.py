@@ -74,17 +74,7 @@ def judge_probe(load: float, result: LoadResult, slos: Sequence[Slo], *, allow_f
         slos: What must hold.
         allow_few: Take a percentile of too few samples as it is: on the way to the answer, but not for the answer.
     """
-    verdicts = tuple(
-        verdict
-        for slo in slos
-        for verdict in evaluate(
-            result,
-            [slo],
-            # What is proven to be lost is so whatever its percentile is, for which there may be too few.
-            allow_few=allow_few or decide_slo(slo, result) == "fails",
-            allow_late=_in_open_loop(result),
-        )
-    )
+    verdicts = evaluate(result, slos, allow_few=allow_few, allow_late=_in_open_loop(result))
     outcome, reason = _outcome(result, verdicts)
     if outcome != "holds" and result.generator.verdict == "generator-bound":
         outcome = "generator-bound"

@@ -132,6 +132,13 @@ def test_percentile_of_too_few_samples_is_inconclusive(make_profile: MakeProfile
     assert verdict.reason == ("" if outcome == "pass" else "p99 needs 459 samples, and there are 458")
 
 
+def test_too_few_samples_for_a_percentile_may_still_prove_that_its_limit_is_broken(make_load: MakeLoad) -> None:
+    # With at most 1 % beyond the limit, chance has two of ten beyond it four times in a thousand, and one once in ten.
+    assert judge(make_load([0.020] * 9 + [0.100]), "p99 < 50ms").outcome == "inconclusive"
+    verdict = judge(make_load([0.020] * 8 + [0.100] * 2), "p99 < 50ms")
+    assert (verdict.outcome, verdict.reason) == ("fail", "p99 is 100 ms")
+
+
 def test_few_samples_can_be_allowed(make_load: MakeLoad) -> None:
     load = make_load([0.001] * 9 + [0.2])
     assert judge(load, "p99 < 50ms").outcome == "inconclusive"
