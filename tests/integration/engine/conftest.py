@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from perfcli.loadtest.wire import Crash, End, Endpoint, Hello, Latencies, Messag
 
 SERVER = Path(__file__).with_name("server.py")
 _LIMIT_S = 60.0
-_ATTEMPTS = 5
+_ATTEMPTS = 3
 
 
 @dataclass
@@ -125,6 +126,36 @@ class Run:
         return found[0]
 
 
+class Witness:
+    """Wakes up a hundred times a second while the engine runs: what the machine does to it, it does to the engine.
+
+    Attributes:
+        late_s: How late it woke up each time.
+        woken_s: When.
+    """
+
+    def __init__(self) -> None:
+        self.late_s: list[float] = []
+        self.woken_s: list[float] = []
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> Witness:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        due_s = time.perf_counter()
+        while not self._ended.wait(max(0.0, due_s - time.perf_counter())):
+            self.woken_s.append(time.perf_counter())
+            self.late_s.append(self.woken_s[-1] - due_s)
+            due_s += 0.01
+
+
 def _run_engine(
     plan: Plan,
     on_message: Callable[[Message, subprocess.Popen[bytes]], None] = lambda message, child: None,
@@ -179,6 +210,12 @@ def _stop_server(server: Server) -> None:
 def engine() -> Callable[..., Run]:
     """Run the engine to its end: `engine(plan, on_message)`."""
     return _run_engine
+
+
+@pytest.fixture
+def witness() -> type[Witness]:
+    """Something else that wants to be on time on the same machine: `with witness() as seen`."""
+    return Witness
 
 
 @pytest.fixture

@@ -46,19 +46,20 @@ def _rank(values, q):
 
 @pytest.mark.parametrize("path", ["/sleep?s=0.04", "/bimodal?fast=0.02&slow=0.2", "/lognormal?median=0.05&sigma=0.5"])
 def test_percentiles_of_several_users_are_those_the_server_measured_itself(
-    serve, engine, in_a_quiet_moment, path
+    serve, engine, witness, in_a_quiet_moment, path
 ) -> None:
     """Eight users at once; tests/integration/load has one, and a server that knows the microsecond."""
 
     def check() -> None:
         server = serve()
-        run = engine(server.plan(path, users=8, requests=400, duration_s=60.0))
+        with witness() as seen:
+            run = engine(server.plan(path, users=8, requests=400, duration_s=60.0))
         truth_s = [value / 1e9 for value in server.read("times")[path.partition("?")[0]]]
         assert len(truth_s) == run.succeeded == 400
         for q in (0.5, 0.95):
             # A client cannot see less than the server spent; before that, a request waits for seven others to be read.
             truth = _rank(truth_s, q)
-            assert truth * 0.999 <= run.response_s(q) <= truth * 1.05 + 0.003, q
+            assert truth * 0.999 <= run.response_s(q) <= truth * 1.05 + 0.003 + 3 * _rank(seen.late_s, q), q
 
     in_a_quiet_moment(check)
 
@@ -105,21 +106,23 @@ def test_an_arrival_counts_from_its_intended_start(server, engine) -> None:
     assert run.service().max_ns <= run.response().max_ns
 
 
-@pytest.mark.parametrize(
-    ("arrivals", "lowest", "highest"), [("constant", 0.0, 0.2), ("poisson", 0.9, 1.1)], ids=["constant", "poisson"]
-)
+@pytest.mark.parametrize(("arrivals", "variation", "tolerance"), [("constant", 0.0, 0.2), ("poisson", 1.0, 0.1)])
 def test_arrivals_keep_the_rate_and_vary_as_they_should(
-    serve, engine, in_a_quiet_moment, arrivals, lowest, highest
+    serve, engine, witness, in_a_quiet_moment, arrivals, variation, tolerance
 ) -> None:
     def check() -> None:
         server = serve()
         plan = server.plan(open_loop=True, rate=100.0, duration_s=4.0, arrivals=arrivals, seed=SEED)
-        run = engine(plan)
-        arrived_s = [at_ns / 1e9 for at_ns in server.read("arrivals")["/fast"]]
-        assert run.end.scheduled == len(arrived_s) == len(list(schedule(plan, 0, 1)))
-        gaps_s = [after - before for before, after in itertools.pairwise(arrived_s)]
-        assert lowest <= statistics.stdev(gaps_s) / statistics.fmean(gaps_s) <= highest
-        assert len(gaps_s) / sum(gaps_s) == pytest.approx(100, rel=0.01)
+        with witness() as seen:
+            run = engine(plan)
+        arrived_ns, due_ns = server.read("arrivals")["/fast"], list(schedule(plan, 0, 1))
+        assert run.end.scheduled == len(arrived_ns) == len(due_ns)
+        earliest_ms = _earliest_ms(arrived_ns, due_ns)
+        assert len(due_ns) / (due_ns[-1] - due_ns[0]) * 1e9 == pytest.approx(100, rel=0.01)
+        # Over four seconds, 4 ms are 0.1 % of the rate.
+        assert earliest_ms == pytest.approx([min(earliest_ms)] * 8, abs=4)
+        # A constant distance would vary as much here as that of somebody else who wants to keep it.
+        assert _variation(arrived_ns) == pytest.approx(variation, abs=max(tolerance, 3 * _variation(seen.woken_s)))
 
     in_a_quiet_moment(check)
 
@@ -138,13 +141,8 @@ def test_a_shape_is_followed_second_by_second(server, engine) -> None:
     plan = server.plan(open_loop=True, shape=(Segment(0, 100, 2.0), Segment(100, 100, 1.0), Segment(300, 300, 1.0)))
     run = engine(plan)
     assert run.end.scheduled == sum(second.scheduled for second in run.seconds) == 100 + 100 + 300
-    due_ns = list(schedule(plan, 0, 1))
-    late_ms = [(at - due) / 1e6 for at, due in zip(server.read("arrivals")["/fast"], due_ns, strict=True)]
-    # A machine can only make arrivals late, so the earliest of each half second tells the schedule.
-    parts = [
-        [late for late, due in zip(late_ms, due_ns, strict=True) if due // 500_000_000 == part] for part in range(8)
-    ]
-    assert [min(part) for part in parts] == pytest.approx([min(late_ms)] * 8, abs=3)
+    earliest_ms = _earliest_ms(server.read("arrivals")["/fast"], list(schedule(plan, 0, 1)))
+    assert earliest_ms == pytest.approx([min(earliest_ms)] * 8, abs=4)
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -155,6 +153,20 @@ def test_users_follow_a_shape_up_and_down(server, engine, processes) -> None:
     assert [run.seconds[index].users for index in (0, 2, 4)] == [2, 8, 3]
     assert run.end.reason == "duration"
     assert run.succeeded == run.end.sent == server.started("/sleep")
+
+
+def _variation(moments) -> float:
+    gaps = [after - before for before, after in itertools.pairwise(moments)]
+    return statistics.stdev(gaps) / statistics.fmean(gaps)
+
+
+def _earliest_ms(arrived_ns, due_ns) -> list[float]:
+    """Of each half second of four, the arrival that is the least late: a machine can only make them late."""
+    late_ms = [(arrived - due) / 1e6 for arrived, due in zip(arrived_ns, due_ns, strict=True)]
+    parts = [
+        [late for late, due in zip(late_ms, due_ns, strict=True) if due // 500_000_000 == part] for part in range(8)
+    ]
+    return [min(part) for part in parts]
 
 
 def _bucket(seconds: float) -> int:
