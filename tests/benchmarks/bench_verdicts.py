@@ -90,7 +90,10 @@ def search() -> float | None:
     if capacity_rps is None:
         print(f"  {document['outcome']} after {spent}: {document['reason']}", flush=True)
     else:
-        print(f"  {capacity_rps:.1f}/s of {truth_rps:.1f}/s: x{capacity_rps / truth_rps:.3f}, {spent}", flush=True)
+        knee = "" if document["knee"] is None else f", knee at x{document['knee'] / truth_rps:.3f}"
+        print(
+            f"  {capacity_rps:.1f}/s of {truth_rps:.1f}/s: x{capacity_rps / truth_rps:.3f}{knee}, {spent}", flush=True
+        )
     return capacity_rps
 
 

@@ -18,8 +18,7 @@ from perfcli.loadtest.planning import LoadOptions, plan_load
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SERVERS = Path(__file__).parents[1]
-ATTEMPTS = 3
-"""A search is right on a machine that gives it and the server some quiet; on one that does not it has no answer."""
+ATTEMPTS = 2
 
 
 @contextmanager
@@ -39,29 +38,29 @@ def slots_url() -> Iterator[str]:
 
 def capacity_of(slots_url: str) -> float:
     """Return what the slots were able to serve, as they measured it themselves."""
-    with urlopen(f"{slots_url}/capacity", timeout=10) as answer:
-        capacity_rps = json.load(answer)["capacity_rps"]
-    assert isinstance(capacity_rps, float)
-    return capacity_rps
+    with urlopen(f"{slots_url}/capacity", timeout=30) as answer:
+        # Where no request ever waited the server was never at its limit.
+        return float(json.load(answer)["capacity_rps"] or "inf")
 
 
 @pytest.mark.slow
-def test_capacity_of_four_slots_is_found_in_few_probes(perfcli: Run) -> None:
-    tried: list[tuple[int, dict[str, object], float]] = []
+def test_capacity_of_four_slots_is_what_the_server_measures_itself(perfcli: Run) -> None:
+    """On a machine too busy for any answer the search must say so, and what it says of it must be true."""
+    tried: list[tuple[int, str, float | None, float]] = []
     for _ in range(ATTEMPTS):
         with serving(SERVERS / "cli" / "slots.py") as url:
             done = perfcli(
-                "capacity", "--host", url, "--slo", "p90 < 60ms", "--slo", "error_rate < 1%",
-                "--start", "100", "--probe-time", "6s", "--max-time", "90s", "--json",
+                "capacity", "--host", url, "--slo", "p90 < 150ms", "--slo", "error_rate < 1%",
+                "--start", "100", "--probe-time", "6s", "--max-time", "60s", "--json",
             )  # fmt: skip
-            tried.append((done.returncode, document := json.loads(done.stdout), capacity_of(url)))
-        held = [probe["outcome"] for probe in document["probes"][-2:]] == ["holds", "holds"]
-        # What the slots measured over all probes has the noise of all of them in it.
-        if done.returncode == 0 and held and document["capacity"] == pytest.approx(tried[-1][2], rel=0.07):
-            break
-    else:
-        pytest.fail(f"no search of {ATTEMPTS} was right: {tried}")
-    assert len(document["probes"]) <= 12
+            document = json.loads(done.stdout)
+            truth_rps = capacity_of(url)
+        tried.append((done.returncode, document["outcome"], document["held"], truth_rps))
+        if document["capacity"] == pytest.approx(truth_rps, rel=0.1):
+            assert (done.returncode, document["outcome"]) == (0, "found")
+            return
+    assert [(code, outcome) for code, outcome, _, _ in tried if code != 4 or outcome == "found"] == [], tried
+    assert all(held is None or held <= 1.1 * truth_rps for _, _, held, truth_rps in tried), tried
 
 
 @pytest.mark.slow
