@@ -90,7 +90,7 @@ def main() -> None:
         live, _ = split_screens(run(*asked, "-o", str(load), lines=26))
         draw_terminal(live, f"perfcli {' '.join(asked)}", HERE / "load.svg")
         photograph(profile, HERE / "report-profile.png", 1700)
-        photograph(load, HERE / "report-load.png", 1420)
+        photograph(load, HERE / "report-load.png", 1290)
 
 
 if __name__ == "__main__":
