@@ -65,7 +65,7 @@ def start_up() -> None:
     print(f"perfcli --help / Typer hello-world --help: x{times['perfcli'] / times['hello']:.2f} (target <= 1.5)")
     print(f"perfcli --help / locust --help:            x{times['perfcli'] / times['locust']:.2f}")
     beyond = []
-    for _ in range(5):
+    for _ in range(9):
         start = time.perf_counter()
         python("-c", "import pandas, sklearn.ensemble")
         imports = time.perf_counter() - start
