@@ -15,7 +15,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     finally:
-        # The process ends: to look through all that scikit-learn has left for garbage would take it a quarter of a second.
+        # To look through all that scikit-learn leaves behind for garbage would take a quarter of a second.
         gc.freeze()
 
 
