@@ -135,7 +135,7 @@ def test_profile_ends_with_what_its_slos_say(perfcli: Run, folder: Path, argumen
         (("--requests", "10", *FEW), 4),
         (("--requests", "10", *FEW, "--allow-few"), 0),
         (("-t", "60s", "--slo", "p99 < 1us abort"), 1),
-        (("-t", "60s", "--slo", "error_rate < 1% abort", "--path", "/status?code=500"), 1),
+        (("-t", "60s", "--slo", "error_rate < 1% abort", "--path", "/half-503?s=0.05"), 1),
         (("--requests", "10", "--path", "/status?code=500", *GOOD), 1),
         (("--requests", "10", "--path", "/status?code=500", "--slo", "error_rate < 1%"), 1),
         (("--requests", "10", "--slo", "/nowhere: p50 < 10s"), 1),
