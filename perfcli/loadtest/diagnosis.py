@@ -5,6 +5,7 @@ Each rule looks at the whole result and either recognises its case or passes; th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from perfcli.loadtest.advice import SCENARIO_ERROR
@@ -20,6 +21,7 @@ IDLE_CORE = 0.5
 WAITING_SHARE = 0.5
 BUSY_MACHINE = 0.9
 FEWEST_IN_HAND = 2
+CHANCE = 2
 SLOW_S = 0.1
 ANSWERED = 0.98
 """Answers per arrival while requests are sent; the others are on their way when the last is."""
@@ -149,9 +151,12 @@ def _backlog(result: LoadResult) -> str | None:
     if ratio is None or ratio >= ANSWERED or waiting is None:
         return None
     first, middle, last = waiting
-    if middle <= first * QUEUE_GROWTH or last <= middle * QUEUE_GROWTH or last - first < FEWEST_IN_HAND:
+    due = sum(second.scheduled or 0 for second in seconds)
+    # Random arrivals come in bursts: of so many in a third of the run, that many more are chance.
+    chance = CHANCE * math.sqrt(due / 3) if result.description.arrivals == "poisson" else 0
+    if middle <= first * QUEUE_GROWTH or last <= middle * QUEUE_GROWTH or last - first < max(FEWEST_IN_HAND, chance):
         return None
-    due_rps = sum(second.scheduled or 0 for second in seconds) / sum(second.elapsed_s for second in seconds)
+    due_rps = due / sum(second.elapsed_s for second in seconds)
     return (
         f"The arrival rate is above the capacity: {format_rate(due_rps)} were due, {format_rate(due_rps * ratio)}"
         f" answered; {first:.0f} were unanswered in the first third of the run, {last:.0f} in the last."

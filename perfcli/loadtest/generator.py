@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from perfcli.loadtest.calibration import Calibration
 from perfcli.loadtest.tally import Durations
 from perfcli.records.load import GeneratorReport, LoadSecond
+from perfcli.statistics import samples_needed
 from perfcli.units import format_duration, format_ratio
 
 BUSY_CORE = 0.9
@@ -53,11 +54,14 @@ def judge_generator(
 def _reasons(cpu_ratio: float | None, latencies: Durations, lag: Durations) -> Iterator[str]:
     if cpu_ratio is not None and cpu_ratio >= BUSY_CORE:
         yield f"a process of it used {format_ratio(cpu_ratio)} of its core"
-    if lag.counts and latencies.counts:
-        late_s, slow_s = lag.percentile_s(0.99), latencies.percentile_s(0.99)
+    # The highest percentile that so many requests know: one late request of a hundred may be chance.
+    known = [q for q in (0.99, 0.95, 0.9, 0.5) if min(lag.total, latencies.total) >= samples_needed(q)]
+    if known:
+        late_s, slow_s = lag.percentile_s(known[0]), latencies.percentile_s(known[0])
         if late_s > LATE_S and late_s > LATE_SHARE * slow_s:
             late, slow = format_duration(late_s), format_duration(slow_s)
-            yield f"1 % of the requests were sent more than {late} late, beside a p99 of {slow}"
+            share = format_ratio(1 - known[0])
+            yield f"{share} of the requests were sent more than {late} late, beside a p{known[0] * 100:g} of {slow}"
 
 
 def weighted_mean(values: Iterable[tuple[float, float]]) -> float | None:

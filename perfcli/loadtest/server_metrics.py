@@ -27,6 +27,8 @@ DURATIONS = (
     "model_infer_request_duration",
 )
 """Histograms or summaries of seconds, by the same servers; all that are offered count."""
+NO_ROUTE = "none"
+"""What perfcli's own API has for the path of a request that none of its routes takes, such as a misspelt one."""
 PATH_LABELS = ("path", "route", "handler", "endpoint", "uri", "http_route")
 
 _PARAMETER = re.compile(r"\{[^/]*\}|<[^/]*>|:[^/]+")
@@ -139,7 +141,7 @@ def _total(samples: Collection[MetricSample], name: str, paths: Collection[str])
 
 def _is_ours(sample: MetricSample, paths: Collection[str]) -> bool:
     labels = [sample.labels[label] for label in PATH_LABELS if label in sample.labels]
-    return not labels or any(_names(label, path) for label in labels for path in paths)
+    return not labels or any(label == NO_ROUTE or _names(label, path) for label in labels for path in paths)
 
 
 def _names(label: str, path: str) -> bool:

@@ -20,6 +20,7 @@ from perfcli.records.load import (
 from perfcli.reporters.parts import TitledTable, warning_text
 from perfcli.reporters.protocol import View
 from perfcli.reporters.sparkline import sparkline
+from perfcli.reporters.verdict_report import verdict_table
 from perfcli.units import format_duration, format_rate, format_ratio, format_size
 
 NOT_MEASURED = "-"
@@ -50,6 +51,7 @@ def load_tables(result: LoadResult, view: View) -> Iterator[RenderableType]:
         yield warning_text(warning)
     if result.diagnosis is not None:
         yield Text(result.diagnosis, style="bold")
+    yield from verdict_table(result.verdicts)
 
 
 def describe_load(description: LoadDescription) -> str:

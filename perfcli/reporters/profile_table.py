@@ -17,6 +17,7 @@ from perfcli.reporters.call_tree import FoldedTree
 from perfcli.reporters.histogram import histogram_line
 from perfcli.reporters.parts import TitledTable, warning_text
 from perfcli.reporters.protocol import View
+from perfcli.reporters.verdict_report import verdict_table
 from perfcli.units import format_duration, format_ratio, format_size
 
 NOT_MEASURED = "-"
@@ -40,6 +41,7 @@ def profile_tables(result: ProfileResult, view: View) -> Iterator[RenderableType
     if view.tree and result.call_tree:
         yield FoldedTree(result.call_tree)
     yield from map(warning_text, result.warnings)
+    yield from verdict_table(result.verdicts)
     metrics = result.performance_metrics()
     if metrics is not None:
         yield orjson.dumps({"performance_metrics": encode_metrics(metrics)}).decode()

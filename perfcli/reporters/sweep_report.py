@@ -59,8 +59,14 @@ def describe_sweep(result: SweepResult) -> str:
     dear = "alone" if smallest == 1 else f"in a batch of {smallest}"
     return (
         f"A row {dear} costs {result.gain:.3g} times what it costs in a batch of {result.recommended}{threads}."
-        f" The knee is at {result.knee}.{interrupted}"
+        f" {_knee(result)}{interrupted}"
     )
+
+
+def _knee(result: SweepResult) -> str:
+    if result.knee == max(point.batch for point in result.points):
+        return f"Up to {result.knee} there is no knee: larger batches may be cheaper still."
+    return f"The knee is at {result.knee}."
 
 
 def _cells(point: SweepPoint) -> tuple[str, ...]:

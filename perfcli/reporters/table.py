@@ -21,7 +21,6 @@ from perfcli.reporters.plain_text import encodable
 from perfcli.reporters.profile_table import profile_tables
 from perfcli.reporters.protocol import View
 from perfcli.reporters.sweep_report import sweep_tables
-from perfcli.reporters.verdict_report import verdict_table
 
 TABLES: Mapping[type, Callable[[Any, View], Iterable[RenderableType]]] = {
     ProfileResult: profile_tables,
@@ -59,7 +58,4 @@ class TableReporter:
                 drawn.write(f"{part}\n")
             else:
                 console.print(part)
-        if isinstance(result, ProfileResult | LoadResult):
-            for table in verdict_table(result.verdicts):
-                console.print(table)
         return drawn.getvalue()

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from perfcli.loadtest import diagnosis
 from perfcli.loadtest.watch import ServerSample
 from perfcli.loadtest.wire import Endpoint, Second
 from perfcli.records.load import LoadResult
@@ -109,6 +111,18 @@ def test_a_queue_that_grows_is_overload_though_nothing_was_dropped(
         "The arrival rate is above the capacity: 300/s were due, 200/s answered;"
         " 200 were unanswered in the first third of the run, 800 in the last."
     )
+
+
+def test_a_burst_of_random_arrivals_is_no_overload(record: Record, second: MakeSecond, endpoint: MakeEndpoint) -> None:
+    seconds = [
+        second(index, endpoint([0.01] * answered, service_s=[0.01] * answered), scheduled=100, in_flight=waiting)
+        for index, (answered, waiting) in enumerate([(100, 0), (97, 3), (94, 9)])
+    ]
+    regular = record(seconds, rate_rps=100.0, duration_s=3.0)
+    random = replace(regular, description=replace(regular.description, arrivals="poisson"))
+
+    assert "above the capacity" in (diagnosis.diagnose(regular) or "")
+    assert "above the capacity" not in (diagnosis.diagnose(random) or "")
 
 
 def test_a_long_but_even_latency_of_an_open_loop_is_no_overload(

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from perfcli.loadtest.wire import Endpoint, Latencies, Second
-from perfcli.records.load import LoadResult
+from perfcli.records.load import GeneratorReport, LoadResult
 
 Record = Callable[..., LoadResult]
 MakeSecond = Callable[..., Second]
@@ -38,6 +38,17 @@ def test_a_short_burst_of_its_processor_is_not_held_against_it(
     result = record([*seconds, second(9, endpoint([0.004]), elapsed_s=0.01, cpu_ratio=1.0)])
 
     assert result.generator.verdict == "trustworthy"
+
+
+def test_a_late_request_among_a_hundred_is_chance_and_one_in_ten_is_not(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint, latencies: MakeLatencies
+) -> None:
+    def judged(late: int) -> GeneratorReport:
+        lag = latencies([0.0001] * (120 - late) + [0.005] * late)
+        return record([second(0, endpoint([0.01] * 120, service_s=[0.01] * 120), lag=lag)], rate_rps=120.0).generator
+
+    assert judged(3).verdict == "trustworthy"
+    assert judged(12).reasons == ("5.0 % of the requests were sent more than 5.00 ms late, beside a p95 of 10.0 ms",)
 
 
 def test_requests_sent_late_count_when_the_delay_is_a_visible_part_of_the_latency(

@@ -71,6 +71,7 @@ def test_the_growth_of_the_counter_of_our_paths_is_the_servers_count() -> None:
         ("/v2/models/{model_name}", "/v2/models/iris/infer", False),
         ("/predict", "/predict?explain=1", True),
         ("/predict.", "/predictX", False),
+        ("none", "/misspelt", True),
     ],
 )
 def test_a_label_names_a_path_or_its_template(label: str, path: str, counts: bool) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
@@ -215,3 +216,11 @@ def test_search_in_which_no_number_of_workers_held_anything_calls_none_worth_it(
 )
 def test_margin_of_many_times_the_limit_is_a_multiple(margin: float, words: str) -> None:
     assert describe_margin(margin) == words
+
+
+def test_the_log_line_of_a_profile_stays_the_last_whatever_is_judged(profile_result: ProfileResult) -> None:
+    stream = io.StringIO()
+    REPORTERS[".txt"].write(replace(profile_result, verdicts=(PASS,)), stream)
+    shown = stream.getvalue()
+    assert "p50 < 5ms" in shown
+    assert list(json.loads(shown.splitlines()[-1])) == ["performance_metrics"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -76,3 +77,9 @@ def test_sweep_says_its_outcome_first(gain: float | None, sentence: str) -> None
         stream = io.StringIO()
         REPORTERS[suffix].write(make_result(gain), stream)
         assert sentence in stream.getvalue().splitlines()[2].replace("*", "")
+
+
+def test_the_largest_batch_is_no_knee() -> None:
+    stream = io.StringIO()
+    REPORTERS[".txt"].write(replace(make_result(), knee=2048), stream)
+    assert "Up to 2048 there is no knee" in stream.getvalue()
