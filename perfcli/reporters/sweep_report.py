@@ -65,7 +65,7 @@ def describe_sweep(result: SweepResult) -> str:
 
 def _knee(result: SweepResult) -> str:
     if result.knee == max(point.batch for point in result.points):
-        return f"Up to {result.knee} there is no knee: larger batches may be cheaper still."
+        return f"There is no knee up to {result.knee}."
     return f"The knee is at {result.knee}."
 
 

@@ -82,4 +82,4 @@ def test_sweep_says_its_outcome_first(gain: float | None, sentence: str) -> None
 def test_the_largest_batch_is_no_knee() -> None:
     stream = io.StringIO()
     REPORTERS[".txt"].write(replace(make_result(), knee=2048), stream)
-    assert "Up to 2048 there is no knee" in stream.getvalue()
+    assert "There is no knee up to 2048." in stream.getvalue()
