@@ -44,6 +44,20 @@ def load_settings(overrides: Mapping[str, object] | None = None, env_file: Path 
         raise _explain(error.errors()[0]) from None
 
 
+def load_token(env_file: Path | None = None) -> str | None:
+    """Read API_TOKEN alone, for whoever asks a service for its logs and metrics; None when it is not set.
+
+    Raises:
+        SettingsError: The file is no text.
+    """
+    env_file = env_file or Path(".env")
+    try:
+        token = _Token(_env_file=env_file).api_token  # type: ignore[call-arg]  # pydantic-settings takes it
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(env_file, error) from error
+    return None if token is None else token.get_secret_value()
+
+
 def _by(parse: Callable[[str], float]) -> BeforeValidator:
     """Read text with units; a number given in code is taken as it is."""
 
@@ -73,7 +87,17 @@ _Upper = BeforeValidator(lambda value: value.upper() if isinstance(value, str) e
 _List = BeforeValidator(_split_list)
 
 
-class Settings(BaseSettings):
+class _Token(BaseSettings):
+    """What a client of a service reads of the settings: whatever else stands there is none of its business."""
+
+    model_config = SettingsConfigDict(
+        extra="ignore", frozen=True, env_ignore_empty=True, env_file_encoding="utf-8", protected_namespaces=()
+    )
+
+    api_token: SecretStr | None = None
+
+
+class Settings(_Token):
     """Everything a service can be told from outside; a variable is the name of its field in capitals.
 
     Attributes:
@@ -106,10 +130,6 @@ class Settings(BaseSettings):
         api_max_in_flight: Predictions running and waiting at once in one process; more are answered with 503.
     """
 
-    model_config = SettingsConfigDict(
-        extra="ignore", frozen=True, env_ignore_empty=True, env_file_encoding="utf-8", protected_namespaces=()
-    )
-
     enable_performance_monitoring: bool = False
     performance_sample_rate: _Ratio = Field(1.0, ge=0, le=1)
     performance_overhead_budget: _Ratio | None = Field(None, ge=0, le=1)
@@ -135,7 +155,6 @@ class Settings(BaseSettings):
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(8000, ge=0, le=65535)
-    api_token: SecretStr | None = None
     api_workers: int = Field(1, ge=1)
     api_max_body_bytes: _SizeBytes = Field(2**20, ge=1)
     api_max_batch_rows: int = Field(1000, ge=1)
@@ -147,7 +166,7 @@ def _refuse_misspelled_names(env_file: Path) -> None:
     try:
         in_file = {name.upper() for name in dotenv_values(env_file)}
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"Cannot read {env_file}: {error}.", "Save it as a UTF-8 text file.") from error
+        raise _unreadable(env_file, error) from error
     known = {name.upper() for name in Settings.model_fields}
     in_environment = {name.upper() for name in os.environ}
     unset = known - in_file - in_environment
@@ -155,6 +174,10 @@ def _refuse_misspelled_names(env_file: Path) -> None:
         for name in sorted(names - known):
             if meant := difflib.get_close_matches(name, unset, n=1, cutoff=_MISSPELLED):
                 raise SettingsError(f"{place} sets {name}, which nothing reads.", f"Did you mean {meant[0]}?")
+
+
+def _unreadable(env_file: Path, error: OSError | UnicodeDecodeError) -> SettingsError:
+    return SettingsError(f"Cannot read {env_file}: {error}.", "Save it as a UTF-8 text file.")
 
 
 def _explain(error: ErrorDetails) -> SettingsError:

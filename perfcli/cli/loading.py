@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,9 @@ def aimed(plan: LoadPlan, *, workers: int | None = None) -> Iterator[LoadPlan]:
         workers: Processes of the embedded API; None for what its settings say.
     """
     from perfcli.loadtest.planning import aim
+    from perfcli.settings import load_token
 
+    plan = replace(plan, metrics_token=load_token())
     if plan.engine.base_url:
         yield _with_own_metrics(plan)
         return

@@ -22,10 +22,17 @@ def open_local(model: str | None, method: str | None, *, trust: bool, stage: Seq
 
 def open_url(url: str, *, header: Sequence[str], timeout: str, insecure: bool, http_method: str) -> Target:
     """Make ready to call a remote API."""
+    from perfcli.settings import load_token
     from perfcli.targets.remote import open_remote
 
-    timeout_s = parse_duration(timeout)
-    return open_remote(url, headers=header, timeout_s=timeout_s, insecure=insecure, http_method=http_method)
+    return open_remote(
+        url,
+        headers=header,
+        timeout_s=parse_duration(timeout),
+        insecure=insecure,
+        http_method=http_method,
+        log_token=load_token(),
+    )
 
 
 def refuse_with_url(**options: object) -> None:

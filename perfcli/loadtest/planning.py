@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from perfcli.errors import UsageError
@@ -98,6 +98,7 @@ class LoadPlan:
         payloads: Input of the requests; empty when the scenario brings its own.
         warm_up_s: Excluded from the statistics; None finds the end of warm-up by measurement.
         metrics_url: Prometheus metrics of the server.
+        metrics_token: Shown to the server when it asks for one before it shows them.
         hide_secrets: Masks the values of secret headers where the server repeats them.
     """
 
@@ -106,6 +107,7 @@ class LoadPlan:
     payloads: tuple[Payload, ...] = ()
     warm_up_s: float | None = None
     metrics_url: str | None = None
+    metrics_token: str | None = field(default=None, repr=False)
     hide_secrets: Callable[[str], str] = str
 
 

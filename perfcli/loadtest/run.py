@@ -18,12 +18,14 @@ from perfcli.loadtest.child import Engine, running_engine, stopped_by_signals
 from perfcli.loadtest.plan import Plan
 from perfcli.loadtest.planning import LoadPlan
 from perfcli.loadtest.recording import UNREACHED, Recording
-from perfcli.loadtest.server_metrics import MetricSample, ServerAccount, account, read_metrics
+from perfcli.loadtest.server_metrics import MetricSample, MetricsRefusedError, account, read_metrics
 from perfcli.loadtest.urls import address_of, is_loopback
 from perfcli.loadtest.watch import Watch, watch_server
 from perfcli.loadtest.wire import Crash, End, Hello, Message, Second, WorkerLost
 from perfcli.records.environment import Environment
 from perfcli.records.load import LoadResult, LoadSecond
+from perfcli.records.profile import Advice
+from perfcli.secrets import mask_url
 
 CALIBRATION_SCENARIO = "loadtests/predict.py"
 
@@ -57,13 +59,19 @@ def run_load(
     if not plan.engine.expect_workers:
         check_reachable(plan.engine.base_url)
     watch = Watch(watch_server(plan.engine.base_url) if is_loopback(plan.engine.base_url) else None)
-    before = read_metrics(plan.metrics_url) if plan.metrics_url is not None else None
+    warnings: list[Advice] = []
+    before = _server_metrics(plan, warnings)
     recording = Recording(plan, environment, calibration)
     with _with_payloads(plan) as engine_plan, running_engine(engine_plan) as engine, stopped_by_signals(engine.stop):
         _listen(engine, recording, watch, on_second, should_stop)
     if recording.ending.crash is not None and not recording.requests:
         raise _as_error(recording.ending.crash)
-    return recording.result(_server_account(plan, recording, before))
+    after = None if before is None else _server_metrics(plan, warnings)
+    told = None
+    if before is not None and after is not None:
+        told = account(before, after, recording.paths, recording.answered)
+    result = recording.result(told)
+    return replace(result, warnings=(*result.warnings, *warnings))
 
 
 def run_worker(master_host: str, master_port: int, *, connect_s: float) -> None:
@@ -192,10 +200,13 @@ def _as_error(crash: Crash) -> PerfcliError:
     return kind(crash.message, crash.hint)
 
 
-def _server_account(
-    plan: LoadPlan, recording: Recording, before: Collection[MetricSample] | None
-) -> ServerAccount | None:
-    if plan.metrics_url is None or before is None:
+def _server_metrics(plan: LoadPlan, warnings: list[Advice]) -> Collection[MetricSample] | None:
+    """Read the server's metrics; None when there are none, with a warning when it only keeps them from us."""
+    if plan.metrics_url is None:
         return None
-    after = read_metrics(plan.metrics_url)
-    return None if after is None else account(before, after, recording.paths, recording.answered)
+    try:
+        return read_metrics(plan.metrics_url, plan.metrics_token)
+    except MetricsRefusedError:
+        message = f"{mask_url(plan.metrics_url)} wants a token: the server's own count of the requests is missing."
+        warnings.append(Advice("metrics_refused", message, "Set API_TOKEN here to the token it has there."))
+        return None

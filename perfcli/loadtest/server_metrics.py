@@ -35,6 +35,7 @@ _PARAMETER = re.compile(r"\{[^/]*\}|<[^/]*>|:[^/]+")
 _SAMPLE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _ANSWER_TIMEOUT_S = 5.0
+_REFUSALS = (401, 403)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,28 @@ class ServerAccount:
     durations: Mapping[str, float]
 
 
-def read_metrics(url: str) -> tuple[MetricSample, ...] | None:
-    """Fetch the metrics of a server; None when it does not offer them."""
+class MetricsRefusedError(Exception):
+    """The server asks for a token that we have not."""
+
+
+def read_metrics(url: str, token: str | None = None) -> tuple[MetricSample, ...] | None:
+    """Fetch the metrics of a server; None when it does not offer them.
+
+    Args:
+        url: Where they are.
+        token: Shown to a server that asks for one.
+
+    Raises:
+        MetricsRefusedError: It asks for one, and not for this.
+    """
     import httpx
 
     try:
         answer = httpx.get(url, timeout=_ANSWER_TIMEOUT_S)
+        if answer.status_code in _REFUSALS and token is not None:
+            answer = httpx.get(url, timeout=_ANSWER_TIMEOUT_S, headers={"Authorization": f"Bearer {token}"})
+        if answer.status_code in _REFUSALS:
+            raise MetricsRefusedError
         answer.raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL):
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-from perfcli.records import Advice, CpuTime, Environment, LatencySummary, Overhead
+from perfcli.records import Advice, CpuTime, Environment, LatencySummary, Overhead, ServerView
 from perfcli.statistics import outliers, percentile, samples_needed
 from perfcli.units import format_duration, format_ratio
 
@@ -119,6 +119,16 @@ def advise_on_threads(environment: Environment, latency: LatencySummary, cpu: Cp
             "parallel",
             f"Other threads work too: {cpu.process_s / cpu.thread_s:.1f} times the CPU time of the calling thread.",
             "Several workers will compete for the same processors; try the service with OMP_NUM_THREADS=1.",
+        )
+
+
+def advise_on_server(server: ServerView | None) -> Iterator[Advice]:
+    """Say when the server would tell more to somebody with its token."""
+    if server is not None and server.log_refused:
+        yield Advice(
+            "log_refused",
+            "The server did not show its log: its own metrics and functions are missing.",
+            "If it carries perfcli's monitor, set API_TOKEN here to the token it has there.",
         )
 
 

@@ -106,6 +106,8 @@ def run_profile(
         finding.warnings += advice.advise_on_start(latency, finding.cold_start_s)
         finding.warnings += advice.advise_on_threads(environment, latency, cpu)
         finding.warnings += advice.advise_on_payloads(sampler.payloads_counted, len(payloads))
+    server = target.server_view()
+    finding.warnings += advice.advise_on_server(server)
     result = ProfileResult(
         target=TargetDescription(
             target.kind, target.name, target.method, len(payloads), row_count(payloads[0]), payload_digest(payloads)
@@ -124,7 +126,7 @@ def run_profile(
         functions=functions,
         function_calls=round(sum(function.calls for function in functions)) if functions else None,
         samples_s=tuple(walls),
-        server=target.server_view(),
+        server=server,
         warnings=tuple(finding.warnings),
         partial=finding.partial,
         call_tree=call_tree(finding.stacks, functions) if finding.stacks is not None and functions else None,

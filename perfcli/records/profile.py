@@ -186,12 +186,14 @@ class ServerView:
         metrics: Medians over the `performance_metrics` of the requests; None when the API is not instrumented.
         records: Number of `performance_metrics` records found.
         functions: The server's functions per prediction; empty when it did not profile.
+        log_refused: It keeps its log from us: it asks for a token that we have not.
     """
 
     timings: Mapping[str, float]
     metrics: PerformanceMetrics | None
     records: int
     functions: tuple[FunctionTime, ...]
+    log_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

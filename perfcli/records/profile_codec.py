@@ -207,6 +207,7 @@ def _encode_server(server: ServerView) -> dict[str, object]:
         "performance_metrics": None if server.metrics is None else encode_metrics(server.metrics),
         "records": server.records,
         "functions": [_encode_function(function) for function in server.functions],
+        "log_refused": server.log_refused,
     }
 
 
@@ -217,6 +218,7 @@ def _decode_server(document: Mapping[str, Any]) -> ServerView:
         metrics=None if metrics is None else decode_metrics(metrics),
         records=document["records"],
         functions=tuple(_decode_function(function) for function in document["functions"]),
+        log_refused=document.get("log_refused", False),  # Records of the first versions do not say.
     )
 
 

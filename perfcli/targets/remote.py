@@ -5,13 +5,10 @@ from __future__ import annotations
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from secrets import token_hex
-from urllib.parse import urljoin
 
-import httpcore
 import httpx
 import orjson
 
@@ -24,25 +21,27 @@ from perfcli.targets.phases import PhaseClock, TimedBackend
 from perfcli.targets.protocol import StageClock, Target
 from perfcli.targets.remote_errors import check_status, explain_failure, not_json
 from perfcli.targets.request_headers import REQUEST_ID, RequestHeaders, parse_headers
-from perfcli.targets.server_metrics import MAX_WAIT_S, Record, RecordSearch, summarize_records
+from perfcli.targets.server_log import CLIENT_ERRORS, ServerLog
+from perfcli.targets.server_metrics import MAX_WAIT_S, RecordSearch, summarize_records
 from perfcli.targets.server_timing import server_timings
 from perfcli.targets.transport import TimedTransport
 
 # With a body, and the one that carries a row in its query.
 _BODY_METHODS = ("POST", "PUT", "PATCH")
 _QUERY_METHOD = "GET"
-_CLIENT_ERRORS = (
-    httpcore.TimeoutException,
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpx.RequestError,
-    httpx.StreamError,
-)
 _MAX_ANSWERS_KEPT = 10_000
 _SERVER_TIMING = b"server-timing"
 
 
-def open_remote(url: str, *, headers: Sequence[str], timeout_s: float, insecure: bool, http_method: str) -> Target:
+def open_remote(
+    url: str,
+    *,
+    headers: Sequence[str],
+    timeout_s: float,
+    insecure: bool,
+    http_method: str,
+    log_token: str | None = None,
+) -> Target:
     """Get ready to call an API; nothing is sent yet.
 
     Args:
@@ -51,6 +50,7 @@ def open_remote(url: str, *, headers: Sequence[str], timeout_s: float, insecure:
         timeout_s: Longest wait for the connection, and for each part of the answer.
         insecure: Trust any TLS certificate.
         http_method: POST, PUT or PATCH with the payload as JSON body, or GET with one row as query.
+        log_token: Shown to the API when it asks for one before it shows its log.
 
     Raises:
         UsageError: The URL, a header or the method cannot be used.
@@ -69,7 +69,8 @@ def open_remote(url: str, *, headers: Sequence[str], timeout_s: float, insecure:
         timeout=timeout_s,
         headers={"User-Agent": f"perfcli/{__version__}", **user_headers.values},
     )
-    return RemoteTarget(parsed, method, client, clock, user_headers, timeout_s)
+    log = ServerLog(client, parsed, log_token, min(timeout_s, MAX_WAIT_S))
+    return RemoteTarget(parsed, method, client, clock, user_headers, timeout_s, log)
 
 
 class RemoteTarget:
@@ -92,6 +93,7 @@ class RemoteTarget:
         clock: PhaseClock,
         headers: RequestHeaders,
         timeout_s: float,
+        log: ServerLog,
     ) -> None:
         self.name = mask_url(str(url))
         self.method = method
@@ -101,6 +103,7 @@ class RemoteTarget:
         self._clock = clock
         self._headers = headers
         self._timeout_s = timeout_s
+        self._log = log
         self._request_prefix = f"perfcli-{token_hex(4)}"
         self._requests = 0
         self._timings: deque[tuple[str, ...]] = deque(maxlen=_MAX_ANSWERS_KEPT)
@@ -119,7 +122,7 @@ class RemoteTarget:
             request.headers[REQUEST_ID] = f"{self._request_prefix}-{self._requests}"
             try:
                 response = client.send(request)
-            except _CLIENT_ERRORS as error:
+            except CLIENT_ERRORS as error:
                 raise self._hide_secrets(explain_failure(error, url, self._timeout_s)) from error
             return self._read(response)
 
@@ -143,11 +146,12 @@ class RemoteTarget:
         timings = server_timings(self._timings)
         first = max(1, self._requests - _MAX_ANSWERS_KEPT + 1)
         asked = frozenset(f"{self._request_prefix}-{number}" for number in range(first, self._requests + 1))
-        records = self._find_records(asked) if asked else []
+        search = RecordSearch(self._log.page, time.monotonic, time.sleep)
+        records = search.find(asked) if asked and self._log.find() else []
         metrics, functions = summarize_records(records)
-        if not timings and not records:
+        if not timings and not records and not self._log.refused:
             return None
-        return ServerView(timings=timings, metrics=metrics, records=len(records), functions=functions)
+        return ServerView(timings, metrics, len(records), functions, log_refused=self._log.refused)
 
     def close(self) -> None:
         """Close the connection."""
@@ -177,24 +181,6 @@ class RemoteTarget:
 
     def _hide_secrets(self, error: PerfcliError) -> PerfcliError:
         return type(error)(self._headers.hide_secrets(error.message), self._headers.hide_secrets(error.hint))
-
-    def _find_records(self, request_ids: frozenset[str]) -> list[Record]:
-        # The log lies beside the endpoint, or at the root of the server when the endpoint has a prefix of its own.
-        for path in ("logs", "/logs"):
-            url = urljoin(str(self._url), path)
-            if self._log_page(url, 1, 0) is not None:
-                return RecordSearch(partial(self._log_page, url), time.monotonic, time.sleep).find(request_ids)
-        return []
-
-    def _log_page(self, url: str, limit: int, offset: int) -> Mapping[str, object] | None:
-        try:
-            response = self._client.get(
-                url, params={"limit": limit, "offset": offset}, timeout=min(self._timeout_s, MAX_WAIT_S)
-            )
-            page = orjson.loads(response.content) if response.is_success else None
-        except (*_CLIENT_ERRORS, orjson.JSONDecodeError):
-            return None
-        return page if isinstance(page, dict) else None
 
 
 def _parse_url(url: str) -> httpx.URL:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from perfcli.errors import SettingsError
-from perfcli.settings import Settings, load_settings
+from perfcli.settings import Settings, load_settings, load_token
 
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLE_LINE = re.compile(r"^(# )?([A-Z][A-Z_]+)=(.*)$", re.MULTILINE)
@@ -177,3 +177,17 @@ def test_the_examples_that_are_commented_out_are_valid() -> None:
     settings = load_settings()
     assert settings.performance_overhead_budget == pytest.approx(0.01)
     assert settings.log_spool_dir == Path("/var/lib/perfcli")
+
+
+def test_the_token_is_read_whatever_else_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_token() is None
+    write_env_file("API_TOKEN=s3cret\nREDIS_PORT=none\n")
+    assert load_token() == "s3cret"
+    monkeypatch.setenv("API_TOKEN", "of the environment")
+    assert load_token() == "of the environment"
+
+
+def test_a_file_of_settings_that_is_no_text_is_said_when_the_token_is_read() -> None:
+    Path(".env").write_bytes(b"API_TOKEN=\xff\n")
+    with pytest.raises(SettingsError, match="Save it as a UTF-8 text file"):
+        load_token()

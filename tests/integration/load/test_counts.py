@@ -43,6 +43,14 @@ def test_every_request_of_the_server_is_in_the_record_once(server: Any, perfcli:
     assert record["partial"] is False
 
 
+def test_the_count_of_an_api_with_a_token_is_read_with_it(perfcli: Perfcli) -> None:
+    outcome = perfcli("load", "--users", "2", "--requests", "20", "--json", API_TOKEN="top-secret")
+
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.record["server"]["counted"]["server_requests"] == 20
+    assert "top-secret" not in outcome.stdout + outcome.stderr
+
+
 @pytest.mark.slow
 def test_answers_of_three_seconds_are_all_there_after_eight(server: Any, perfcli: Perfcli) -> None:
     outcome = perfcli("load", "--host", server.url, "--path", "/sleep?s=3", "-u", "10", "-t", "8s", "--json")

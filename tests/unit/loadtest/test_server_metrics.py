@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 
-from perfcli.loadtest.server_metrics import MetricSample, account, parse_metrics, read_metrics
+from perfcli.loadtest.server_metrics import MetricSample, MetricsRefusedError, account, parse_metrics, read_metrics
 from perfcli.records.load import CountCheck
 
 MLSERVER = """\
@@ -27,7 +27,9 @@ broken_value{a="b"} twelve
 def metrics_url() -> Iterator[str]:
     class Metrics(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/metrics" else 404)
+            may_read = self.path != "/closed" or self.headers.get("Authorization") == "Bearer secret"
+            offered = self.path in ("/metrics", "/closed")
+            self.send_response((200 if may_read else 401) if offered else 404)
             self.end_headers()
             self.wfile.write(MLSERVER.encode())
 
@@ -108,6 +110,16 @@ def test_a_server_without_a_known_counter_is_not_judged() -> None:
 
 def test_metrics_are_fetched(metrics_url: str) -> None:
     assert read_metrics(f"{metrics_url}/metrics") == parse_metrics(MLSERVER)
+
+
+def test_metrics_are_fetched_with_the_token_from_a_server_that_asks_for_it(metrics_url: str) -> None:
+    assert read_metrics(f"{metrics_url}/closed", "secret") == parse_metrics(MLSERVER)
+
+
+@pytest.mark.parametrize("token", [None, "wrong"])
+def test_metrics_that_are_kept_from_us_are_told_apart_from_missing_ones(metrics_url: str, token: str | None) -> None:
+    with pytest.raises(MetricsRefusedError):
+        read_metrics(f"{metrics_url}/closed", token)
 
 
 def test_metrics_that_are_not_offered_are_none(metrics_url: str) -> None:

@@ -30,8 +30,16 @@ def http_answer(document: object, status: str = "200 OK", *headers: str) -> byte
 class Api:
     """Answers predictions with Server-Timing, and keeps a log of them."""
 
-    def __init__(self, *, logs: bytes | None = None, timings: tuple[str, ...] = (), log_path: str = "/v1/logs") -> None:
+    def __init__(
+        self,
+        *,
+        logs: bytes | None = None,
+        timings: tuple[str, ...] = (),
+        log_path: str = "/v1/logs",
+        token: str | None = None,
+    ) -> None:
         self.log_path = log_path
+        self.token = token
         self.logs = logs
         self.timings = timings
         self.entries: list[dict[str, object]] = [{"transaction_id": "somebody-else", "performance_metrics": METRICS}]
@@ -44,6 +52,8 @@ class Api:
             self.entries.insert(0, {"transaction_id": request.headers["x-request-id"], "performance_metrics": metrics})
             return http_answer([1], "200 OK", *self.timings)
         self.authorizations.append(request.headers.get("authorization"))
+        if self.token is not None and request.headers.get("authorization") != f"Bearer {self.token}":
+            return http_answer({"detail": "no"}, "401 Unauthorized")
         if url.path != self.log_path:
             return http_answer({}, "404 Not Found")
         if self.logs is not None:
@@ -58,9 +68,11 @@ def measured(serve) -> Iterator[Callable[..., ServerView | None]]:
     """Make requests to an API, and return what it says of them."""
     targets: list[RemoteTarget] = []
 
-    def measure(api: Api, requests: int = 3, *headers: str) -> ServerView | None:
+    def measure(api: Api, requests: int = 3, *headers: str, token: str | None = None) -> ServerView | None:
         url = serve(api).url.replace("/predict", "/v1/predict")
-        target = open_remote(url, headers=headers, timeout_s=1, insecure=False, http_method="POST")
+        target = open_remote(
+            url, headers=headers, timeout_s=1, insecure=False, http_method="POST", log_token=token
+        )
         assert isinstance(target, RemoteTarget)
         targets.append(target)
         call = target.prepare({"a": 1})
@@ -102,7 +114,6 @@ def test_the_credential_of_the_user_goes_with_the_question(measured) -> None:
 @pytest.mark.parametrize(
     "logs",
     [
-        http_answer({"detail": "no"}, "401 Unauthorized"),
         http_answer({"detail": "broken"}, "500 Internal Server Error"),
         http_answer([1, 2]),
         http_answer({"logs": {}}),
@@ -113,6 +124,27 @@ def test_the_credential_of_the_user_goes_with_the_question(measured) -> None:
 )
 def test_a_log_that_fails_is_no_error(measured, logs: bytes) -> None:
     assert measured(Api(logs=logs)) is None
+
+
+@pytest.mark.parametrize("token", [None, "wrong"])
+def test_a_log_that_is_kept_from_us_is_said(measured, token: str | None) -> None:
+    view = measured(Api(token="secret"), token=token)
+    assert view == ServerView(timings={}, metrics=None, records=0, functions=(), log_refused=True)
+
+
+@pytest.mark.parametrize("log_path", ["/v1/logs", "/logs"])
+def test_the_token_opens_the_log_of_an_api_that_asks_for_one(measured, log_path: str) -> None:
+    api = Api(token="secret", log_path=log_path)
+    view = measured(api, 3, "Authorization: Bearer of-the-user", token="secret")
+    assert view is not None
+    assert (view.records, view.log_refused) == (3, False)
+    assert api.authorizations[:2] == ["Bearer of-the-user", "Bearer secret"]
+
+
+def test_an_api_that_does_not_ask_for_the_token_does_not_see_it(measured) -> None:
+    api = Api()
+    assert measured(api, 1, token="secret") is not None
+    assert set(api.authorizations) == {None}
 
 
 def test_without_a_request_nothing_is_asked(measured) -> None:
