@@ -142,6 +142,8 @@ class FunctionTime:
         profiled_cumulative_s: `cumulative_s` as cProfile saw it.
         share: `self_s` over the sum of it over all functions.
         called_by: The function that spends most time in calling this one; empty for the outermost.
+        records: Of a server's function, how many records name it among their five: the other figures are means over
+            these alone. None for a function of our own profile, which has all calls.
     """
 
     function: str
@@ -154,6 +156,7 @@ class FunctionTime:
     profiled_cumulative_s: float
     share: float
     called_by: str = ""
+    records: int | None = None
 
     def as_top_function(self) -> TopFunction:
         """Return the function in the shape of the logs, calls rounded to whole ones."""
@@ -186,6 +189,7 @@ class ServerView:
         metrics: Medians over the `performance_metrics` of the requests; None when the API is not instrumented.
         records: Number of `performance_metrics` records found.
         functions: The server's functions per prediction; empty when it did not profile.
+        profiled: Number of records that name functions.
         log_refused: It keeps its log from us: it asks for a token that we have not.
     """
 
@@ -193,6 +197,7 @@ class ServerView:
     metrics: PerformanceMetrics | None
     records: int
     functions: tuple[FunctionTime, ...]
+    profiled: int = 0
     log_refused: bool = False
 
 

@@ -186,6 +186,7 @@ def _encode_function(function: FunctionTime) -> dict[str, object]:
         **{f"{name}_ms": ms_or_none(getattr(function, f"{name}_s")) for name in _FUNCTION_TIMES},
         "share": round(function.share, 6),
         "called_by": function.called_by,
+        "records": function.records,
     }
 
 
@@ -198,6 +199,7 @@ def _decode_function(document: Mapping[str, Any]) -> FunctionTime:
         **{f"{name}_s": from_milliseconds(document[f"{name}_ms"]) for name in _FUNCTION_TIMES},
         share=document["share"],
         called_by=document["called_by"],
+        records=document.get("records"),  # Records of the first versions do not say.
     )
 
 
@@ -207,6 +209,7 @@ def _encode_server(server: ServerView) -> dict[str, object]:
         "performance_metrics": None if server.metrics is None else encode_metrics(server.metrics),
         "records": server.records,
         "functions": [_encode_function(function) for function in server.functions],
+        "profiled": server.profiled,
         "log_refused": server.log_refused,
     }
 
@@ -218,7 +221,8 @@ def _decode_server(document: Mapping[str, Any]) -> ServerView:
         metrics=None if metrics is None else decode_metrics(metrics),
         records=document["records"],
         functions=tuple(_decode_function(function) for function in document["functions"]),
-        log_refused=document.get("log_refused", False),  # Records of the first versions do not say.
+        profiled=document.get("profiled", 0),
+        log_refused=document.get("log_refused", False),
     )
 
 

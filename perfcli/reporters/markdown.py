@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
-from perfcli.records import ProfileResult
+from perfcli.records import FunctionTime, ProfileResult
 from perfcli.records.capacity import CapacityResult
 from perfcli.records.codec import Result
 from perfcli.records.comparison import Comparison
@@ -58,25 +58,32 @@ def profile_document(result: ProfileResult) -> Iterator[str]:
         yield ""
         stages = [(s.name, format_duration(s.median_s), format_ratio(s.share)) for s in result.stages]
         yield from markdown_table(("stage", "median", "share"), stages)
-    functions = result.server.functions if result.server is not None and result.server.functions else result.functions
-    if functions:
+    if result.server is not None and result.server.functions:
         yield ""
-        yield from markdown_table(
-            ("function", "self", "share", "cumulative", "calls"),
-            [
-                (
-                    f"{f.function} {f.file}",
-                    format_duration(f.self_s),
-                    format_ratio(f.share),
-                    format_duration(f.cumulative_s),
-                    f"{f.calls:g}",
-                )
-                for f in functions[:TOP]
-            ],
-        )
+        yield from _functions(result.server.functions, result.server.profiled)
+    elif result.functions:
+        yield ""
+        yield from _functions(result.functions)
     for warning in result.warnings:
         yield ""
         yield f"> {escape(warning.message)} {escape(warning.hint)}".rstrip()
+
+
+def _functions(functions: Sequence[FunctionTime], profiled: int = 0) -> Iterator[str]:
+    """Yield the table of the functions; of a server's with how many of its profiled predictions name them."""
+    rows = (
+        (
+            f"{f.function} {f.file}",
+            format_duration(f.self_s),
+            format_ratio(f.share),
+            format_duration(f.cumulative_s),
+            f"{f.calls:g}",
+            *([f"{f.records} of {profiled}"] if profiled else []),
+        )
+        for f in functions[:TOP]
+    )
+    header = ("function", "self", "share", "cumulative", "calls", *(["named in"] if profiled else []))
+    yield from markdown_table(header, rows)
 
 
 DOCUMENTS: Mapping[type, Callable[[Any], Iterator[str]]] = {

@@ -130,8 +130,8 @@ def _server(server: ServerView, view: View) -> Iterator[RenderableType]:
         yield table
     if server.functions:
         # A record names five functions, chosen by cumulative time: by another order they would mislead.
-        title = f"The server's functions by cumulative time, those that its {server.records} records name"
-        yield _FunctionTable(server.functions, title, replace(view, sort="cumulative"))
+        title = "The server's functions by cumulative time, per prediction that has them among its first five"
+        yield _FunctionTable(server.functions, title, replace(view, sort="cumulative"), server.profiled)
 
 
 def _functions_title(result: ProfileResult, view: View) -> str:
@@ -144,9 +144,10 @@ def _functions_title(result: ProfileResult, view: View) -> str:
 class _FunctionTable:
     """The table of functions: the place in the source stands beside the name, or below it where that is too narrow."""
 
-    def __init__(self, functions: Iterable[FunctionTime], title: str, view: View):
+    def __init__(self, functions: Iterable[FunctionTime], title: str, view: View, profiled: int = 0):
         self._functions = sorted(functions, key=attrgetter(f"{view.sort}_s"), reverse=True)[: view.top]
         self._title = title
+        self._profiled = profiled
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
         beside, barred = options.max_width >= WIDE, options.max_width >= BARRED
@@ -156,7 +157,7 @@ class _FunctionTable:
         table.add_column("share", justify="right", no_wrap=True)
         if barred:
             table.add_column("", no_wrap=True)
-        for name in ("cumulative", "calls"):
+        for name in ("cumulative", "calls", *(["in"] if self._profiled else [])):
             table.add_column(name, justify="right", no_wrap=True)
         if beside:
             table.add_column("where", overflow="fold")
@@ -168,6 +169,7 @@ class _FunctionTable:
                 *([_bar(function.share / most, BAR_WIDTH) if most else ""] if barred else []),
                 format_duration(function.cumulative_s),
                 f"{function.calls:.3g}" if function.calls < 100 else f"{function.calls:.0f}",
+                *([f"{function.records}/{self._profiled}"] if self._profiled else []),
             ]
             place = f"{function.file}:{function.line}" if function.file else f"called by {function.called_by}"
             where = Text(place, style="dim")

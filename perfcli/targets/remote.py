@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from secrets import token_hex
 
 import httpx
@@ -148,10 +149,9 @@ class RemoteTarget:
         asked = frozenset(f"{self._request_prefix}-{number}" for number in range(first, self._requests + 1))
         search = RecordSearch(self._log.page, time.monotonic, time.sleep)
         records = search.find(asked) if asked and self._log.find() else []
-        metrics, functions = summarize_records(records)
         if not timings and not records and not self._log.refused:
             return None
-        return ServerView(timings, metrics, len(records), functions, log_refused=self._log.refused)
+        return replace(summarize_records(records), timings=timings, log_refused=self._log.refused)
 
     def close(self) -> None:
         """Close the connection."""

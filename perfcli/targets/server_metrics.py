@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from perfcli.records import FunctionTime, PerformanceMetrics, TopFunction
+from perfcli.records import FunctionTime, PerformanceMetrics, ServerView, TopFunction
 from perfcli.statistics import median
 from perfcli.units import from_mebibytes, from_milliseconds
 
@@ -74,21 +74,25 @@ class RecordSearch:
         return True
 
 
-def summarize_records(records: Sequence[Record]) -> tuple[PerformanceMetrics | None, tuple[FunctionTime, ...]]:
+def summarize_records(records: Sequence[Record]) -> ServerView:
     """Return the medians of the records, and the server's functions per prediction, most self time first.
 
     A record names five functions at most, so that a function missing from it is unknown there and not 0: its figures
-    are means over the records that name it, and its rank is by its sum over all. Its share is of the time of the
-    profiled predictions.
+    are means over the records that name it, which it counts, and its rank is by its sum over all. Its share is of the
+    time of the profiled predictions.
     """
-    medians = {key: _median(records, key) for key in ("inference_time_ms", "cpu_time_ms", "latency_ms", "memory_mb")}
     profiled = [record for record in records if _objects(record.get("top_functions"))]
     functions = _functions(profiled)
+    return ServerView({}, _metrics(records, functions), len(records), functions, profiled=len(profiled))
+
+
+def _metrics(records: Sequence[Record], functions: Sequence[FunctionTime]) -> PerformanceMetrics | None:
+    medians = {key: _median(records, key) for key in ("inference_time_ms", "cpu_time_ms", "latency_ms", "memory_mb")}
     inference_ms, cpu_ms, latency_ms, memory_mb = medians.values()
     if inference_ms is None or cpu_ms is None or memory_mb is None:
-        return None, functions
+        return None
     calls, delta_mb = _median(records, "function_calls"), _median(records, "memory_delta_mb")
-    metrics = PerformanceMetrics(
+    return PerformanceMetrics(
         inference_time_s=from_milliseconds(inference_ms),
         cpu_time_s=from_milliseconds(cpu_ms),
         memory_bytes=from_mebibytes(memory_mb),
@@ -97,7 +101,6 @@ def summarize_records(records: Sequence[Record]) -> tuple[PerformanceMetrics | N
         latency_s=from_milliseconds(inference_ms if latency_ms is None else latency_ms),
         top_functions=tuple(_top_function(function) for function in functions[:_TOP]) or None,
     )
-    return metrics, functions
 
 
 def _functions(profiled: Sequence[Record]) -> tuple[FunctionTime, ...]:
@@ -125,6 +128,7 @@ def _function_time(key: tuple[str, str, int], runs: Sequence[Record], whole_s: f
         profiled_self_s=self_s,
         profiled_cumulative_s=cumulative_s,
         share=min(1.0, self_s / whole_s) if whole_s else 0.0,
+        records=len(runs),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -48,7 +49,7 @@ FULL = ProfileResult(
     functions=(FUNCTION,),
     function_calls=25000,
     samples_s=(0.005, 0.0051),
-    server=ServerView({"total": 0.0045}, METRICS, 100, (FUNCTION,)),
+    server=ServerView({"total": 0.0045}, METRICS, 100, (replace(FUNCTION, records=12),), 40, log_refused=True),
     warnings=(Advice("outliers", "3 of 100 calls are outliers.", "Look at the p95."),),
     partial=False,
     call_tree=(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from perfcli.records import FunctionTime, PerformanceMetrics, TopFunction
+from perfcli.records import FunctionTime, PerformanceMetrics, ServerView, TopFunction
 from perfcli.targets.server_metrics import MAX_WAIT_S, RecordSearch, summarize_records
 
 
@@ -123,13 +123,14 @@ def test_metrics_are_medians_and_functions_are_per_prediction() -> None:
         "function_calls": 600,
         "top_functions": [function("predict", 8.0, 11.0, 1), function("rare", 9.0, 9.0, 3)],
     }
-    metrics, functions = summarize_records([LIGHT, deep, deeper])
-    assert functions == (
-        FunctionTime("predict", "model.py", 7, 1.0, 0.006, 0.010, 0.006, 0.010, 0.3),
-        FunctionTime("rare", "model.py", 7, 3.0, 0.009, 0.009, 0.009, 0.009, 0.009 / 0.020),
-        FunctionTime("scale", "model.py", 7, 2.0, 0.001, 0.0015, 0.001, 0.0015, 0.05),
+    view = summarize_records([LIGHT, deep, deeper])
+    assert (view.records, view.profiled) == (3, 2)
+    assert view.functions == (
+        FunctionTime("predict", "model.py", 7, 1.0, 0.006, 0.010, 0.006, 0.010, 0.3, records=2),
+        FunctionTime("rare", "model.py", 7, 3.0, 0.009, 0.009, 0.009, 0.009, 0.009 / 0.020, records=1),
+        FunctionTime("scale", "model.py", 7, 2.0, 0.001, 0.0015, 0.001, 0.0015, 0.05, records=1),
     )
-    assert metrics == PerformanceMetrics(
+    assert view.metrics == PerformanceMetrics(
         inference_time_s=0.010,
         cpu_time_s=0.001,
         memory_bytes=100 * 2**20,
@@ -145,19 +146,20 @@ def test_metrics_are_medians_and_functions_are_per_prediction() -> None:
 
 
 def test_where_nothing_was_profiled_nobody_looked_at_the_growth_of_memory() -> None:
-    metrics, _ = summarize_records([LIGHT, LIGHT])
+    metrics = summarize_records([LIGHT, LIGHT]).metrics
     assert metrics is not None
     assert metrics.memory_delta_bytes is None
 
 
 def test_records_that_are_not_profiled_have_no_functions() -> None:
-    metrics, functions = summarize_records([LIGHT])
-    assert functions == ()
+    view = summarize_records([LIGHT])
+    metrics = view.metrics
+    assert (view.records, view.profiled, view.functions) == (1, 0, ())
     assert metrics is not None
     assert (metrics.function_calls, metrics.top_functions) == (None, None)
 
 
 @pytest.mark.parametrize("value", [None, "fast", True, float("nan")])
 def test_a_record_without_numbers_is_not_measured(value: object) -> None:
-    assert summarize_records([LIGHT | {"inference_time_ms": value}]) == (None, ())
-    assert summarize_records([]) == (None, ())
+    assert summarize_records([LIGHT | {"inference_time_ms": value}]).metrics is None
+    assert summarize_records([]) == ServerView({}, None, 0, ())

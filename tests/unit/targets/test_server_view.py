@@ -70,9 +70,7 @@ def measured(serve) -> Iterator[Callable[..., ServerView | None]]:
 
     def measure(api: Api, requests: int = 3, *headers: str, token: str | None = None) -> ServerView | None:
         url = serve(api).url.replace("/predict", "/v1/predict")
-        target = open_remote(
-            url, headers=headers, timeout_s=1, insecure=False, http_method="POST", log_token=token
-        )
+        target = open_remote(url, headers=headers, timeout_s=1, insecure=False, http_method="POST", log_token=token)
         assert isinstance(target, RemoteTarget)
         targets.append(target)
         call = target.prepare({"a": 1})

@@ -245,13 +245,14 @@ def test_a_profile_of_a_remote_api_shows_the_exchange_and_what_the_server_says(p
         profile_result,
         target=replace(profile_result.target, kind="remote", name="http://127.0.0.1:8000/predict", method="POST"),
         phases=(Phase("connect", 0.0005, None), Phase("wait", 0.004, 0.0035)),
-        server=ServerView({"predict": 0.003}, None, 12, profile_result.functions[:1]),
+        server=ServerView({"predict": 0.003}, None, 12, (replace(profile_result.functions[0], records=5),), profiled=7),
         call_tree=None,
     )
     text = Page(render(remote)).text
     assert "connect 500 us - wait 4.00 ms 3.50 ms" in text
     assert "metric of Server-Timing median predict 3.00 ms" in text
-    assert "The server's functions" in text
+    assert "The server's functions function self share cumulative calls named in where" in text
+    assert " 5 of 7 " in text
     assert "Client functions" in text
     assert "Flame graph" not in text
 
