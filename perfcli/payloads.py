@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from perfcli.errors import PayloadError
+from perfcli.units import format_count
 
 Payload: TypeAlias = dict[str, object] | list[object]
 """The input of one prediction: an object is one row, a list of objects a batch, a list of lists a matrix."""
@@ -17,19 +18,21 @@ Payload: TypeAlias = dict[str, object] | list[object]
 STDIN = "-"
 
 _FORMATS = "A payload is UTF-8 text: JSON (.json), JSON Lines (.jsonl, .ndjson) or CSV with a header (.csv)."
-_NOT_FINITE = "Take the row out, or put a number in: a model cannot use NaN or infinity."
+_NOT_FINITE = "Put a number in, or take the row out; a value that is missing is null in JSON, an empty cell in CSV."
 _ONE_A_LINE = "JSON Lines is one JSON value a line; a value over several lines belongs in a .json file."
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_NOT_FINITE_CELL = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
+_INFINITE_CELL = re.compile(r"[+-]?(?:inf|infinity)", re.IGNORECASE)
+_MISSING_CELL = re.compile(r"(?:[+-]?nan)?", re.IGNORECASE)
 _KINDS = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
 
 
 def read_payloads(source: str) -> tuple[Payload, ...]:
     """Read all payloads of a file, or of standard input when the source is `-`.
 
-    A JSON file is one payload, JSON Lines one a line, CSV one a row. The suffix tells the format; without one that is
-    known the content does. A .json file of several lines that are JSON each is read as JSON Lines.
+    A JSON file is one payload, JSON Lines one a line, CSV one a row; an empty cell is None, as null is in JSON. The
+    suffix tells the format; without one that is known the content does. A .json file of several lines that are JSON
+    each is read as JSON Lines.
 
     Raises:
         PayloadError: Nothing there, not text, not its format, or not an object, a list of objects or a matrix.
@@ -236,7 +239,9 @@ def _csv_row(header: Sequence[str], cells: Sequence[str], where: str) -> Payload
     import orjson
 
     if len(cells) != len(header):
-        raise PayloadError(f"{where} has {len(cells)} cells, the header {len(header)}.", "Give every row all columns.")
+        raise PayloadError(
+            f"{where} has {format_count(len(cells), 'cell')}, the header {len(header)}.", "Give every row all columns."
+        )
     # A row of numbers is read as one JSON list, three times as fast as cell by cell. As many numbers as there are cells
     # mean one number from each: a cell with a comma in it would have made the list longer.
     try:
@@ -248,11 +253,11 @@ def _csv_row(header: Sequence[str], cells: Sequence[str], where: str) -> Payload
     return dict(zip(header, values, strict=True))
 
 
-def _cell(text: str, column: str, where: str) -> int | float | str:
-    """Return a number if the text is one, else the text."""
-    if not text:
-        raise PayloadError(f"{where}: column {column!r} is empty.", "Fill the cell, or take the row out.")
-    if not (_NUMBER.fullmatch(text) or _NOT_FINITE_CELL.fullmatch(text)):
+def _cell(text: str, column: str, where: str) -> int | float | str | None:
+    """Return a number if the text is one, None for a cell without a value, else the text."""
+    if _MISSING_CELL.fullmatch(text):
+        return None
+    if not (_NUMBER.fullmatch(text) or _INFINITE_CELL.fullmatch(text)):
         return text
     number = float(text)
     if not isfinite(number):

@@ -73,6 +73,11 @@ def format_ratio(ratio: float) -> str:
     return f"{ratio * 100:.1f} %"
 
 
+def format_count(number: int, noun: str, plural: str = "") -> str:
+    """Write a number of things: `1 run`, `2 runs`; the plural is the noun with an s unless it is given."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def format_multiple(ratio: float) -> str:
     """Write a ratio as a multiple: `15.8x`."""
     return f"{_three_digits(ratio)}x"

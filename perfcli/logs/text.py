@@ -12,7 +12,7 @@ from rich.table import Table
 
 from perfcli.logs.entry import Record
 from perfcli.logs.summary import LogSummary, Spread, metrics_of
-from perfcli.units import format_duration, format_rate, format_size, from_mebibytes, from_milliseconds
+from perfcli.units import format_count, format_duration, format_rate, format_size, from_mebibytes, from_milliseconds
 
 _NOT_MEASURED = "-"
 _FILE_WIDTH = 120
@@ -50,7 +50,7 @@ def write_summary(summary: LogSummary, stream: TextIO) -> None:
 
 def _summary_parts(summary: LogSummary) -> Iterator[RenderableType]:
     rate = _NOT_MEASURED if summary.throughput_rps is None else format_rate(summary.throughput_rps)
-    predictions = f"{summary.predictions} prediction{'s' * (summary.predictions != 1)}"
+    predictions = format_count(summary.predictions, "prediction")
     yield (
         f"{predictions} in {format_duration(summary.elapsed_s)}, {rate}, "
         f"{summary.errors} with an error, {summary.profiled} profiled\n"
@@ -99,7 +99,7 @@ def _spreads(summary: LogSummary) -> Table:
 
 
 def _functions(summary: LogSummary) -> Table:
-    predictions = f"{summary.profiled} profiled prediction{'s' * (summary.profiled != 1)}"
+    predictions = format_count(summary.profiled, "profiled prediction")
     title = f"Functions: sums over {predictions}, profiler included"
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
     table.add_column("function")

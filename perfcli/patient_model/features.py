@@ -103,7 +103,8 @@ def _measurement(name: str, value: object) -> float:
     # The range refuses NaN and infinity as well, and what would overflow in the engineered features.
     if isinstance(value, _NUMBERS) and not isinstance(value, bool) and 0 <= value <= _LARGEST:
         return float(value)
-    raise PayloadError(f"{name} is {reprlib.repr(value)}.", f"A measurement is a number from 0 to {_LARGEST}.")
+    wrong = "has no value" if value is None else f"is {reprlib.repr(value)}"
+    raise PayloadError(f"{name} {wrong}.", f"A measurement is a number from 0 to {_LARGEST}.")
 
 
 def _ratio(part: pd.Series[float], whole: pd.Series[float]) -> pd.Series[float]:

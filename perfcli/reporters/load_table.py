@@ -21,7 +21,7 @@ from perfcli.reporters.parts import TitledTable, warning_text
 from perfcli.reporters.protocol import View
 from perfcli.reporters.sparkline import sparkline
 from perfcli.reporters.verdict_report import verdict_table
-from perfcli.units import format_duration, format_rate, format_ratio, format_size
+from perfcli.units import format_count, format_duration, format_rate, format_ratio, format_size
 
 NOT_MEASURED = "-"
 TOTAL = "all"
@@ -61,9 +61,9 @@ def describe_load(description: LoadDescription) -> str:
     elif description.rate_rps is not None:
         load = f"{description.rate_rps:g} {description.arrivals} arrivals per second"
     else:
-        load = f"{description.users} user{'s' * (description.users != 1)}"
+        load = format_count(description.users or 0, "user")
     length = "" if description.duration_s is None else f" for {format_duration(description.duration_s)}"
-    bound = "" if description.requests is None else f", {description.requests} requests"
+    bound = "" if description.requests is None else f", {format_count(description.requests, 'request')}"
     return f"{load}{length}{bound}"
 
 
@@ -122,12 +122,12 @@ def _generator_details(result: LoadResult) -> str:
 def _server(server: LoadedServer) -> str:
     parts = []
     if server.processes is not None and server.cpu_ratio is not None:
-        plural = "es" * (server.processes != 1)
-        parts.append(f"{server.processes} process{plural}, {server.cpu_ratio:.2f} cores")
+        processes = format_count(server.processes, "process", "processes")
+        parts.append(f"{processes}, {server.cpu_ratio:.2f} cores")
     if server.rss_bytes is not None:
         parts.append(f"RSS {format_size(server.rss_bytes)}")
     if server.threads is not None:
-        parts.append(f"{server.threads} thread{'s' * (server.threads != 1)}")
+        parts.append(format_count(server.threads, "thread"))
     if server.counted is not None:
         parts.append(f"counted {server.counted.server_requests} requests, the client {server.counted.client_requests}")
     return ", ".join(parts)

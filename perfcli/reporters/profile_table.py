@@ -18,7 +18,7 @@ from perfcli.reporters.histogram import histogram_line
 from perfcli.reporters.parts import TitledTable, warning_text
 from perfcli.reporters.protocol import View
 from perfcli.reporters.verdict_report import verdict_table
-from perfcli.units import format_duration, format_ratio, format_size
+from perfcli.units import format_count, format_duration, format_ratio, format_size
 
 NOT_MEASURED = "-"
 WIDE = 120
@@ -51,9 +51,7 @@ def _headline(result: ProfileResult) -> Text:
     target = result.target
     text = Text()
     text.append(f"{target.name}", style="bold").append(f"  {target.method}")
-    text.append(
-        f"  {target.payloads} payload{'s' * (target.payloads != 1)}, {target.rows} row{'s' * (target.rows != 1)}"
-    )
+    text.append(f"  {format_count(target.payloads, 'payload')}, {format_count(target.rows, 'row')}")
     if result.partial:
         text.append("  interrupted: partial result", style="bold yellow")
     text.append("\n\n")
@@ -68,7 +66,7 @@ def _facts(result: ProfileResult, latency: LatencySummary) -> Iterator[tuple[str
     interval = ""
     if latency.ci_low_s is not None and latency.ci_high_s is not None:
         interval = f"95 % interval {format_duration(latency.ci_low_s)} to {format_duration(latency.ci_high_s)}"
-    yield "median", _spaced(format_duration(latency.median_s), interval, f"{latency.runs} runs")
+    yield "median", _spaced(format_duration(latency.median_s), interval, format_count(latency.runs, "run"))
     if len(result.samples_s) > 1:
         yield "calls", f"{histogram_line(result.samples_s, HISTOGRAM_WIDTH)}  fastest to slowest"
     yield (
@@ -188,7 +186,3 @@ def _bar(share: float, width: int = 20) -> Text:
 
 def _spaced(*parts: str) -> str:
     return "   ".join(part for part in parts if part)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -12,7 +12,7 @@ from rich.text import Text
 from perfcli.records.sweep import SweepPoint, SweepResult
 from perfcli.reporters.markup import escape, markdown_table
 from perfcli.reporters.protocol import View
-from perfcli.units import format_duration, format_rate
+from perfcli.units import format_count, format_duration, format_rate
 
 WORTH_NAMING = 1.5
 
@@ -53,7 +53,7 @@ def describe_sweep(result: SweepResult) -> str:
     if result.gain is None:
         return f"Nothing was measured.{interrupted}"
     smallest = min(point.batch for point in result.points)
-    threads = "" if result.threads is None else f" with {result.threads} thread{'s' * (result.threads != 1)}"
+    threads = "" if result.threads is None else f" with {format_count(result.threads, 'thread')}"
     if result.gain < WORTH_NAMING:
         return f"Batches gain little: a row costs nearly the same in every size.{interrupted}"
     dear = "alone" if smallest == 1 else f"in a batch of {smallest}"

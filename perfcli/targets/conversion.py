@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias, cast
 
 from perfcli.errors import MissingExtraError, PayloadError
 from perfcli.payloads import Payload, check_columns
+from perfcli.units import format_count
 
 _Row: TypeAlias = dict[str, object] | list[object]
 
@@ -34,7 +36,7 @@ def to_model_input(model: object, payload: Payload) -> object:
     width = len(rows[0]) if columns is None else len(columns)
     count: int = getattr(model, "n_features_in_", width) if names is None else len(names)
     if width != count:
-        raise PayloadError(f"The payload has {width} column{'s' * (width != 1)}, and the model takes {count}.")
+        raise PayloadError(f"The payload has {format_count(width, 'column')}, and the model takes {count}.")
     _reject_nested(rows)
     if names is None and (columns is None or hasattr(model, "n_features_in_")):
         return _matrix(rows, columns)
@@ -54,7 +56,7 @@ def unusable_value(payload: Payload, error: Exception) -> str | None:
             if isinstance(value, str) and repr(value) in complaint:
                 return f"{place} is text, {value!r}"
             if value is None and misses_number:
-                return f"{place} is null"
+                return f"{place} has no value"
     return None
 
 
@@ -102,7 +104,14 @@ def _frame(rows: Sequence[_Row], columns: Sequence[str] | None) -> object:
         import pandas as pd
     except ModuleNotFoundError:
         raise MissingExtraError("A model that takes named columns", "model") from None
-    return pd.DataFrame(rows, columns=None if columns is None else list(columns))
+    frame = pd.DataFrame(rows, columns=None if columns is None else list(columns))
+    # Missing text is NaN wherever pandas reads a file, and so it was when the model was fitted; of None pandas makes
+    # NaN only beside values that tell the type.
+    for column in frame.columns:
+        if frame[column].dtype == "object" and frame[column].isna().any():
+            values = [math.nan if value is None else value for value in frame[column]]
+            frame[column] = pd.Series(values, dtype=object)
+    return frame
 
 
 def _matrix(rows: Sequence[_Row], columns: Sequence[str] | None) -> object:

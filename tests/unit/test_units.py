@@ -106,3 +106,13 @@ def test_a_duration_survives_the_json_key_to_the_nanosecond(nanoseconds):
     assert round(units.from_milliseconds(units.to_milliseconds(nanoseconds / 1e9)) * 1e9) == pytest.approx(
         nanoseconds, rel=1e-12
     )
+
+
+def test_a_number_of_things_has_the_right_plural() -> None:
+    assert [units.format_count(number, "run") for number in (0, 1, 2, 1_000_000)] == [
+        "0 runs",
+        "1 run",
+        "2 runs",
+        "1000000 runs",
+    ]
+    assert [units.format_count(number, "process", "processes") for number in (1, 2)] == ["1 process", "2 processes"]

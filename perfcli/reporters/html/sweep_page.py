@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from perfcli.records.sweep import SweepResult
 from perfcli.reporters.html.curves import Curve, draw_curves
+from perfcli.units import format_count
 
 
 def sweep_drawings(result: SweepResult) -> dict[str, Markup]:
@@ -14,7 +15,7 @@ def sweep_drawings(result: SweepResult) -> dict[str, Markup]:
         return {}
     curves = [
         Curve(
-            "one row" if threads is None else f"{threads} thread{'s' * (threads != 1)}",
+            "one row" if threads is None else format_count(threads, "thread"),
             [(float(point.batch), point.row_s) for point in result.points if point.threads == threads],
         )
         for threads in dict.fromkeys(point.threads for point in result.points)

@@ -91,22 +91,22 @@ def test_measurements_in_range_give_finite_features(patient):
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        ("rough", "'rough'"),
-        ("17.5", "'17.5'"),
-        (None, "None"),
-        (True, "True"),
-        ([17.5], "[17.5]"),
-        (math.nan, "nan"),
-        (math.inf, "inf"),
-        (-1, "-1"),
-        (1_000_001, "1000001"),
-        (10**400, "100000000000000000...0000000000000000000"),
+        ("rough", "is 'rough'"),
+        ("17.5", "is '17.5'"),
+        (None, "has no value"),
+        (True, "is True"),
+        ([17.5], "is [17.5]"),
+        (math.nan, "is nan"),
+        (math.inf, "is inf"),
+        (-1, "is -1"),
+        (1_000_001, "is 1000001"),
+        (10**400, "is 100000000000000000...0000000000000000000"),
     ],
     ids=reprlib.repr,
 )
 @pytest.mark.parametrize("name", [FEATURE_NAMES[0], FEATURE_NAMES[-1]])
 def test_what_is_no_measurement_is_named(patient, name, value, shown):
-    assert refusal({**patient, name: value}) == f"{name} is {shown}."
+    assert refusal({**patient, name: value}) == f"{name} {shown}."
 
 
 def test_a_bad_patient_in_a_batch_is_named_by_row(patient):

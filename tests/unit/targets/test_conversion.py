@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import cast
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
@@ -122,6 +124,18 @@ def test_what_does_not_fit_is_named(model: object, payload: Payload, message: st
     assert (caught.value.message, caught.value.hint) == (message, hint)
 
 
+def test_a_gap_is_given_to_a_model_as_pandas_reads_it_from_a_file() -> None:
+    table = pd.read_csv(io.StringIO("size,kind\n1,x\n,y\n3,\n,x\n5,\n6,y\n"))
+    columns = ColumnTransformer([("size", SimpleImputer(), ["size"]), ("kind", OneHotEncoder(), ["kind"])])
+    model = make_pipeline(columns, LinearRegression()).fit(table, range(6))
+    expected = model.predict(table).tolist()
+    rows: list[object] = [
+        {name: None if pd.isna(value) else value for name, value in row.items()} for row in table.to_dict("records")
+    ]
+    assert model.predict(to_model_input(model, rows)).tolist() == expected
+    assert [model.predict(to_model_input(model, [row])).item() for row in rows] == pytest.approx(expected)
+
+
 def test_names_without_pandas_are_answered_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingExtraError) as caught:
@@ -134,8 +148,8 @@ def test_names_without_pandas_are_answered_with_the_extra(monkeypatch: pytest.Mo
     [
         ({"age": "old", "income": 2, "debt": 3}, "column 'age' is text, 'old'"),
         ([[1, 2, 3], [1, "x", 3]], "row 2, column 2 is text, 'x'"),
-        ({"age": 1, "income": None, "debt": 3}, "column 'income' is null"),
-        ([{"age": 1, "income": 3, "debt": None}], "row 1, column 'debt' is null"),
+        ({"age": 1, "income": None, "debt": 3}, "column 'income' has no value"),
+        ([{"age": 1, "income": 3, "debt": None}], "row 1, column 'debt' has no value"),
         ({"age": 1, "income": 2, "debt": 3}, None),
     ],
 )

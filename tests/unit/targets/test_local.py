@@ -163,7 +163,7 @@ def test_an_error_of_ours_from_the_model_passes_as_it_is() -> None:
     ("payload", "message"),
     [
         ({"age": "old", "income": 1}, "The model cannot use this payload: column 'age' is text, 'old'."),
-        ([[1, 2], [None, 2]], "The model cannot use this payload: row 2, column 1 is null."),
+        ([[1, 2], [None, 2]], "The model cannot use this payload: row 2, column 1 has no value."),
     ],
 )
 def test_a_value_the_model_cannot_use_is_the_fault_of_the_payload(payload: dict | list, message: str) -> None:
