@@ -170,10 +170,14 @@ def summary(
 def _opened(place: str | None) -> Iterator[LogSource]:
     from perfcli.logs.sources import open_source
     from perfcli.settings import load_settings
+    from perfcli.units import format_count
 
     settings = load_settings()
     with closing(open_source(place or f"http://{settings.api_host}:{settings.api_port}", settings)) as source:
         yield source
+        if source.broken:
+            lines = format_count(source.broken, "broken line was", "broken lines were")
+            typer.echo(f"{source.address}: {lines} passed over.", err=True)
 
 
 def _query(since: str | None, level: Level | None, request_id: str | None, limit: int | None = None) -> LogQuery:

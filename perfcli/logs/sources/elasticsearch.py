@@ -24,6 +24,7 @@ class ElasticsearchSource:
 
     def __init__(self, url: str, index: str, timeout_s: float = 30.0, page_records: int = _PAGE_RECORDS) -> None:
         self.address = mask_url(url)
+        self.broken = 0
         self._page_records = page_records
         self._index = index
         self._client = httpx.Client(base_url=url, timeout=timeout_s)

@@ -6,8 +6,10 @@ import os
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
+from perfcli.errors import UsageError
 from perfcli.logs.entry import Record
 from perfcli.logs.query import LogQuery
+from perfcli.units import format_count
 
 
 class FileSource:
@@ -15,21 +17,36 @@ class FileSource:
 
     Attributes:
         address: Path of the file, or `stdin`.
+        broken: Lines so far that begin like a record and are none.
     """
 
     def __init__(self, stream: BinaryIO, address: str) -> None:
         self.address = address
+        self.broken = 0
         self._stream = stream
         self._begun = b""
+        self._others = 0
 
     def read(self, query: LogQuery) -> list[Record]:
-        """Read to the end; a line that has no end yet is left for the next call."""
-        return query.select(self._records())
+        """Read to the end; a line that has no end yet is left for the next call.
+
+        Raises:
+            UsageError: There are lines, and none of them is a record.
+        """
+        records = list(self._records())
+        others = self._others + bool(self._begun)
+        if not records and others:
+            raise UsageError(
+                f"{self.address} is no log: {format_count(others, 'line')}, and no record among them.",
+                "A record is one JSON object a line, as `perfcli serve` writes them.",
+            )
+        return query.select(records)
 
     def follow(self, query: LogQuery, wait: Callable[[], object]) -> Iterator[Record]:
         """Read on as the file grows, from its start when it was cut short; a pipe ends when its writer does."""
         if self._stream.seekable():
-            yield from reversed(self.read(query))
+            # A log that has just begun may hold nothing but what the server says when it starts.
+            yield from reversed(query.select(self._records()))
         while True:
             for record in self._records():
                 yield from query.select([record])
@@ -47,10 +64,13 @@ class FileSource:
     def _records(self) -> Iterator[Record]:
         while line := self._stream.readline():
             line = self._begun + line
-            self._begun = b"" if line.endswith(b"\n") else line
-            if not self._begun:
-                try:
-                    yield Record.from_line(line)
-                except ValueError:
+            self._begun = b""
+            try:
+                yield Record.from_line(line if line.endswith(b"\n") else line + b"\n")
+            except ValueError:
+                if line.endswith(b"\n"):
                     # The server and its libraries print there as well.
-                    continue
+                    self.broken += line.startswith(b"{")
+                    self._others += 1
+                else:
+                    self._begun = line

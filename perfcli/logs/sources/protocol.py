@@ -20,9 +20,11 @@ class LogSource(Protocol):
 
     Attributes:
         address: What a person knows it by, secrets masked.
+        broken: Lines so far that begin like a record and are none; 0 where only records are stored.
     """
 
     address: str
+    broken: int
 
     def read(self, query: LogQuery) -> list[Record]:
         """Return the records asked for, the newest first.
@@ -30,6 +32,7 @@ class LogSource(Protocol):
         Raises:
             TargetUnreachableError: Nobody answers.
             TargetAnswerError: The answer is an error, or no log.
+            UsageError: A file is no log.
         """
         ...
 

@@ -24,6 +24,7 @@ class RedisSource:
             UsageError: The URL is none of Redis.
         """
         self.address = mask_url(url)
+        self.broken = 0
         self._key = key
         try:
             self._client = redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
@@ -45,7 +46,7 @@ class RedisSource:
             ) from error
         except redis.RedisError as error:
             raise TargetAnswerError(f"Cannot read the list {self._key} of {self.address}: {error}") from error
-        return list(_records(lines))
+        return list(self._records(lines))
 
     def read(self, query: LogQuery) -> list[Record]:
         """Return the records asked for, the newest first."""
@@ -59,10 +60,10 @@ class RedisSource:
         """Close the connection."""
         self._client.close()
 
-
-def _records(lines: list[bytes]) -> Iterator[Record]:
-    for line in lines:
-        try:
-            yield Record.from_line(line + b"\n")
-        except ValueError:
-            continue
+    def _records(self, lines: list[bytes]) -> Iterator[Record]:
+        self.broken = 0
+        for line in lines:
+            try:
+                yield Record.from_line(line + b"\n")
+            except ValueError:
+                self.broken += line.startswith(b"{")

@@ -59,6 +59,14 @@ def test_show_says_on_stderr_that_nothing_matches(log: str, options: list[str]) 
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "No record matches.\n")
 
 
+def test_lines_of_a_log_that_cannot_be_read_are_counted_on_stderr(log: str) -> None:
+    with Path(log).open("a") as stream:
+        stream.write('{"timestamp": "2026-\n{"timestamp": 1}\n')
+    result = CliRunner().invoke(logs, ["show", "--from", log, "-n", "1"], catch_exceptions=False)
+    assert result.stdout.count("\n") == 1
+    assert result.stderr == f"{log}: 2 broken lines were passed over.\n"
+
+
 def test_show_slowest_prints_the_slowest_first(log: str) -> None:
     lines = run("show", "--from", log, "--slowest", "3").splitlines()
     assert [line.split()[2] for line in lines] == ["t10", "t9", "t8"]

@@ -27,6 +27,25 @@ def test_other_lines_between_the_records_are_passed_over(records: Records) -> No
     text = b"INFO:     Started server process [17]\n" + one.line + b"{}\n[1]\n\xff\xfe\n" + two.line
     source = FileSource(io.BytesIO(text), "log")
     assert source.read(LogQuery()) == [two, one]
+    assert source.broken == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [(b"a,b\n1,2\n3,4\n", "3 lines"), (b"\x89PNG\r\n\x1a\n\0", "3 lines"), (b"hello", "1 line"), (b"{}\n", "1 line")],
+)
+def test_a_file_without_any_record_is_no_log(text: bytes, lines: str) -> None:
+    with pytest.raises(UsageError, match=f"^rows.csv is no log: {lines}, and no record among them"):
+        FileSource(io.BytesIO(text), "rows.csv").read(LogQuery())
+
+
+def test_an_empty_file_is_a_log_without_records() -> None:
+    assert FileSource(io.BytesIO(b""), "log").read(LogQuery()) == []
+
+
+def test_a_record_that_lost_the_end_of_its_line_is_read(records: Records) -> None:
+    one, two = records(1, 2)
+    assert FileSource(io.BytesIO(one.line + two.line.rstrip()), "log").read(LogQuery()) == [two, one]
 
 
 def test_a_line_without_an_end_is_read_once_it_has_one(records: Records, tmp_path: Path) -> None:
