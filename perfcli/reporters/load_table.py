@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
@@ -15,6 +15,7 @@ from perfcli.records.load import (
     LoadDescription,
     LoadedServer,
     LoadResult,
+    LoadSecond,
     Quantiles,
 )
 from perfcli.reporters.parts import TitledTable, warning_text
@@ -29,6 +30,7 @@ EXAMPLE_LENGTH = 120
 ENDPOINT_WIDTH = 10
 WIDE = 100
 WIDE_ONLY = ("p90", "p99.9")
+COURSE_NAME = 12
 
 
 def load_tables(result: LoadResult, view: View) -> Iterator[RenderableType]:
@@ -46,7 +48,7 @@ def load_tables(result: LoadResult, view: View) -> Iterator[RenderableType]:
         yield _timings(result.server.timings)
     if result.arrivals is not None:
         yield from _arrivals(result.arrivals, result.total)
-    yield _course(result)
+    yield _Course(result.seconds)
     for warning in result.warnings:
         yield warning_text(warning)
     if result.diagnosis is not None:
@@ -153,6 +155,8 @@ class _EndpointTable:
             by_name = dict(zip(names, cells, strict=True))
             table.add_row(endpoint, *(by_name[name] for name in shown), style=style)
         yield table
+        if len(shown) < len(names):
+            yield Text(f"  {' and '.join(WIDE_ONLY)} need {WIDE} columns; every file (-o) has them.", "dim")
 
 
 def _endpoint_row(name: str, endpoint: EndpointResult) -> list[str]:
@@ -194,19 +198,23 @@ def _timings(timings: Mapping[str, float]) -> Table:
     return table
 
 
-def _course(result: LoadResult) -> Text:
-    """One line per figure over the whole run; what was not measured leaves a gap."""
-    seconds = result.seconds
-    text = Text()
-    if len(seconds) < 2:
-        return text
-    lines: dict[str, list[float | None]] = {
-        "requests": [second.requests / second.elapsed_s for second in seconds],
-        "slowest": [second.latency.max_s for second in seconds],
-        "in flight": [float(second.in_flight) for second in seconds],
-        "server CPU": [second.server_cpu_ratio for second in seconds],
-    }
-    for name, values in lines.items():
-        if any(value is not None for value in values):
-            text.append(f"  {name:<12}", style="cyan").append(f"{sparkline(values)}\n")
-    return text
+class _Course:
+    """One line per figure over the whole run, as wide as there is room for; what was not measured leaves a gap."""
+
+    def __init__(self, seconds: Sequence[LoadSecond]):
+        self._seconds = seconds
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        seconds = self._seconds
+        text = Text()
+        lines: dict[str, list[float | None]] = {
+            "requests": [second.requests / second.elapsed_s for second in seconds],
+            "slowest": [second.latency.max_s for second in seconds],
+            "in flight": [float(second.in_flight) for second in seconds],
+            "server CPU": [second.server_cpu_ratio for second in seconds],
+        }
+        width = max(1, options.max_width - COURSE_NAME - 2)
+        for name, values in lines.items():
+            if len(seconds) > 1 and any(value is not None for value in values):
+                text.append(f"  {name:<{COURSE_NAME}}", style="cyan").append(f"{sparkline(values, width)}\n")
+        yield text

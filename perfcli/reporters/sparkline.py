@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-WIDTH = 60
 
 
-def sparkline(values: Sequence[float | None], width: int = WIDTH) -> str:
+def sparkline(values: Sequence[float | None], width: int | None = None) -> str:
     """Draw a series from 0 to its largest value; a number that is missing is a space.
 
     A longer series is cut into `width` parts, each drawn as its largest value, so that no peak is lost.
     """
     count = len(values)
-    if count > width:
+    if width is not None and count > width:
         ends = [count * part // width for part in range(width + 1)]
         values = [
             max((value for value in values[ends[part] : ends[part + 1]] if value is not None), default=None)

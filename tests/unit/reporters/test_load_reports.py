@@ -4,6 +4,7 @@ import io
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from perfcli.records.environment import Environment
 from perfcli.records.load import (
@@ -20,8 +21,9 @@ from perfcli.records.load import (
     Window,
 )
 from perfcli.records.profile import Advice
-from perfcli.reporters import REPORTERS
+from perfcli.reporters import REPORTERS, View
 from perfcli.reporters.load_live import describe_second, show_load_progress
+from perfcli.reporters.load_table import load_tables
 from perfcli.reporters.sparkline import sparkline
 
 NOTHING = Quantiles(None, None, None, None, None, None, None)
@@ -198,3 +200,15 @@ def test_the_line_of_the_slowest_is_the_longest_of_each_second_however_many_ther
     (line,) = [line for line in text(replace(result, seconds=seconds)).splitlines() if "slowest" in line]
 
     assert line.split() == ["slowest", sparkline([0.1, 0.2, 0.3])]
+
+
+@pytest.mark.parametrize(("columns", "drawn"), [(60, 46), (80, 66), (160, 146), (400, 200)])
+def test_the_course_of_a_long_run_is_as_wide_as_the_terminal_lets_it_be(
+    result: LoadResult, columns: int, drawn: int
+) -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, width=columns)
+    for part in load_tables(replace(result, seconds=tuple(map(second, range(200)))), View()):
+        console.print(part)
+    (line,) = [line for line in stream.getvalue().splitlines() if line.startswith("  in flight")]
+    assert line.split() == ["in", "flight", "█" * drawn]
