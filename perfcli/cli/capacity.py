@@ -23,6 +23,7 @@ from perfcli.cli.options import (
     Scenario,
     Yes,
     read_counts,
+    read_duration,
 )
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
 from perfcli.errors import UsageError
@@ -96,7 +97,6 @@ def capacity(
     require_extra("load", "A search for capacity")
     from perfcli.cli.searching import describe_search, plan_search, search_each
     from perfcli.loadtest.planning import LoadOptions, plan_load
-    from perfcli.units import parse_duration
     from perfcli.verdicts.capacity import exit_code
     from perfcli.verdicts.measuring import check_loop
 
@@ -117,10 +117,10 @@ def capacity(
         payloads=load_payloads(payloads, scenario),
         path=path,
         headers=header or (),
-        timeout_s=parse_duration(timeout),
+        timeout_s=read_duration("--timeout", timeout),
         rate_rps=plan.start if rate else None,
         users=None if rate else round(plan.start),
-        duration_s=parse_duration(probe_time),
+        duration_s=read_duration("--probe-time", probe_time),
         processes=processes,
     )
     first = plan_load(options)

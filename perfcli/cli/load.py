@@ -33,6 +33,7 @@ from perfcli.cli.options import (
     RequestTimeout,
     Scenario,
     Yes,
+    read_duration,
 )
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
 
@@ -186,7 +187,6 @@ def load(
     from perfcli.profiling.environment import describe_environment
     from perfcli.reporters.load_live import show_load_progress
     from perfcli.reporters.load_table import describe_run
-    from perfcli.units import parse_duration
     from perfcli.verdicts.early import is_lost
     from perfcli.verdicts.measuring import check_loop
 
@@ -204,7 +204,7 @@ def load(
             path=path,
             http_method=http_method,
             headers=header or (),
-            timeout_s=parse_duration(timeout),
+            timeout_s=read_duration("--timeout", timeout),
             insecure=insecure,
             checks=[each.value for each in check or ()],
             classes=[read_label(each) for each in label or ()],
@@ -214,7 +214,7 @@ def load(
             arrivals=arrivals.value if arrivals else None,
             max_in_flight=max_in_flight,
             shape=shape,
-            duration_s=parse_duration(duration) if duration else None,
+            duration_s=None if duration is None else read_duration("--duration", duration),
             requests=requests,
             warm_up=warm_up,
             seed=seed,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from perfcli.bundled import bundled_path
+from perfcli.cli.options import read_duration
 from perfcli.errors import UsageError
-from perfcli.units import parse_duration
 
 if TYPE_CHECKING:
     from perfcli.targets.protocol import Target
@@ -28,7 +28,7 @@ def open_url(url: str, *, header: Sequence[str], timeout: str, insecure: bool, h
     return open_remote(
         url,
         headers=header,
-        timeout_s=parse_duration(timeout),
+        timeout_s=read_duration("--timeout", timeout),
         insecure=insecure,
         http_method=http_method,
         log_token=load_token(),

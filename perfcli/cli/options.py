@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from perfcli.errors import UsageError
+from perfcli.units import parse_duration
 
 Outputs = Annotated[
     list[Path] | None,
@@ -67,6 +68,21 @@ Speedscope = Annotated[
 ]
 Tree = Annotated[bool, typer.Option("--tree", help="Show the call tree, calls among library functions folded.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the whole record as one JSON object, and nothing else.")]
+
+
+def read_duration(option: str, text: str) -> float:
+    """Read a duration above 0 in seconds.
+
+    Raises:
+        UsageError: It is none.
+    """
+    try:
+        duration_s = parse_duration(text)
+    except UsageError as error:
+        raise UsageError(f"{option}: {error.message}", error.hint) from None
+    if duration_s == 0:
+        raise UsageError(f"{option} must be above 0, not {text}.", "Write it like 500ms, 10s, 2m.")
+    return duration_s
 
 
 def read_counts(option: str, text: str) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ import typer
 
 from perfcli.cli.judging import AllowFew, Slos, exit_by_verdicts, judge, read_slos
 from perfcli.cli.opening import default_payload, open_local, open_url, refuse_with_url
-from perfcli.cli.options import AsJson, Outputs, Speedscope, Tree
+from perfcli.cli.options import AsJson, Outputs, Speedscope, Tree, read_duration
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
 
 
@@ -107,12 +107,11 @@ def profile(
     from perfcli.payloads import read_payloads
     from perfcli.profiling import SamplingPlan, run_profile, write_pstats
     from perfcli.reporters import View
-    from perfcli.units import parse_duration
 
     outputs = output or ()
     check_outputs(outputs, other=[file for file in (prof, speedscope) if file])
     slos = read_slos(slo, "profile")
-    plan = SamplingPlan(max_time_s=parse_duration(max_time), runs=runs)
+    plan = SamplingPlan(max_time_s=read_duration("--max-time", max_time), runs=runs)
     payloads = read_payloads(payload or default_payload(model))
     # What a model prints is no result of ours.
     with redirect_stdout(sys.stderr):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from perfcli.cli.opening import default_payload, open_local
-from perfcli.cli.options import AsJson, Outputs, read_counts
+from perfcli.cli.options import AsJson, Outputs, read_counts, read_duration
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
 
 
@@ -53,13 +53,12 @@ def sweep(
     """
     from perfcli.cli.sweeping import measure_sweep
     from perfcli.payloads import read_payloads
-    from perfcli.units import parse_duration
 
     outputs = output or ()
     check_outputs(outputs)
     batches = read_counts("--batch", batch)
     counts = read_counts("--threads", threads) if threads is not None else (None,)
-    max_time_s = parse_duration(max_time)
+    max_time_s = read_duration("--max-time", max_time)
     payloads = read_payloads(payload or default_payload(model))
     with closing(open_local(model, method, trust=trust, stage=())) as target:
         result = measure_sweep(target, payloads, batches, counts, max_time_s)

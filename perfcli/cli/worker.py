@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from perfcli.cli.extras import require_extra
+from perfcli.cli.options import read_duration
 
 
 def worker(
@@ -25,6 +26,5 @@ def worker(
     """
     require_extra("load", "A load test")
     from perfcli.loadtest.run import run_worker
-    from perfcli.units import parse_duration
 
-    run_worker(master_host, master_port, connect_s=parse_duration(connect))
+    run_worker(master_host, master_port, connect_s=read_duration("--connect", connect))

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from perfcli.cli.app import make_app
+from perfcli.cli.options import read_duration
+from perfcli.errors import UsageError
+
+
+def test_a_duration_is_read_in_seconds() -> None:
+    assert read_duration("--max-time", "1500ms") == 1.5
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0", "--max-time must be above 0, not 0."),
+        ("0.0ms", "--max-time must be above 0, not 0.0ms."),
+        ("-5s", "--max-time: '-5s' is not a duration."),
+        ("", "--max-time: '' is not a duration."),
+        ("soon", "--max-time: 'soon' is not a duration."),
+    ],
+)
+def test_what_is_no_duration_above_zero_is_refused_under_the_name_of_its_option(text: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_duration("--max-time", text)
+    assert caught.value.message == message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("profile", "--max-time"),
+        ("profile --url http://127.0.0.1:9/predict", "--timeout"),
+        ("load", "--duration"),
+        ("load", "--timeout"),
+        ("compare --base a.joblib --new b.joblib p.json", "--max-time"),
+        ("capacity --slo p99<1s", "--max-time"),
+        ("capacity --slo p99<1s", "--probe-time"),
+        ("capacity --slo p99<1s", "--timeout"),
+        ("sweep", "--max-time"),
+        ("worker", "--connect"),
+    ],
+)
+def test_no_command_measures_for_no_time(command: str, option: str) -> None:
+    name, *arguments = command.split()
+    with pytest.raises(UsageError, match=f"^{option} must be above 0, not 0s"):
+        CliRunner().invoke(make_app([name, "logs"]), [name, *arguments, option, "0s"], catch_exceptions=False)
