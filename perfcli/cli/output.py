@@ -20,21 +20,29 @@ if TYPE_CHECKING:
     from perfcli.reporters import Reporter, View
 
 
-def check_outputs(outputs: Sequence[Path], other: Sequence[Path] = ()) -> None:
+def check_outputs(outputs: Sequence[Path], other: Sequence[Path] = (), *, has_tree: bool = False) -> None:
     """Refuse, before anything is measured, files that could not be written afterwards.
 
+    Args:
+        outputs: Files of reports.
+        other: Other files.
+        has_tree: The result can have a call tree.
+
     Raises:
-        UsageError: No reporter writes files with the suffix of one of `outputs`; or the folder of a file, these or
-            `other` ones, is missing or not writable.
+        UsageError: No reporter writes files with the suffix of one of `outputs`, or not of such a result; or the folder
+            of a file, these or `other` ones, is missing or not writable.
     """
-    from perfcli.reporters import REPORTERS
+    from perfcli.reporters import REPORTERS, TREE_FORMATS
 
     for output in outputs:
         if output.suffix not in REPORTERS:
-            known = ", ".join(REPORTERS)
+            known = f"Known: {', '.join(REPORTERS)}."
             raise UsageError(
-                f"No report is written as '{output.suffix or output.name}' ({output}).", f"Known: {known}."
+                f"No report is written as '{output.suffix or output.name}' ({output}).",
+                f"{known} For speedscope: --speedscope FILE." if has_tree else known,
             )
+        if output.suffix in TREE_FORMATS and not has_tree:
+            raise UsageError(f"Cannot write {output}: only a profile has a call tree.", "Leave it out.")
     for output in (*outputs, *other):
         if not os.access(output.parent, os.W_OK) or output.is_dir():
             raise UsageError(f"Cannot write {output}.", "Name a file in a folder that exists and is writable.")

@@ -109,7 +109,7 @@ def profile(
     from perfcli.reporters import View
 
     outputs = output or ()
-    check_outputs(outputs, other=[file for file in (prof, speedscope) if file])
+    check_outputs(outputs, other=[file for file in (prof, speedscope) if file], has_tree=True)
     slos = read_slos(slo, "profile")
     plan = SamplingPlan(max_time_s=read_duration("--max-time", max_time), runs=runs)
     payloads = read_payloads(payload or default_payload(model))

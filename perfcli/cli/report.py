@@ -35,13 +35,16 @@ def report(
     """
     from perfcli.records import ProfileResult
     from perfcli.records.load import LoadResult
-    from perfcli.reporters import View
+    from perfcli.reporters import TREE_FORMATS, View
     from perfcli.reporters.json import read_result
     from perfcli.reporters.stacks import write_speedscope
 
     outputs = output or ()
-    check_outputs(outputs, other=[speedscope] if speedscope else [])
+    check_outputs(outputs, other=[speedscope] if speedscope else [], has_tree=True)
     result = read_result(run)
+    wants_tree = tree or speedscope is not None or any(output.suffix in TREE_FORMATS for output in outputs)
+    if wants_tree and not (isinstance(result, ProfileResult) and result.call_tree):
+        raise UsageError(f"{run} has no call tree.", "Only a profile has one: perfcli profile -o run.json")
     if isinstance(result, ProfileResult | LoadResult):
         slos = read_slos(slo or (), "profile" if isinstance(result, ProfileResult) else "load")
         result = judge(result, slos, allow_few=allow_few)

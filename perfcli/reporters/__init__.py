@@ -39,4 +39,7 @@ class _Reporters(Mapping[str, Reporter]):
 REPORTERS: Mapping[str, Reporter] = _Reporters()
 """By suffix of the file; `.txt` is what a terminal shows."""
 
-__all__ = ["REPORTERS", "Reporter", "View"]
+TREE_FORMATS = frozenset({".collapsed", ".folded"})
+"""Suffixes of what is made of a call tree, and so of a profile alone."""
+
+__all__ = ["REPORTERS", "TREE_FORMATS", "Reporter", "View"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from perfcli.cli.app import make_app
-from perfcli.errors import DeliveryError
+from perfcli.errors import UsageError
 
 RUNS = Path(__file__).parents[2] / "golden"
 
@@ -38,10 +39,22 @@ def test_a_record_comes_out_as_it_went_in(tmp_path: Path):
     assert again.read_bytes() == (RUNS / "profile.json").read_bytes()
 
 
-def test_stacks_of_a_load_are_refused_after_the_result_was_shown(tmp_path: Path):
-    stacks = tmp_path / "run.folded"
-    result = CliRunner().invoke(make_app(), ["report", str(RUNS / "load.json"), "-o", str(stacks)])
-    assert isinstance(result.exception, DeliveryError)
-    assert "the result has no call tree" in result.exception.message
-    assert "60 poisson arrivals per second" in result.output
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("asked", [["--tree"], ["--speedscope", "scope.json"], ["-o", "run.folded"]])
+@pytest.mark.parametrize("run", ["load", "profile without a tree"])
+def test_a_call_tree_of_a_record_without_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: str, asked: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    record = json.loads((RUNS / f"{run.split()[0]}.json").read_bytes())
+    Path("run.json").write_text(json.dumps(record | ({} if run == "load" else {"call_tree": None})))
+    result = CliRunner().invoke(make_app(), ["report", "run.json", *asked])
+    assert isinstance(result.exception, UsageError)
+    assert result.exception.message == "run.json has no call tree."
+    assert [file.name for file in tmp_path.iterdir()] == ["run.json"]
+
+
+@pytest.mark.parametrize("command", [["load"], ["sweep"], ["capacity", "--slo", "p99 < 1s"], ["compare", "a", "b"]])
+def test_stacks_of_what_has_no_call_tree_are_refused_before_anything_is_measured(command: list[str]) -> None:
+    result = CliRunner().invoke(make_app(), [*command, "-o", "run.folded"])
+    assert isinstance(result.exception, UsageError)
+    assert result.exception.message == "Cannot write run.folded: only a profile has a call tree."
