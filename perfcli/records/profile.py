@@ -61,7 +61,7 @@ class LatencySummary:
 
 @dataclass(frozen=True, slots=True)
 class CpuTime:
-    """CPU time of one unprofiled call: the median over blocks of calls of the mean in a block.
+    """CPU time of one unprofiled call: the median over blocks of calls of the mean in a block, or of one long block.
 
     Attributes:
         thread_s: Of the calling thread.

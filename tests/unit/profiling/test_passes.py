@@ -6,8 +6,10 @@ import tracemalloc
 
 import pytest
 
-from perfcli.profiling.passes import OUTSIDE, left_out, measure_peak, repeated_work, summarise_stages
-from perfcli.records import Stage
+from perfcli.profiling import SamplingPlan, run_profile
+from perfcli.profiling.passes import OUTSIDE, left_out, measure_cpu, measure_peak, repeated_work, summarise_stages
+from perfcli.records import CpuTime, Stage
+from perfcli.targets.local import open_model
 from perfcli.targets.protocol import StageTime
 
 MIB = 2**20
@@ -44,6 +46,43 @@ def test_repeated_work_is_named_with_its_price():
 
 def test_work_that_is_not_repeated_is_not_mentioned():
     assert repeated_work([(0.010, {"scale": StageTime(0.004, 2)})]) == ()
+
+
+class ExpensiveClock:
+    """To read it takes a microsecond of CPU time of this thread, and two of the process."""
+
+    def __init__(self) -> None:
+        self.thread_ns = 0
+
+    def perf_counter_ns(self) -> int:
+        raise AssertionError("CPU time does not depend on it")
+
+    def thread_time_ns(self) -> int:
+        self.thread_ns += 1000
+        return self.thread_ns
+
+    def process_time_ns(self) -> int:
+        self.thread_ns += 1000
+        return 2 * self.thread_ns
+
+
+def test_the_cpu_time_of_a_call_shorter_than_reading_the_clock_is_known_to_a_thousandth():
+    clock, made = ExpensiveClock(), []
+
+    def call(number: int, cpu_ns: int) -> None:
+        made.append(number)
+        clock.thread_ns += cpu_ns
+
+    cpu = measure_cpu([lambda: call(0, 100), lambda: call(1, 300)], 1e-6, clock)
+
+    assert cpu == CpuTime(pytest.approx(200e-9, rel=1e-3), pytest.approx(400e-9, rel=1e-3))
+    assert made == [0, 1] * 10_000
+
+
+def test_a_profile_of_a_call_of_nanoseconds_has_its_cpu_time():
+    result = run_profile(open_model("operator:truth", None, trust=False), [{}], SamplingPlan(runs=1)).result
+    assert result.cpu is not None
+    assert 0 < result.cpu.thread_s <= result.cpu.process_s
 
 
 def test_a_transient_of_40_mib_is_the_peak():
