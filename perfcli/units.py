@@ -93,6 +93,11 @@ def format_load(load: float, by: Literal["rate", "users"]) -> str:
     return format_rate(load) if by == "rate" else f"{load:g} user{'s' * (load != 1)}"
 
 
+def format_mean(count: float) -> str:
+    """Write the mean of counts with three significant digits: `0.702`, `12.5`."""
+    return _three_digits(count)
+
+
 def format_quantity(value: float, unit: Unit) -> str:
     """Write a number in the unit that a record names beside it; small ratios keep three digits: `0.125 %`."""
     match unit:

@@ -55,7 +55,13 @@ def capacity(
             metavar="DURATION",
         ),
     ] = "15s",
-    max_probes: Annotated[int, typer.Option(min=4, help="Give up after so many probes, confirmations included.")] = 20,
+    max_probes: Annotated[
+        int,
+        typer.Option(
+            min=4,
+            help="Give up after so many probes, confirmations included; those that a busy machine spoilt do not count.",
+        ),
+    ] = 20,
     max_time: Annotated[
         str,
         typer.Option(

@@ -172,6 +172,7 @@ def _summarise(second: Second, start_s: float, sample: Sample, *, open_loop: boo
         failures=total.failures,
         latency=total.response.quantiles(),
         in_flight=second.in_flight,
+        mean_in_flight=second.in_flight_ns / 1e9 / second.elapsed_s,
         users=None if open_loop else second.users,
         scheduled=second.scheduled if open_loop else None,
         lag_p99_s=lag.quantiles().p99_s if open_loop else None,

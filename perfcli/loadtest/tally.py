@@ -82,21 +82,34 @@ class Durations:
 
 @dataclass(slots=True)
 class EndpointTally:
-    """What one endpoint did over any number of seconds."""
+    """What one endpoint did over any number of seconds.
+
+    Attributes:
+        requests: That ended.
+        failures: Those of them that failed.
+        response: Of the successes, from the intended start.
+        service: Of the successes, from the sending.
+        failed: Of the failures, from the intended start.
+        time_ns: From the sending to the end, of all requests together.
+    """
 
     requests: int = 0
     failures: int = 0
     response: Durations = field(default_factory=Durations)
     service: Durations = field(default_factory=Durations)
     failed: Durations = field(default_factory=Durations)
+    time_ns: int = 0
 
     def add(self, endpoint: Endpoint) -> None:
         """Add one second; in a closed loop the service time is the response time."""
-        self.requests += endpoint.succeeded.count + endpoint.failed.count
-        self.failures += endpoint.failed.count
-        self.response.add(endpoint.succeeded.response)
-        self.service.add(endpoint.succeeded.service or endpoint.succeeded.response)
-        self.failed.add(endpoint.failed.response)
+        succeeded, failed = endpoint.succeeded, endpoint.failed
+        service = succeeded.service or succeeded.response
+        self.requests += succeeded.count + failed.count
+        self.failures += failed.count
+        self.response.add(succeeded.response)
+        self.service.add(service)
+        self.failed.add(failed.response)
+        self.time_ns += service.sum_ns + (failed.service or failed.response).sum_ns
 
     def merge(self, other: EndpointTally) -> None:
         """Add another tally."""
@@ -105,6 +118,7 @@ class EndpointTally:
         self.response.add(other.response)
         self.service.add(other.service)
         self.failed.add(other.failed)
+        self.time_ns += other.time_ns
 
     def result(self, elapsed_s: float) -> EndpointResult:
         """Return the statistics over a window of this length."""
@@ -116,6 +130,7 @@ class EndpointTally:
             service=self.service.quantiles(),
             failure_latency=self.failed.quantiles(),
             histogram=self.response.encoded(),
+            mean_time_s=self.time_ns / self.requests / 1e9 if self.requests else None,
         )
 
 

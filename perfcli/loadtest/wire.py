@@ -118,12 +118,12 @@ class Second:
         elapsed_s: Its length.
         users: Users alive at its end; in the open loop the size of the pool that sends.
         in_flight: Requests without an answer at its end.
+        in_flight_ns: Time they spent without an answer in it, all added up: the integral of their number.
         scheduled: Arrivals whose intended start fell into it; in the closed loop equal to `sent`.
         sent: Requests started, also the ones whose connection then failed.
         late: Of these, started more than LATE_NS after their intended start.
         dropped: Arrivals never sent.
-        resent: Requests sent once more, because the server had closed an idle connection without a byte of answer;
-            its own count may be higher than ours by as many.
+        resent: Requests sent once more after an idle connection was closed; the server may count as many more.
         lag: Actual minus intended start of every request sent; empty in the closed loop.
         cpu_ratio: CPU time over elapsed time of the busiest engine process; 1 is a whole core.
         rss_bytes: Resident memory of all engine processes.
@@ -135,6 +135,7 @@ class Second:
     elapsed_s: float
     users: int
     in_flight: int
+    in_flight_ns: int
     scheduled: int
     sent: int
     late: int

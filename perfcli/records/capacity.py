@@ -10,7 +10,9 @@ from perfcli.records.profile import Advice
 from perfcli.records.verdict import SloVerdict
 
 LoadKind = Literal["rate", "users"]
-ProbeOutcome = Literal["holds", "fails", "generator-bound", "inconclusive"]
+ProbeOutcome = Literal["holds", "fails", "generator-bound", "disturbed", "inconclusive"]
+LATE: tuple[ProbeOutcome, ...] = ("generator-bound", "disturbed")
+"""Outcomes of a generator that did not keep its schedule: they say nothing of the service."""
 CapacityOutcome = Literal["found", "below", "generator-bound", "unconfirmed"]
 
 
@@ -20,7 +22,8 @@ class Probe:
 
     Attributes:
         load: Arrivals per second, or users.
-        outcome: Whether the SLOs held.
+        outcome: Whether the SLOs held; `generator-bound` when the generator was late because it needs about all that
+            one core can do, `disturbed` when it was late although it needs much less.
         reason: Why it does not hold, in plain language; empty when it does.
         elapsed_s: Length of the measured window.
         throughput_rps: Requests that ended per second; None without any.
@@ -28,9 +31,9 @@ class Probe:
         p50_s: Median latency; None with too few samples, as the others.
         p95_s: 95th percentile.
         p99_s: 99th percentile.
-        in_flight: Mean number of requests without an answer at the ends of the seconds; None without a whole second.
-        littles_ratio: `in_flight` over throughput times mean latency: about 1 by Little's law when the measurement
-            is sane; None when one of them is not known, or so few are in flight that chance decides what is counted.
+        in_flight: Requests without an answer, averaged over the time of the window; None without one.
+        littles_ratio: `in_flight` over throughput times mean time from sending to end: 1 by Little's law but for the
+            edges of the window; None without requests. A probe that breaks the law is inconclusive.
         verdicts: What the SLOs say.
     """
 

@@ -77,6 +77,8 @@ class EndpointResult:
         service: Of the successes, from the moment the request was sent; the same as `latency` in a closed loop.
         failure_latency: Of the failures, from their intended start.
         histogram: Latencies of the successes in nanoseconds, in HdrHistogram's own base64 encoding.
+        mean_time_s: Mean time from the sending to the end, of all requests, failed ones too; None without any, and in
+            older records.
     """
 
     requests: int
@@ -86,6 +88,7 @@ class EndpointResult:
     service: Quantiles
     failure_latency: Quantiles
     histogram: str
+    mean_time_s: float | None = None
 
     @property
     def successes(self) -> int:

@@ -84,6 +84,7 @@ def _encode_endpoint(endpoint: EndpointResult) -> dict[str, object]:
         "service_ms": _encode_quantiles(endpoint.service),
         "failure_latency_ms": _encode_quantiles(endpoint.failure_latency),
         "histogram": endpoint.histogram,
+        "mean_time_ms": ms_or_none(endpoint.mean_time_s),
     }
 
 
@@ -96,6 +97,7 @@ def _decode_endpoint(document: Mapping[str, Any], elapsed_s: float) -> EndpointR
         service=_decode_quantiles(document["service_ms"]),
         failure_latency=_decode_quantiles(document["failure_latency_ms"]),
         histogram=document["histogram"],
+        mean_time_s=s_or_none(document.get("mean_time_ms")),
     )
 
 
@@ -187,6 +189,7 @@ def encode_second(second: LoadSecond) -> dict[str, object]:
         "server_threads": second.server_threads,
         "latency_counts": None if second.latency_counts is None else asdict(second.latency_counts),
         "failure_kinds": dict(second.failure_kinds),
+        "mean_in_flight": second.mean_in_flight,
     }
 
 
@@ -214,6 +217,7 @@ def decode_second(document: Mapping[str, Any]) -> LoadSecond:
         if counts is None
         else LatencyCounts(int(counts["from_ns"]), tuple(map(int, counts["counts"]))),
         failure_kinds=document.get("failure_kinds", {}),
+        mean_in_flight=document.get("mean_in_flight"),
     )
 
 

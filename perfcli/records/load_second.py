@@ -54,6 +54,7 @@ class LoadSecond:
         server_threads: Threads of the server's processes; None when not sampled.
         latency_counts: Latencies of the successes by class; None without any, and in records of before these were kept.
         failure_kinds: Failures by class of the fault; empty without any.
+        mean_in_flight: Requests without an answer, averaged over the time of the second; None in older records.
     """
 
     start_s: float
@@ -74,3 +75,4 @@ class LoadSecond:
     server_threads: int | None
     latency_counts: LatencyCounts | None = None
     failure_kinds: Mapping[str, int] = field(default_factory=dict)
+    mean_in_flight: float | None = None

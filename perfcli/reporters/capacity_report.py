@@ -13,9 +13,9 @@ from perfcli.records.capacity import CapacityResult, Probe, WorkerSetting
 from perfcli.reporters.markup import escape, markdown_table
 from perfcli.reporters.protocol import View
 from perfcli.reporters.sparkline import sparkline
-from perfcli.units import format_duration, format_load, format_rate, format_ratio
+from perfcli.units import format_duration, format_load, format_mean, format_rate, format_ratio
 
-STYLES = {"holds": None, "fails": "red", "generator-bound": "yellow", "inconclusive": "yellow"}
+STYLES = {"holds": None, "fails": "red", "generator-bound": "yellow", "disturbed": "yellow", "inconclusive": "yellow"}
 NOT_MEASURED = "-"
 
 _HEADER = ("load", "answered", "errors", "p50", "p95", "p99", "in flight", "L / λW", "measured", "SLOs")
@@ -90,7 +90,7 @@ def _facts(result: CapacityResult) -> Iterator[tuple[str, str]]:
     if len(curve) > 1:
         yield "latency", f"{sparkline([probe.p95_s for probe in curve])}  p95 over the load"
     if any(probe.littles_ratio is not None for probe in _all_probes(result)):
-        yield "L / λW", "in flight over rate times latency, by Little's law about 1; - with fewer than 2"
+        yield "L / λW", "in flight over rate times latency, by Little's law 1"
 
 
 def _searches(result: CapacityResult) -> Iterator[tuple[str | None, Sequence[Probe]]]:
@@ -135,7 +135,7 @@ def _cells(probe: Probe, result: CapacityResult) -> tuple[str, ...]:
         NOT_MEASURED if probe.throughput_rps is None else format_rate(probe.throughput_rps),
         NOT_MEASURED if probe.error_ratio is None else format_ratio(probe.error_ratio),
         *(NOT_MEASURED if each is None else format_duration(each) for each in (probe.p50_s, probe.p95_s, probe.p99_s)),
-        NOT_MEASURED if probe.in_flight is None else f"{probe.in_flight:.1f}",
+        NOT_MEASURED if probe.in_flight is None else format_mean(probe.in_flight),
         NOT_MEASURED if probe.littles_ratio is None else f"{probe.littles_ratio:.2f}",
         format_duration(probe.elapsed_s),
         probe.outcome,

@@ -85,6 +85,16 @@ class Bracket:
         between = self._whole(math.sqrt(held * failed))
         return between if held < between < failed else held + 1
 
+    def back_off(self, load: float) -> float:
+        """Return what to try instead of a load that the machine is too busy for: a lower one that is not known to hold.
+
+        Where there is none, it is the same load again.
+        """
+        self.doubtful = None
+        least = self.held[-1] * (1 + APART * self.precision) if self.held else 0.0
+        lower = self._whole(math.sqrt(self.held[-1] * load) if self.held else load / 2)
+        return max(self.lowest, lower) if least < lower < load else load
+
     def _overloads(self, probe: Probe) -> bool:
         if self.by == "users":
             return False

@@ -6,15 +6,18 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from perfcli.errors import ExitCode
-from perfcli.records.capacity import CapacityOutcome, CapacityResult, LoadKind, Probe
+from perfcli.records.capacity import LATE, CapacityOutcome, CapacityResult, LoadKind, Probe
 from perfcli.units import format_duration, format_load
 from perfcli.verdicts.bracket import Bracket
 
 CONFIRMATIONS = 2
 GENERATOR_TRIES = 3
 """The generator is the limit when it was at one load so many times in a row; once may be a neighbour's burst."""
+DISTURBED_TRIES = 2
+"""When the machine was too busy for one load so many times in a row, a lower one may tell more."""
 KNEE = 2.0
 
 Prober = Callable[[float, bool], Probe]
@@ -30,7 +33,7 @@ class SearchPlan:
         by: Arrivals per second, or users, of which there are whole ones only.
         lowest: Below this load there is no capacity.
         precision: The answer and the lowest load that fails differ by at most this ratio.
-        max_probes: Confirmations included.
+        max_probes: Confirmations included; those do not count for which the machine was too busy.
         max_time_s: No probe is started after this time.
     """
 
@@ -76,7 +79,7 @@ def search_capacity(
     started_s = clock()
     load = max(plan.start, plan.lowest)
     while search.outcome is None:
-        spent = _spent(plan, len(search.probes), clock() - started_s)
+        spent = _spent(plan, search, clock() - started_s)
         if spent:
             _end(search, "unconfirmed", f"{spent} to be sure; {_so_far(search, plan)}{_silent(search)}")
             return
@@ -85,6 +88,9 @@ def search_capacity(
         search.probes.append(found)
         if found.outcome == "generator-bound":
             _end_where_generator_ends(search, plan)
+            continue
+        if found.outcome == "disturbed":
+            load = bracket.back_off(load) if _in_a_row(search.probes) >= DISTURBED_TRIES else load
             continue
         if found.outcome == "inconclusive":
             _end(search, "unconfirmed", found.reason)
@@ -111,7 +117,7 @@ def find_knee(probes: Sequence[Probe]) -> float | None:
     """
     medians: dict[float, float] = {}
     for probe in probes:
-        if probe.p50_s is not None and probe.outcome != "generator-bound":
+        if probe.p50_s is not None and probe.outcome not in LATE:
             medians[probe.load] = min(probe.p50_s, medians.get(probe.load, math.inf))
     if not medians:
         return None
@@ -132,13 +138,19 @@ def _end(search: Search, outcome: CapacityOutcome, reason: str) -> None:
 
 def _end_where_generator_ends(search: Search, plan: SearchPlan) -> None:
     last = search.probes[-1]
-    tries = [(each.load, each.outcome) for each in search.probes[-GENERATOR_TRIES:]]
-    if tries == [(last.load, last.outcome)] * GENERATOR_TRIES:
+    if _in_a_row(search.probes) >= GENERATOR_TRIES:
         _end(search, "generator-bound", f"at {format_load(last.load, plan.by)} {last.reason}; {_so_far(search, plan)}")
 
 
-def _spent(plan: SearchPlan, probes: int, elapsed_s: float) -> str:
+def _in_a_row(probes: Sequence[Probe]) -> int:
+    """Return how often the last load was tried with the last outcome, without anything else in between."""
+    last = (probes[-1].load, probes[-1].outcome)
+    return len(list(takewhile(lambda probe: (probe.load, probe.outcome) == last, reversed(probes))))
+
+
+def _spent(plan: SearchPlan, search: Search, elapsed_s: float) -> str:
     """Say which of the bounds of the search is reached; empty when none is."""
+    probes = sum(probe.outcome != "disturbed" for probe in search.probes)
     if probes >= plan.max_probes:
         return f"{probes} probes (--max-probes) were not enough"
     return f"{format_duration(plan.max_time_s)} (--max-time) were not enough" if elapsed_s >= plan.max_time_s else ""
@@ -156,6 +168,11 @@ def _so_far(search: Search, plan: SearchPlan) -> str:
 
 
 def _silent(search: Search) -> str:
-    """Say how many probes were made in vain; empty when none was."""
-    silent = sum(probe.outcome == "generator-bound" for probe in search.probes)
-    return f"; {silent} probes told nothing, because the generator could not keep up" if silent else ""
+    """Say in how many probes something else than the service was the limit; empty when in none."""
+    outcomes = [probe.outcome for probe in search.probes]
+    blamed = (("generator-bound", "the generator could not keep up"), ("disturbed", "the machine was too busy"))
+    return "".join(
+        f"; in {outcomes.count(outcome)} of {len(outcomes)} probes {what}"
+        for outcome, what in blamed
+        if outcome in outcomes
+    )

@@ -9,8 +9,10 @@ from perfcli.records.capacity import Probe, ProbeOutcome
 from perfcli.records.load import LoadResult, LoadSecond
 from perfcli.records.verdict import SloVerdict
 from perfcli.statistics import is_steady
+from perfcli.units import format_ratio
 from perfcli.verdicts.early import decide_slo
 from perfcli.verdicts.evaluate import evaluate
+from perfcli.verdicts.littles_law import check_littles_law
 from perfcli.verdicts.slo import Slo
 
 MIN_SECONDS = 4
@@ -22,8 +24,8 @@ FEW_WAITING = 10
 GROWING_SECONDS = 4
 GROWTH = 0.1
 """Of the arrivals of these seconds: by so much must the requests in flight have grown."""
-MIN_IN_FLIGHT = 2.0
-"""With fewer, the ends of the seconds find one or none by chance; evenly spaced arrivals always the same."""
+NEAR_LIMIT = 0.5
+"""Of a core: a generator that needs less is late because something else had the core."""
 
 
 def is_decided(slos: Sequence[Slo], enough_s: float, result: LoadResult) -> bool:
@@ -77,10 +79,10 @@ def judge_probe(load: float, result: LoadResult, slos: Sequence[Slo], *, allow_f
     verdicts = evaluate(result, slos, allow_few=allow_few, allow_late=_in_open_loop(result))
     outcome, reason = _outcome(result, verdicts)
     if outcome != "holds" and result.generator.verdict == "generator-bound":
-        outcome = "generator-bound"
-        reason = f"the generator could not keep up: {'; '.join(result.generator.reasons)}"
-    seconds = _whole_seconds(result)
-    in_flight = sum(second.in_flight for second in seconds) / len(seconds) if seconds else None
+        outcome, reason = _why_late(load, result)
+    law = check_littles_law(result)
+    if law.is_broken:
+        outcome, reason = "inconclusive", f"the measurement is wrong: {law}"
     total = result.total
     return Probe(
         load=load,
@@ -92,8 +94,8 @@ def judge_probe(load: float, result: LoadResult, slos: Sequence[Slo], *, allow_f
         p50_s=total.latency.p50_s,
         p95_s=total.latency.p95_s,
         p99_s=total.latency.p99_s,
-        in_flight=in_flight,
-        littles_ratio=_littles_ratio(in_flight, total.success_rps, total.latency.mean_s),
+        in_flight=law.in_flight,
+        littles_ratio=law.ratio,
         verdicts=verdicts,
     )
 
@@ -111,6 +113,23 @@ def _outcome(result: LoadResult, verdicts: Sequence[SloVerdict]) -> tuple[ProbeO
     return ("inconclusive", reason) if wrong else ("holds", "")
 
 
+def _why_late(load: float, result: LoadResult) -> tuple[ProbeOutcome, str]:
+    """Tell a generator at its limit from one that was kept from its work; neither says anything of a service."""
+    said = "; ".join(result.generator.reasons)
+    needed = result.generator.cpu_ratio
+    seconds = [second for second in result.seconds if second.measured]
+    sent = sum(second.scheduled or 0 for second in seconds)
+    if needed is not None and sent and _in_open_loop(result):
+        # What it was given was enough for these arrivals; it would have needed as much more for all that fell due.
+        needed *= max(1.0, load * sum(second.elapsed_s for second in seconds) / sent)
+    if needed is None or needed >= NEAR_LIMIT:
+        return "generator-bound", f"the generator could not keep up: {said}"
+    return (
+        "disturbed",
+        f"the machine was too busy: {said}, although the generator needs {format_ratio(needed)} of a core",
+    )
+
+
 def _is_overloaded(seconds: Sequence[LoadSecond]) -> bool:
     due = sum(second.scheduled or 0 for second in seconds)
     waiting = due - sum(second.requests for second in seconds)
@@ -119,13 +138,6 @@ def _is_overloaded(seconds: Sequence[LoadSecond]) -> bool:
 
 def _in_open_loop(result: LoadResult) -> bool:
     return result.loop == "open"
-
-
-def _littles_ratio(in_flight: float | None, rate_rps: float | None, mean_s: float | None) -> float | None:
-    """Compare both sides of Little's law, L = lambda W (Little, 1961)."""
-    if in_flight is None or rate_rps is None or mean_s is None or rate_rps * mean_s < MIN_IN_FLIGHT:
-        return None
-    return in_flight / (rate_rps * mean_s)
 
 
 def _whole_seconds(result: LoadResult) -> list[LoadSecond]:

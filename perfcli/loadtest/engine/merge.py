@@ -19,6 +19,7 @@ def merge_seconds(seconds: Sequence[Second]) -> Second:
         elapsed_s=max(second.elapsed_s for second in seconds),
         users=sum(second.users for second in seconds),
         in_flight=sum(second.in_flight for second in seconds),
+        in_flight_ns=sum(second.in_flight_ns for second in seconds),
         scheduled=sum(second.scheduled for second in seconds),
         sent=sum(second.sent for second in seconds),
         late=sum(second.late for second in seconds),

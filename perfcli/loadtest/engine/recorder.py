@@ -93,6 +93,7 @@ class Recorder:
         now: Counts of the current second.
         total: Counts of the seconds before it.
         in_flight: Requests without an answer.
+        ended_ns: When the latest request ended; 0 before the first.
     """
 
     def __init__(self, open_loop: bool) -> None:
@@ -103,6 +104,8 @@ class Recorder:
         self.now = Totals()
         self.total = Totals()
         self.in_flight = 0
+        self.ended_ns = 0
+        self._in_flight_ns = 0
         self._answers = 0
         self._sampled: list[Iterable[tuple[bytes, bytes]]] = []
         self._random = Random(0).random
@@ -122,8 +125,7 @@ class Recorder:
             self._sampled[place] = headers
 
     def sent(self, intended_ns: int | None, sent_ns: int) -> None:
-        """Count a request that starts; without an intended start it starts when it is sent."""
-        self.in_flight += 1
+        """Count a request that is about to be sent; without an intended start it starts when it is sent."""
         now = self.now
         now.sent += 1
         if intended_ns is None:
@@ -134,6 +136,11 @@ class Recorder:
             now.late += 1
         self._lag.add(lag_ns)
 
+    def depart(self, sent_ns: int) -> None:
+        """Count a request as in flight from this moment until it has succeeded or failed."""
+        self.in_flight += 1
+        self._in_flight_ns -= sent_ns
+
     def resent(self) -> None:
         """Count a request that had to be sent a second time."""
         self.now.resent += 1
@@ -141,6 +148,8 @@ class Recorder:
     def succeeded(self, key: tuple[str, str], intended_ns: int, sent_ns: int, ended_ns: int, received: int) -> None:
         """Count a request that passed every check."""
         self.in_flight -= 1
+        self.ended_ns = ended_ns
+        self._in_flight_ns += ended_ns
         endpoint = self._endpoints.get(key) or self._endpoint(key)
         side = endpoint.succeeded
         side.count += 1
@@ -161,6 +170,8 @@ class Recorder:
     ) -> None:
         """Count any other that ended; of an incomplete one the time is its age."""
         self.in_flight -= 1
+        self.ended_ns = ended_ns
+        self._in_flight_ns += ended_ns
         endpoint = self._endpoints.get(key) or self._endpoint(key)
         side = endpoint.failed
         side.count += 1
@@ -172,6 +183,16 @@ class Recorder:
         endpoint.failures[kind] = (count + 1, first)
         if kind is Kind.INCOMPLETE:
             self.now.incomplete += 1
+
+    def take_in_flight_ns(self, now_ns: int) -> int:
+        """Return the time spent in flight since the last call, all requests' added up: the integral of `in_flight`.
+
+        What began before counts from the last call, and what has not ended until this one.
+        """
+        until_now_ns = self.in_flight * now_ns
+        in_flight_ns = self._in_flight_ns + until_now_ns
+        self._in_flight_ns = -until_now_ns
+        return in_flight_ns
 
     def take_server_timing(self) -> dict[str, float]:
         """Return what the sampled answers say, and for how many successes each of them stands; begin the next."""

@@ -143,6 +143,7 @@ def _record(workload: Workload, event: dict[str, object]) -> None:
     due_ns = None if workload.pool is None else workload.pool.claim()
     recorder = workload.recorder
     recorder.sent(due_ns, sent_ns)
+    recorder.depart(sent_ns)
     key = (str(event["request_type"]), str(event["name"]))
     length = event.get("response_length")
     received = length if isinstance(length, int) else 0

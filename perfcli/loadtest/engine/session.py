@@ -65,6 +65,7 @@ class Session:
         self.start_ns = 0
         self._second_index = 0
         self._second_ns = 0
+        self._over_ns: int | None = None
         self._cpu_ns = 0
 
     def start(self, start_ns: int | None = None) -> None:
@@ -121,31 +122,37 @@ class Session:
             for _ in range(_PASSES_TO_SEND):
                 gevent.sleep(0)
         self._workload.stop()
+        self._drain()
         self._runner.stop()
         now_ns = time.perf_counter_ns()
         for due_ns in () if pool is None else pool.unclaimed():
             # A client other than ours was cut off; it does not say when it sent.
             self._recorder.sent(due_ns, due_ns)
+            self._recorder.depart(due_ns)
             self._recorder.failed(("", "(unknown)"), due_ns, due_ns, now_ns, 0, Kind.INCOMPLETE, "no answer at the end")
-        return self._end(self._stop_reason or reason, ended_ns, now_ns)
+        # Stopping takes Locust a tenth of a second, in which nobody asks for anything any more.
+        self._over_ns = max(ended_ns, self._recorder.ended_ns)
+        return self._end(self._stop_reason or reason, ended_ns, self._over_ns)
 
     def second(self) -> Second:
-        """Return what happened since the last call."""
+        """Return what happened since the last call; the last second ends when the run does."""
         now_ns, cpu_ns = time.perf_counter_ns(), time.process_time_ns()
-        elapsed_ns = max(1, now_ns - self._second_ns)
+        until_ns = now_ns if self._over_ns is None else self._over_ns
+        elapsed_ns = max(1, until_ns - self._second_ns)
         totals, lag, endpoints = self._recorder.take()
         second = Second(
             index=self._second_index,
             elapsed_s=elapsed_ns / 1e9,
             users=self._runner.user_count,
             in_flight=self._recorder.in_flight,
+            in_flight_ns=self._recorder.take_in_flight_ns(until_ns),
             scheduled=totals.scheduled,
             sent=totals.sent,
             late=totals.late,
             dropped=totals.dropped,
             resent=totals.resent,
             lag=lag,
-            cpu_ratio=(cpu_ns - self._cpu_ns) / elapsed_ns,
+            cpu_ratio=(cpu_ns - self._cpu_ns) / max(1, now_ns - self._second_ns),
             rss_bytes=self._process.memory_info().rss,
             endpoints=endpoints,
             server_timing=self._recorder.take_server_timing(),
@@ -158,6 +165,20 @@ class Session:
         """Sleep until the current second of the run is over."""
         due_ns = self.start_ns + (self._second_index + 1) * 1_000_000_000
         gevent.sleep(max(0.0, (due_ns - time.perf_counter_ns()) / 1e9))
+
+    def _drain(self) -> None:
+        """Wait for the answers to requests in flight.
+
+        Locust waits too, but first looks through its own source for a tenth of a second, in which no answer is read:
+        the last ones of every run would seem to be so late.
+        """
+        until_s = time.perf_counter() + self._plan.drain_s
+        left_s = self._plan.drain_s
+        while self._recorder.in_flight > 0 and left_s > 0:
+            gevent.sleep(min(_POLL_S, left_s))
+            left_s = until_s - time.perf_counter()
+        # Requests of other clients are not known to be in flight.
+        self.environment.stop_timeout = max(0.0, left_s)
 
     def _own_end(self) -> str | None:
         runner, pool = self._runner, self._workload.pool

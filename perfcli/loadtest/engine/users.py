@@ -101,6 +101,7 @@ class InferenceUser(User):
         recorder.sent(due_ns, time.perf_counter_ns())
         # Read again: counting takes microseconds, and none of them is the server's.
         sent_ns = time.perf_counter_ns()
+        recorder.depart(sent_ns)
         intended_ns = sent_ns if due_ns is None else due_ns
         answer: Answer | None = None
         fault: FaultError | None = None

@@ -55,6 +55,9 @@ def test_capacity_of_four_slots_is_what_the_server_measures_itself(perfcli: Run)
             )  # fmt: skip
             document = json.loads(done.stdout)
             truth_rps = capacity_of(url)
+        # Little's law is checked at each probe, and holds however busy the machine is.
+        assert all(probe["littles_ratio"] for probe in document["probes"] if probe["throughput_rps"])
+        assert [probe["reason"] for probe in document["probes"] if "Little" in probe["reason"]] == []
         tried.append((done.returncode, document["outcome"], document["held"], truth_rps))
         if document["capacity"] == pytest.approx(truth_rps, rel=0.1):
             assert (done.returncode, document["outcome"]) == (0, "found")

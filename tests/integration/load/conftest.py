@@ -166,12 +166,25 @@ def exact_server() -> Iterator[Callable[[], ExactServer]]:
 
 
 @pytest.fixture
-def server() -> Iterator[CountingServer]:
-    """A server of this test's own, with counts at zero."""
-    with subprocess.Popen([sys.executable, str(SERVER)], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield CountingServer(f"http://127.0.0.1:{int(process.stdout.readline())}")
-        process.terminate()
+def serve() -> Iterator[Callable[[], CountingServer]]:
+    """Start servers with counts at zero."""
+    with ExitStack() as running:
+
+        def start() -> CountingServer:
+            process = running.enter_context(
+                subprocess.Popen([sys.executable, str(SERVER)], stdout=subprocess.PIPE, text=True)
+            )
+            running.callback(process.terminate)
+            assert process.stdout is not None
+            return CountingServer(f"http://127.0.0.1:{int(process.stdout.readline())}")
+
+        yield start
+
+
+@pytest.fixture
+def server(serve: Callable[[], CountingServer]) -> CountingServer:
+    """A server of this test's own."""
+    return serve()
 
 
 @pytest.fixture

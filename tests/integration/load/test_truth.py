@@ -85,6 +85,41 @@ def test_half_of_503_leaves_the_median_of_the_successes_where_it_is(server: Any,
     assert outcome.record["errors"][0]["kind"] == "http_5xx"
 
 
+def test_requests_in_flight_are_as_many_as_the_server_had_on_average(server: Any, perfcli: Perfcli) -> None:
+    """Evenly spaced arrivals every 10 ms, each answered after 7 ms: at the ends of the seconds there is none."""
+    outcome = perfcli(
+        *("load", "--host", server.url, "--path", "/sleep?s=0.007", "--rate", "100", "-t", "4s"),
+        *("--warm-up", "none", "--json"),
+    )
+
+    record = outcome.record
+    total, seconds = record["total"], record["seconds"]
+    in_flight_s = sum(second["mean_in_flight"] * second["elapsed_s"] for second in seconds)
+    # Little's law: the mean number in flight is rate times latency, of whatever the machine made of them.
+    assert in_flight_s == pytest.approx(total["requests"] * total["mean_time_ms"] / 1e3, rel=1e-5)
+    (exchanges,) = server.read("exchanges").values()
+    server_s = sum(answered_ns - received_ns for received_ns, answered_ns in exchanges) / 1e9
+    assert server_s >= 0.007 * total["requests"] == 0.007 * 400
+    assert server_s <= in_flight_s
+
+
+def test_the_last_answers_of_a_run_are_not_held_up_by_its_end(serve: Any, perfcli: Perfcli) -> None:
+    """Twenty are in flight when the run ends: as slow as the server was for them, and no tenth of a second slower."""
+    excess_ms = []
+    for _ in range(ATTEMPTS):
+        server = serve()
+        outcome = perfcli(
+            *("load", "--host", server.url, "--path", "/sleep?s=0.05", "-u", "20", "-t", "1s"),
+            *("--warm-up", "none", "--json"),
+        )
+        (exchanges,) = server.read("exchanges").values()
+        slowest_ms = max(answered_ns - received_ns for received_ns, answered_ns in exchanges) / 1e6
+        excess_ms.append(outcome.record["total"]["latency_ms"]["max"] - slowest_ms)
+        if excess_ms[-1] < 25:
+            return
+    raise AssertionError(excess_ms)
+
+
 @pytest.mark.slow
 def test_a_cold_start_is_found_and_left_out(server: Any, perfcli: Perfcli) -> None:
     """Ten times slower for its first five seconds."""

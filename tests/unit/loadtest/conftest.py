@@ -57,6 +57,7 @@ def make_second(index: int, *endpoints: Endpoint, **fields: Any) -> Second:
         "elapsed_s": 1.0,
         "users": 1,
         "in_flight": 0,
+        "in_flight_ns": 0,
         "scheduled": sent,
         "sent": sent,
         "late": 0,

@@ -51,6 +51,13 @@ def test_each_second_keeps_its_latencies_by_class_and_its_failures_by_kind(
     assert (empty.latency_counts, empty.failure_kinds) == (None, {})
 
 
+def test_requests_in_flight_are_averaged_over_each_second(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    result = record([second(0, endpoint(FAST), in_flight_ns=1_400_000_000, elapsed_s=2.0), second(1)])
+    assert [each.mean_in_flight for each in result.seconds] == [0.7, 0.0]
+
+
 def test_warm_up_is_left_out_of_the_statistics_and_kept_in_the_seconds(
     record: Record, second: MakeSecond, endpoint: MakeEndpoint
 ) -> None:

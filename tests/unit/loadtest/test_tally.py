@@ -50,6 +50,20 @@ def test_merging_parts_gives_what_the_whole_gives(values: list[int], cut: int) -
     assert left.percentile_s(1.0) == max(values) / 1e9
 
 
+def test_the_mean_time_is_of_successes_and_failures_from_the_sending_on() -> None:
+    succeeded = Outcome(2, Latencies({}, 1_000, 600), Latencies({}, 900, 500), 0)
+    failed = Outcome(1, Latencies({}, 5_000, 5_000), Latencies({}, 300, 300), 0)
+    tally = EndpointTally()
+    tally.add(Endpoint("POST", "/predict", succeeded, failed, ()))
+    tally.add(Endpoint("POST", "/predict", succeeded, Outcome(0, NOTHING, None, 0), ()))
+    assert merged([tally, tally]).result(1.0).mean_time_s == pytest.approx((900 + 300 + 900) / 5 / 1e9)
+    # In a closed loop a request is due when it is sent.
+    closed = EndpointTally()
+    closed.add(Endpoint("POST", "/predict", Outcome(1, Latencies({}, 800, 800), None, 0), failed, ()))
+    assert closed.result(1.0).mean_time_s == pytest.approx((800 + 300) / 2 / 1e9)
+    assert EndpointTally().result(1.0).mean_time_s is None
+
+
 @settings(max_examples=50)
 @given(st.lists(st.integers(1, 3_600_000_000_000), min_size=1, max_size=60))
 def test_the_encoded_histogram_is_the_one_the_library_itself_would_write(values: list[int]) -> None:

@@ -31,6 +31,7 @@ NONE = Outcome(0, Latencies({}, 0, 0), None, 0)
             elapsed_s=1.0,
             users=5,
             in_flight=1,
+            in_flight_ns=800_000_000,
             scheduled=9,
             sent=8,
             late=2,

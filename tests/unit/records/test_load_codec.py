@@ -35,7 +35,9 @@ ENVIRONMENT = Environment("0.1.0", "3.11.7", "Linux", None, 2, 2**30, 0.5)
 
 
 def endpoints(elapsed_s: float) -> st.SearchStrategy[EndpointResult]:
-    return st.builds(EndpointResult, COUNT, COUNT, st.just(elapsed_s), QUANTILES, QUANTILES, QUANTILES, TEXT)
+    return st.builds(
+        EndpointResult, COUNT, COUNT, st.just(elapsed_s), QUANTILES, QUANTILES, QUANTILES, TEXT, DURATION_S
+    )
 
 
 SECONDS = st.builds(
@@ -58,6 +60,7 @@ SECONDS = st.builds(
     server_threads=st.none() | COUNT,
     latency_counts=st.dictionaries(st.integers(0, 10**12), st.integers(1, 10**6), max_size=5).map(count_latencies),
     failure_kinds=st.dictionaries(TEXT, COUNT, max_size=3),
+    mean_in_flight=st.none() | RATIO,
 )
 SERVERS = st.builds(
     LoadedServer,
@@ -128,12 +131,12 @@ def test_a_result_comes_back_from_its_json_as_it_was(result: LoadResult) -> None
 
 
 @given(SECONDS)
-def test_a_second_of_before_distributions_were_kept_still_reads(second: LoadSecond) -> None:
+def test_a_second_of_an_older_record_still_reads(second: LoadSecond) -> None:
     earlier = encode_second(second)
-    del earlier["latency_counts"], earlier["failure_kinds"]
+    del earlier["latency_counts"], earlier["failure_kinds"], earlier["mean_in_flight"]
 
     assert decode_second(earlier) == replace(
-        decode_second(encode_second(second)), latency_counts=None, failure_kinds={}
+        decode_second(encode_second(second)), latency_counts=None, failure_kinds={}, mean_in_flight=None
     )
 
 
@@ -142,7 +145,7 @@ def quantiles(value_s: float | None) -> Quantiles:
 
 
 def test_the_record_has_the_keys_that_are_promised() -> None:
-    endpoint = EndpointResult(300, 30, 10.0, quantiles(0.0042), quantiles(0.004), quantiles(None), "HISTFAAAA")
+    endpoint = EndpointResult(300, 30, 10.0, quantiles(0.0042), quantiles(0.004), quantiles(None), "HISTFAAAA", 0.0041)
     result = LoadResult(
         description=LoadDescription("http://h/p", "predict.py", 1, 1, "d", None, 30.0, "constant", None, 10.0, None, 0),
         environment=ENVIRONMENT,
@@ -174,6 +177,7 @@ def test_the_record_has_the_keys_that_are_promised() -> None:
         "service_ms": dict.fromkeys(latency, 4.0),
         "failure_latency_ms": dict.fromkeys(latency),
         "histogram": "HISTFAAAA",
+        "mean_time_ms": 4.1,
     }
     assert document["schema"] == "perfcli/load/1"
     assert document["loop"] == "open"
@@ -196,4 +200,8 @@ def test_the_record_has_the_keys_that_are_promised() -> None:
         "ceiling_rps": 20_000.0,
         "processes": 1,
     }
+    del total["mean_time_ms"]
+    older = decode({**document, "total": total})
+    assert isinstance(older, LoadResult)
+    assert older.total == replace(endpoint, mean_time_s=None)
     assert (document["server"], document["seconds"], document["warnings"], document["partial"]) == (None, [], [], False)

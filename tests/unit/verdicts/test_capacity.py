@@ -185,6 +185,70 @@ def test_generator_that_was_disturbed_once_tries_again() -> None:
     assert (search.capacity or 0) == pytest.approx(200, rel=0.05)
 
 
+def test_machine_that_is_busy_for_some_time_does_not_end_a_search() -> None:
+    # As many probes in a row as a busy minute spoils, at several stages of the search.
+    for first, last in ((0, 8), (2, 10), (5, 13)):
+        made: list[float] = []
+
+        def probe(
+            load: float, confirming: bool, first: int = first, last: int = last, made: list[float] = made
+        ) -> Probe:
+            made.append(load)
+            if first <= len(made) - 1 < last:
+                return make_probe(load, "disturbed", load)
+            return server(200.0)(load, confirming)
+
+        search = searched(probe, max_probes=12)
+        assert search.outcome == "found", search.reason
+        assert (search.capacity or 0) == pytest.approx(200, rel=0.05)
+
+
+def test_machine_that_is_too_busy_for_a_load_has_a_lower_one_tried() -> None:
+    busy = searched_for(lambda load: "disturbed" if load > 60 else "holds", max_time_s=15.0)
+    assert [round(probe.load, 1) for probe in busy.probes[:6]] == [50.0, 100.0, 100.0, 70.7, 70.7, 59.5]
+    assert (busy.outcome, busy.capacity, busy.held) == ("unconfirmed", None, pytest.approx(59.5, rel=1e-3))
+    assert busy.reason == (
+        "15.0 s (--max-time) were not enough to be sure; 59.5/s held; in 13 of 15 probes the machine was too busy"
+    )
+
+
+def test_machine_that_is_always_too_busy_is_blamed_and_nobody_else() -> None:
+    search = searched_for(lambda _: "disturbed", max_time_s=12.0)
+    assert (search.outcome, search.capacity, search.held, search.upper) == ("unconfirmed", None, None, None)
+    assert search.reason == (
+        "12.0 s (--max-time) were not enough to be sure; nothing held; in 12 of 12 probes the machine was too busy"
+    )
+    assert [probe.load for probe in search.probes] == [
+        50,
+        50,
+        25,
+        25,
+        12.5,
+        12.5,
+        6.25,
+        6.25,
+        3.125,
+        3.125,
+        1.5625,
+        1.5625,
+    ]
+
+
+def test_load_that_failed_once_is_not_condemned_by_another_that_fails_once() -> None:
+    told = iter(["holds", "fails", "disturbed", "disturbed", "fails"])
+    search = searched(lambda load, _: make_probe(load, next(told, "holds"), load), max_probes=4)
+    assert [probe.load for probe in search.probes[:5]] == [50, 100, 100, 100, pytest.approx(70.7, rel=1e-3)]
+    assert search.upper is None
+
+
+def searched_for(outcome: Callable[[float], str], max_time_s: float) -> Search:
+    """Search with probes of a second."""
+    search, now = Search(), iter(range(1000))
+    plan = SearchPlan(start=50.0, max_time_s=max_time_s)
+    search_capacity(lambda load, _: make_probe(load, outcome(load), load), plan, search, lambda: max(0, next(now) - 1))
+    return search
+
+
 def test_confirmation_without_samples_enough_leaves_the_answer_open() -> None:
     def probe(load: float, confirming: bool) -> Probe:
         return make_probe(load, "inconclusive", load) if confirming else server(200.0)(load, confirming)
@@ -211,7 +275,7 @@ def test_search_says_what_it_knows_when_its_probes_are_used_up() -> None:
     )
     assert disturbed.reason == (
         "3 probes (--max-probes) were not enough to be sure; 50.0/s held"
-        "; 2 probes told nothing, because the generator could not keep up"
+        "; in 2 of 3 probes the generator could not keep up"
     )
     nothing = searched(server(10.0), max_probes=2)
     assert nothing.reason == "2 probes (--max-probes) were not enough to be sure; nothing held, 25.0/s did not"

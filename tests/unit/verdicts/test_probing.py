@@ -73,19 +73,6 @@ def test_queue_that_only_varies_does_not_grow(run: Callable[..., LoadResult], wa
     assert not queue_grows(run([0.020] * len(waiting), waiting))
 
 
-def test_littles_law_is_checked(run: Callable[..., LoadResult]) -> None:
-    # 800 requests in a window of 10 s with 40 ms each: 3.2 are in flight on average.
-    probe = judge_probe(80.0, run([0.040] * 4, [3, 4, 4, 5]), SLOS, allow_few=False)
-    assert (probe.in_flight, probe.throughput_rps) == (4.0, 80.0)
-    assert probe.littles_ratio == pytest.approx(4.0 / 3.2)
-    assert probe.outcome == "holds"
-
-
-def test_littles_law_says_nothing_of_so_few_that_chance_finds_them_or_none(run: Callable[..., LoadResult]) -> None:
-    probe = judge_probe(80.0, run([0.020] * 4, [0] * 4), SLOS, allow_few=False)
-    assert (probe.in_flight, probe.littles_ratio) == (0.0, None)
-
-
 def test_few_samples_are_enough_on_the_way_and_not_for_the_answer(make_load: Callable[..., LoadResult]) -> None:
     few = make_load([0.020] * 100)
     assert judge_probe(10.0, few, SLOS, allow_few=True).outcome == "holds"
@@ -107,6 +94,23 @@ def test_generator_that_is_the_limit_is_named(run: Callable[..., LoadResult]) ->
     for limited in (run([0.100] * 4, [4] * 4, generator=BOUND), run([0.020] * 4, [4, 30, 60, 90], generator=BOUND)):
         probe = judge_probe(9000.0, limited, SLOS, allow_few=False)
         assert (probe.outcome, probe.reason) == ("generator-bound", "the generator could not keep up: CPU at 99 %")
+
+
+LATE = GeneratorReport("generator-bound", ("1.0 % were sent late",), 0.05, None, None, 1)
+
+
+def test_generator_that_is_late_with_little_to_do_shows_a_busy_machine(
+    run: Callable[..., LoadResult], make_second: Callable[..., LoadSecond]
+) -> None:
+    late = run([0.100] * 4, [4] * 4, generator=LATE)
+    probe = judge_probe(200.0, late, SLOS, allow_few=False)
+    assert probe.outcome == "disturbed"
+    assert probe.reason == (
+        "the machine was too busy: 1.0 % were sent late, although the generator needs 5.0 % of a core"
+    )
+    # 200 of 2000 arrivals a second took it a twentieth of a core: for all of them it would have needed a half.
+    assert judge_probe(2000.0, late, SLOS, allow_few=False).outcome == "generator-bound"
+    assert judge_probe(1999.0, late, SLOS, allow_few=False).outcome == "disturbed"
 
 
 def test_slos_that_hold_in_spite_of_a_late_generator_do_hold(run: Callable[..., LoadResult]) -> None:

@@ -16,6 +16,7 @@ def _second(index: int = 0, *, endpoints: tuple[Endpoint, ...] = (), lag: Latenc
     return Second(
         index=index,
         elapsed_s=1.0,
+        in_flight_ns=700_000_000,
         cpu_ratio=0.5,
         rss_bytes=100,
         lag=lag or Latencies({}, 0, 0),
@@ -57,6 +58,7 @@ def test_what_several_processes_recorded_is_what_one_would_have(parts) -> None:
 def test_numbers_add_up_and_the_busiest_process_counts() -> None:
     merged = merge_seconds([_second(), _second(users=3)])
     assert (merged.users, merged.in_flight, merged.scheduled, merged.sent) == (4, 2, 10, 8)
+    assert merged.in_flight_ns == 1_400_000_000
     assert (merged.late, merged.dropped, merged.resent) == (2, 2, 2)
     assert (merged.cpu_ratio, merged.rss_bytes, merged.elapsed_s) == (0.5, 200, 1.0)
 

@@ -92,9 +92,26 @@ def test_requests_in_flight_are_those_sent_and_not_ended() -> None:
     recorder = Recorder(open_loop=False)
     for _ in range(3):
         recorder.sent(None, 0)
+        recorder.depart(0)
     recorder.succeeded(KEY, 0, 0, 1, 0)
     recorder.failed(KEY, 0, 0, 1, 0, Kind.INCOMPLETE, "")
     assert (recorder.in_flight, recorder.now.incomplete) == (1, 1)
+
+
+def test_time_in_flight_is_the_integral_of_their_number_second_by_second() -> None:
+    recorder = Recorder(open_loop=True)
+    recorder.depart(100)
+    recorder.depart(250)
+    recorder.succeeded(KEY, 0, 100, 400, 0)
+    # One of 300, and of the other the 750 that lie in this second.
+    assert recorder.take_in_flight_ns(1_000) == 300 + 750
+    recorder.depart(1_700)
+    recorder.failed(KEY, 0, 250, 1_900, 0, Kind.RESET, "")
+    assert recorder.take_in_flight_ns(2_000) == 900 + 300
+    assert recorder.take_in_flight_ns(3_000) == 1_000
+    recorder.succeeded(KEY, 0, 1_700, 3_100, 0)
+    assert recorder.take_in_flight_ns(4_000) == 100
+    assert recorder.take_in_flight_ns(5_000) == 0
 
 
 def test_seconds_begin_at_zero_and_the_sum_goes_on() -> None:
