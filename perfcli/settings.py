@@ -189,7 +189,7 @@ def _explain(error: ErrorDetails) -> SettingsError:
     else:
         allowed = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
     if not allowed:
-        reason = error["msg"].removeprefix("Value error, ").removeprefix("Input ").rstrip(".")
+        reason = error["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ").rstrip(".")
         return SettingsError(f"{variable}={value} is not valid: {reason}.", f"Change or remove {variable}.")
     nearest = difflib.get_close_matches(str(error["input"]).casefold(), [*allowed, *map(str.lower, allowed)], n=1)
     hint = f"Did you mean {variable}={_as_allowed(nearest[0], allowed)}?" if nearest else f"Change {variable}."

@@ -1,6 +1,9 @@
 """Settings: where they come from, and what a wrong one says."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -191,3 +194,31 @@ def test_a_file_of_settings_that_is_no_text_is_said_when_the_token_is_read() -> 
     Path(".env").write_bytes(b"API_TOKEN=\xff\n")
     with pytest.raises(SettingsError, match="Save it as a UTF-8 text file"):
         load_token()
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        (
+            {"ENABLE_PERFORMANCE_MONITORING": "ture"},
+            "ENABLE_PERFORMANCE_MONITORING=ture is not one of true, false. "
+            "Did you mean ENABLE_PERFORMANCE_MONITORING=true?",
+        ),
+        (
+            {"LOGGING_HANDLER": "redis", "REDIS_URL": "foo", "ENABLE_PERFORMANCE_MONITORING": "true"},
+            "REDIS_URL=foo is no address of Redis. Write it like redis://localhost:6379/0.",
+        ),
+    ],
+)
+def test_a_service_with_a_bad_setting_ends_in_one_line_that_names_it(variables: dict[str, str], message: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from perfcli import performance_monitor"],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stderr.splitlines()[-1] == f"perfcli.errors.SettingsError: {message}"
+    assert done.stderr.count("Traceback") == 1
+    assert "pydantic" not in done.stderr

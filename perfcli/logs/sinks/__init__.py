@@ -45,10 +45,10 @@ def _redis(settings: Settings) -> Sink:
     url = redis_url(settings)
     try:
         return RedisSink(url, settings.redis_logs_key, settings.redis_logs_max_size)
-    except ValueError as error:
+    except ValueError:
         raise SettingsError(
             f"REDIS_URL={mask_url(url)} is no address of Redis.", "Write it like redis://localhost:6379/0."
-        ) from error
+        ) from None
 
 
 def _elasticsearch(settings: Settings) -> Sink:
