@@ -29,6 +29,8 @@ class _Case(NamedTuple):
 class JunitReporter:
     """Writes JUnit XML; what is inconclusive is an error, because the test could not tell.
 
+    All cases judge one run, so that the time of each is how long that was measured.
+
     A run that nothing judges has one case, that it was measured: pipelines take a suite without cases for a mistake, or
     worse, for a success. A run that was interrupted has this case too, as an error.
     """
@@ -39,13 +41,14 @@ class JunitReporter:
         cases = list(_cases(result))
         failures = sum(case.outcome == "fail" for case in cases)
         errors = sum(case.outcome == "inconclusive" for case in cases)
+        seconds = f"{_measured_s(result):.3f}"
         stream.write('<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n')
         stream.write(
             f'  <testsuite name="{suite}" tests="{len(cases)}" failures="{failures}" errors="{errors}" skipped="0"'
-            ' time="0">\n'
+            f' time="{seconds}">\n'
         )
         for case in cases:
-            stream.write(f'    <testcase classname="{suite}" name={_attribute(case.name)} time="0"')
+            stream.write(f'    <testcase classname="{suite}" name={_attribute(case.name)} time="{seconds}"')
             if case.outcome == "pass":
                 stream.write("/>\n")
                 continue
@@ -63,6 +66,22 @@ def _cases(result: Result) -> Iterator[_Case]:
         missing = _nothing_measured(result)
         yield _Case(_MEASURED, "inconclusive" if missing else "pass", missing)
     yield from verdicts
+
+
+def _measured_s(result: Result) -> float:
+    """Return how long was measured for the result; 0 for a comparison of two records, which measures nothing."""
+    match result:
+        case ProfileResult():
+            return result.measured_s
+        case LoadResult():
+            return result.window.warm_up_s + result.window.elapsed_s
+        case CapacityResult():
+            settings = result.settings or (result,)
+            return sum(probe.elapsed_s for setting in settings for probe in setting.probes)
+        case SweepResult():
+            return sum(point.median_s * point.runs for point in result.points)
+        case Comparison():
+            return sum(sum(turn.base_s) + sum(turn.new_s) for turn in result.turns)
 
 
 def _nothing_measured(result: Result) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
@@ -143,7 +143,9 @@ class _FunctionTable:
     """The table of functions: the place in the source stands beside the name, or below it where that is too narrow."""
 
     def __init__(self, functions: Iterable[FunctionTime], title: str, view: View, profiled: int = 0):
-        self._functions = sorted(functions, key=attrgetter(f"{view.sort}_s"), reverse=True)[: view.top]
+        self._sort = view.sort
+        self._rank: Callable[[FunctionTime], float] = attrgetter(f"{view.sort}_s")
+        self._functions = sorted(functions, key=self._rank, reverse=True)[: view.top]
         self._title = title
         self._profiled = profiled
 
@@ -151,24 +153,26 @@ class _FunctionTable:
         beside, barred = options.max_width >= WIDE, options.max_width >= BARRED
         table = TitledTable(self._title)
         table.add_column("function", overflow="fold")
-        table.add_column("self", justify="right", no_wrap=True)
-        table.add_column("share", justify="right", no_wrap=True)
+        names = ["self", "share", "cumulative", "calls", *(["in"] if self._profiled else [])]
+        # The bar stands beside what the functions are sorted by.
+        bar_at = 3 if self._sort == "cumulative" else 2
         if barred:
-            table.add_column("", no_wrap=True)
-        for name in ("cumulative", "calls", *(["in"] if self._profiled else [])):
-            table.add_column(name, justify="right", no_wrap=True)
+            names.insert(bar_at, "")
+        for name in names:
+            table.add_column(name, justify="right" if name else "left", no_wrap=True)
         if beside:
             table.add_column("where", overflow="fold")
-        most = max((function.share for function in self._functions), default=0.0)
+        most = max((self._rank(function) for function in self._functions), default=0.0)
         for function in self._functions:
             row: list[RenderableType] = [
                 format_duration(function.self_s),
                 format_ratio(function.share),
-                *([_bar(function.share / most, BAR_WIDTH) if most else ""] if barred else []),
                 format_duration(function.cumulative_s),
                 f"{function.calls:.3g}" if function.calls < 100 else f"{function.calls:.0f}",
                 *([f"{function.records}/{self._profiled}"] if self._profiled else []),
             ]
+            if barred:
+                row.insert(bar_at, _bar(self._rank(function) / most, BAR_WIDTH) if most else "")
             place = f"{function.file}:{function.line}" if function.file else f"called by {function.called_by}"
             where = Text(place, style="dim")
             label = Text(function.function)

@@ -12,6 +12,7 @@ from perfcli.errors import SettingsError
 from perfcli.settings import Settings, load_settings, load_token
 
 REPOSITORY = Path(__file__).parents[2]
+SWITCH = "ENABLE_PERFORMANCE_MONITORING"
 EXAMPLE_LINE = re.compile(r"^(# )?([A-Z][A-Z_]+)=(.*)$", re.MULTILINE)
 
 
@@ -200,9 +201,8 @@ def test_a_file_of_settings_that_is_no_text_is_said_when_the_token_is_read() -> 
     ("variables", "message"),
     [
         (
-            {"ENABLE_PERFORMANCE_MONITORING": "ture"},
-            "ENABLE_PERFORMANCE_MONITORING=ture is not one of true, false. "
-            "Did you mean ENABLE_PERFORMANCE_MONITORING=true?",
+            {SWITCH: "ture"},
+            f"{SWITCH}=ture is not one of true, false. Did you mean {SWITCH}=true?",
         ),
         (
             {"LOGGING_HANDLER": "redis", "REDIS_URL": "foo", "ENABLE_PERFORMANCE_MONITORING": "true"},

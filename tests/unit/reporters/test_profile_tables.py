@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
+import pytest
+
 from perfcli.records import FunctionTime, ProfileResult, ServerView
+from perfcli.reporters import View
 from perfcli.reporters.markdown import MarkdownReporter
 from perfcli.reporters.table import TableReporter
 
 
-def shown(result: ProfileResult) -> list[str]:
+def shown(result: ProfileResult, view: View = View()) -> list[str]:  # noqa: B008 - frozen
     stream = io.StringIO()
-    TableReporter().write(result, stream)
+    TableReporter(view).write(result, stream)
     return stream.getvalue().splitlines()
 
 
@@ -29,3 +32,19 @@ def test_a_function_of_the_server_says_how_many_records_name_it(profile_result: 
     markdown = io.StringIO()
     MarkdownReporter().write(remote, markdown)
     assert "| rare model.py | 9.00 ms | 45.0 % | 9.00 ms | 3 | 12 of 40 |" in markdown.getvalue()
+
+
+@pytest.mark.parametrize(("sort", "bars"), [("self", ["███", "██████"]), ("cumulative", ["██████", "██"])])
+def test_the_bar_is_of_what_the_functions_are_sorted_by(
+    profile_result: ProfileResult, sort: str, bars: list[str]
+) -> None:
+    functions = (
+        FunctionTime("outer", "m.py", 1, 1.0, 0.001, 0.009, 0.001, 0.009, 0.1),
+        FunctionTime("inner", "m.py", 9, 1.0, 0.002, 0.003, 0.002, 0.003, 0.2),
+    )
+    lines = shown(replace(profile_result, functions=functions), View(sort=sort))
+    (header,) = [line for line in lines if line.startswith(" function ")]
+    rows = [next(line for line in lines if line.startswith(f" {name} ")) for name in ("outer", "inner")]
+    assert ["".join(sign for sign in row if sign == "█") for row in rows] == bars
+    after = header.index(sort) if sort == "cumulative" else header.index("share")
+    assert all(row.index("█") > after for row in rows)

@@ -9,7 +9,7 @@ import pytest
 
 from perfcli.records import Environment, Overhead, ProfileResult, SloVerdict, TargetDescription
 from perfcli.records.capacity import CapacityResult, Probe, WorkerSetting
-from perfcli.records.comparison import ComparedRun, Comparison, MetricChange, Movement
+from perfcli.records.comparison import ComparedRun, Comparison, MetricChange, Movement, Turn
 from perfcli.reporters import REPORTERS
 from perfcli.reporters.github import command, workflow_commands
 from perfcli.reporters.verdict_report import describe_margin
@@ -81,6 +81,18 @@ def test_junit_has_a_case_for_each_slo_whatever_its_text() -> None:
         ("/a|b: p99 < 5ms", [("failure", "p99 is 10.0 ms <&>\n\ufffd\ufffd")]),
         ("p99 < 5ms", [("error", "p99 needs 459 samples, and there are 9")]),
     ]
+
+
+def test_the_time_of_a_case_is_how_long_was_measured() -> None:
+    turns = (Turn((0.25, 0.5), (1.0,)), Turn((0.125,), (0.125,)))
+    times = {
+        "12.346": replace(judged(PASS, FAIL), measured_s=12.3456),
+        "2.000": replace(compared("same", 1.0), turns=turns),
+        "0.000": compared("same", 1.0),
+    }
+    for expected, result in times.items():
+        (suite,) = ET.fromstring(written(".xml", result))
+        assert {element.get("time") for element in (suite, *suite)} == {expected}
 
 
 @pytest.mark.parametrize(
