@@ -90,9 +90,10 @@ def load(environment: Environment, plan: Plan) -> None:
     try:
         classes, shapes = load_locustfile(str(path.resolve()))
     except (Exception, SystemExit) as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
+        reason = error.msg if isinstance(error, SyntaxError) else error
         raise UsageError(
-            f"The scenario {path} cannot be loaded: {type(error).__name__}: {error} ({where.filename}:{where.lineno})."
+            f"The scenario {path} cannot be loaded: {type(error).__name__}: {reason} ({_place(error, path)}).",
+            "Correct it there.",
         ) from error
     if not classes:
         raise UsageError(
@@ -117,6 +118,16 @@ def load(environment: Environment, plan: Plan) -> None:
     if environment.shape_class is not None:
         environment.shape_class.runner = environment.runner
     environment.events.init.fire(environment=environment, runner=environment.runner, web_ui=None)
+
+
+def _place(error: BaseException, path: Path) -> str:
+    """Return file and line of what is wrong: in the scenario itself, unless it is in what the scenario imports."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename or path}:{error.lineno or 1}"
+    frames = traceback.extract_tb(error.__traceback__)
+    in_scenario = [frame for frame in frames if frame.filename == str(path.resolve())]
+    where = (in_scenario or frames)[-1]
+    return f"{where.filename}:{where.lineno}"
 
 
 def _shape(plan: Plan, shapes: Sequence[LoadTestShape]) -> LoadTestShape | None:

@@ -103,16 +103,18 @@ class Client(InferenceUser):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("raise ValueError('broken on purpose')", "ValueError: broken on purpose"),
+        ("raise ValueError('broken on purpose')", "ValueError: broken on purpose ({path}:1)."),
+        ("import json\n\njson.loads('{')", "(char 1) ({path}:3)."),
         ("x = 1", "has no user class: nobody would send a request."),
-        ("def (", "SyntaxError"),
+        ("x = 1\n\ndef (:", "cannot be loaded: SyntaxError: invalid syntax ({path}:3)."),
     ],
 )
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_scenario_that_cannot_be_loaded_says_why(server, engine, scenario, text, message, processes) -> None:
-    run = engine(server.plan(scenario=scenario(text), duration_s=5.0, processes=processes))
+    path = scenario(text)
+    run = engine(server.plan(scenario=path, duration_s=5.0, processes=processes))
     assert (run.exit_code, run.crash.exit_code) == (2, 2)
-    assert message in run.crash.message
+    assert message.format(path=path) in run.crash.message
     assert "scenario_under_test.py" in run.crash.message
 
 
