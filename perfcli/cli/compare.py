@@ -34,7 +34,8 @@ def compare(
         list[str] | None,
         typer.Argument(
             help="BASE.json and NEW.json, two records of `perfcli profile` or `perfcli load`; or, with --base and "
-            "--new or with --base-rev, one payload. [dim]Default payload: a patient that travels with perfcli.[/dim]",
+            "--new or with --base-rev, one payload. [dim]Default payload: a patient that travels with perfcli, unless "
+            "a model of yours is named.[/dim]",
             metavar="FILE...",
             show_default=False,
         ),

@@ -64,7 +64,9 @@ def compare_targets(
 
     if base is None or new is None:
         raise UsageError("Two targets are compared, and one is named.", "Name both --base and --new.")
-    payloads = read_payloads(_payload(payload, embedded={base, new} == {EMBEDDED}))
+    payloads = read_payloads(
+        _payload(payload, has_default=all(each == EMBEDDED or _is_url(each) for each in (base, new)))
+    )
     share_s = PROFILE_SHARE * max_time_s
     with (
         closing(_open(base, method, trust, header)) as one,
@@ -98,7 +100,7 @@ def compare_revisions(
     from perfcli.profiling.revisions import checked_out, profile_in_turn
     from perfcli.verdicts.comparison import compare
 
-    source = Path(_payload(payload, embedded=model is None)).resolve()
+    source = Path(_payload(payload, has_default=model is None)).resolve()
     arguments = [str(source)]
     for name, value in (("--model", model), ("--method", method)):
         arguments += [name, value] if value is not None else []
@@ -123,15 +125,19 @@ EMBEDDED = "embedded"
 
 
 def _open(target: str, method: str | None, trust: bool, header: Sequence[str]) -> Target:
-    if target.startswith(("http://", "https://")):
+    if _is_url(target):
         return open_url(target, header=header, timeout="30s", insecure=False, http_method="POST")
     return open_local(None if target == EMBEDDED else target, method, trust=trust, stage=())
 
 
-def _payload(files: Sequence[str], *, embedded: bool) -> str:
+def _is_url(target: str) -> bool:
+    return target.startswith(("http://", "https://"))
+
+
+def _payload(files: Sequence[str], *, has_default: bool) -> str:
     if len(files) > 1:
         raise UsageError(f"One payload is measured, and {len(files)} files are named.", "Name one.")
-    return files[0] if files else default_payload(None if embedded else "another")
+    return files[0] if files else default_payload(None if has_default else "another")
 
 
 def _read_run(file: Path) -> ProfileResult | LoadResult:

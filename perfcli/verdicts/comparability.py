@@ -33,7 +33,9 @@ def check_comparable(
 def _of_inputs(base: ProfileResult | LoadResult, new: ProfileResult | LoadResult) -> Iterator[str]:
     if isinstance(base, ProfileResult) and isinstance(new, ProfileResult):
         yield from _difference("payloads", base.target.payload_digest[:12], new.target.payload_digest[:12])
-        yield from _difference("method", base.target.method, new.target.method)
+        if base.target.kind == new.target.kind:
+            # Of a model it is the method that predicts, of an API that of the request.
+            yield from _difference("method", base.target.method, new.target.method)
     if isinstance(base, LoadResult) and isinstance(new, LoadResult):
         for name in ("payload_digest", "scenario", "users", "rate_rps", "arrivals", "shape"):
             before, after = getattr(base.description, name), getattr(new.description, name)

@@ -19,8 +19,8 @@ def find_movements(
 ) -> tuple[Movement, ...]:
     """Return the parts that moved, the largest difference first; empty when the runs do not know their parts.
 
-    The time of a stage or a function is its share of the call times the median of the call: the shares are measured
-    in passes of their own, at other moments, and noise that slows all parts alike leaves them as they are.
+    The time of a stage, a phase or a function is its share of the call times the median of the call: the shares are
+    measured in passes of their own, at other moments, and noise that slows all parts alike leaves them as they are.
 
     Args:
         base: What is compared with.
@@ -33,7 +33,7 @@ def find_movements(
         functions = _moved("function", _functions(base, before_s), _functions(new, after_s), smallest_s)
         moved = [
             *_moved("stage", _stages(base, before_s), _stages(new, after_s), smallest_s),
-            *_moved("phase", _phases(base), _phases(new), smallest_s),
+            *_moved("phase", _phases(base, before_s), _phases(new, after_s), smallest_s),
             *_largest_first(functions)[:MAX_FUNCTIONS],
         ]
     elif isinstance(base, LoadResult) and isinstance(new, LoadResult):
@@ -53,11 +53,15 @@ def _moved(part: Part, base: Mapping[str, float], new: Mapping[str, float], smal
 
 
 def _stages(result: ProfileResult, median_s: float) -> dict[str, float]:
-    return {stage.name: stage.share * median_s for stage in result.stages}
+    """Return the stages of the model; those of an exchange are its phases, whose medians noise moves less."""
+    phases = {phase.name for phase in result.phases}
+    return {stage.name: stage.share * median_s for stage in result.stages if stage.name not in phases}
 
 
-def _phases(result: ProfileResult) -> dict[str, float]:
-    return {phase.name: phase.median_s for phase in result.phases if phase.median_s is not None}
+def _phases(result: ProfileResult, median_s: float) -> dict[str, float]:
+    medians = {phase.name: phase.median_s for phase in result.phases if phase.median_s is not None}
+    whole_s = sum(medians.values())
+    return {name: own_s / whole_s * median_s for name, own_s in medians.items() if whole_s}
 
 
 def _functions(result: ProfileResult, median_s: float) -> dict[str, float]:
@@ -71,7 +75,9 @@ def _functions(result: ProfileResult, median_s: float) -> dict[str, float]:
 
 def _seen_functions(result: ProfileResult) -> tuple[FunctionTime, ...]:
     """Return the functions of the server where there is one: those of the client are perfcli's own."""
-    return result.server.functions if result.target.kind == "remote" and result.server else result.functions
+    if result.target.kind == "remote":
+        return result.server.functions if result.server else ()
+    return result.functions
 
 
 def _endpoints(result: LoadResult) -> dict[str, float]:

@@ -164,7 +164,7 @@ def test_search_shows_its_answer_and_every_probe() -> None:
     found = searched("found", 185.4, "")
     lines = written(".md", found).splitlines()
     assert "**It holds 185/s, and less than 200/s.**" in lines
-    assert "| 50.0/s | 49.6/s | 0.0 % | 20.0 ms | 24.0 ms | - | 0.992 | 0.94 | 4.00 s | holds |" in lines
+    assert "| 50.0/s | 49.6/s | 0.0 % | 20.0 ms | 24.0 ms | - | 1.00 | 0.94 | 4.00 s | holds |" in lines
     assert "| 200/s | 189/s | 50.0 % | 71.0 ms | 118 ms | - | - | - | 2.00 s | fails |" in lines
     assert "It holds 185/s, and less than 200/s." in written(".txt", found)
     assert list(workflow_commands(found)) == []
