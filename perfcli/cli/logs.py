@@ -125,7 +125,7 @@ def tail(
     with _opened(place) as source:
         records: Iterable[Record]
         if follow:
-            records = source.follow(query, partial(sleep, _FOLLOW_EVERY_S))
+            records = source.follow(query, partial(sleep, _FOLLOW_EVERY_S), slowness.remember)
         else:
             found = source.read(replace(query, limit=limit + WINDOW))
             slowness.remember(reversed(found[limit:]))

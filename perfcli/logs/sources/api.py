@@ -12,7 +12,7 @@ from perfcli.errors import TargetAnswerError
 from perfcli.logs.entry import Record
 from perfcli.logs.query import LogQuery
 from perfcli.logs.sources.http import get_json
-from perfcli.logs.sources.protocol import poll
+from perfcli.logs.sources.protocol import Before, ignore, poll
 from perfcli.secrets import mask_url
 
 _PAGE = 1000
@@ -40,9 +40,9 @@ class ApiSource:
                 break
         return query.select(found.values())
 
-    def follow(self, query: LogQuery, wait: Callable[[], object]) -> Iterator[Record]:
+    def follow(self, query: LogQuery, wait: Callable[[], object], before: Before = ignore) -> Iterator[Record]:
         """Ask for new records."""
-        return poll(self.read, query, wait)
+        return poll(self.read, query, wait, before)
 
     def close(self) -> None:
         """Close the connections."""

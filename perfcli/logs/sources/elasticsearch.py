@@ -12,7 +12,7 @@ from perfcli.errors import TargetAnswerError
 from perfcli.logs.entry import Record
 from perfcli.logs.query import LogQuery
 from perfcli.logs.sources.http import get_json
-from perfcli.logs.sources.protocol import poll
+from perfcli.logs.sources.protocol import Before, ignore, poll
 from perfcli.secrets import mask_url
 
 # What a server returns at once unless it is configured otherwise.
@@ -42,9 +42,9 @@ class ElasticsearchSource:
         # The server sorts by millisecond.
         return query.select(found)
 
-    def follow(self, query: LogQuery, wait: Callable[[], object]) -> Iterator[Record]:
+    def follow(self, query: LogQuery, wait: Callable[[], object], before: Before = ignore) -> Iterator[Record]:
         """Ask for new records."""
-        return poll(self.read, query, wait)
+        return poll(self.read, query, wait, before)
 
     def close(self) -> None:
         """Close the connections."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 from perfcli.errors import UsageError
 from perfcli.logs.entry import Record
 from perfcli.logs.query import LogQuery
+from perfcli.logs.sources.protocol import WINDOW_RECORDS, Before, ignore
 from perfcli.units import format_count
 
 
@@ -42,11 +44,13 @@ class FileSource:
             )
         return query.select(records)
 
-    def follow(self, query: LogQuery, wait: Callable[[], object]) -> Iterator[Record]:
+    def follow(self, query: LogQuery, wait: Callable[[], object], before: Before = ignore) -> Iterator[Record]:
         """Read on as the file grows, from its start when it was cut short; a pipe ends when its writer does."""
         if self._stream.seekable():
             # A log that has just begun may hold nothing but what the server says when it starts.
-            yield from reversed(query.select(self._records()))
+            found = replace(query, limit=WINDOW_RECORDS).select(self._records())
+            before(reversed(found[query.limit :]))
+            yield from reversed(found[: query.limit])
         while True:
             for record in self._records():
                 yield from query.select([record])

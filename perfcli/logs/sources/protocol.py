@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from perfcli.logs.entry import Record
 from perfcli.logs.query import LogQuery
 
 # Records of several workers arrive out of order, by a batch or by the time a store was away.
 _WINDOW = timedelta(seconds=10)
-_WINDOW_RECORDS = 10_000
+WINDOW_RECORDS = 10_000
+
+
+Before: TypeAlias = Callable[[Iterable[Record]], object]
+"""Takes records of which the oldest comes first."""
+
+
+def ignore(_records: Iterable[Record]) -> None:
+    """Do without the records before the first."""
 
 
 class LogSource(Protocol):
@@ -36,8 +44,13 @@ class LogSource(Protocol):
         """
         ...
 
-    def follow(self, query: LogQuery, wait: Callable[[], object]) -> Iterator[Record]:
+    def follow(self, query: LogQuery, wait: Callable[[], object], before: Before = ignore) -> Iterator[Record]:
         """Yield the records asked for, the oldest first, and then each new one; call `wait` when there is none.
+
+        Args:
+            query: The records to begin with, and the conditions of all.
+            wait: Called when there is no new record.
+            before: Is given, once, what fulfils the conditions and came before the first; a pipe has nothing of it.
 
         Raises:
             TargetUnreachableError: Nobody answers.
@@ -50,16 +63,19 @@ class LogSource(Protocol):
         ...
 
 
-def poll(read: Callable[[LogQuery], list[Record]], query: LogQuery, wait: Callable[[], object]) -> Iterator[Record]:
+def poll(
+    read: Callable[[LogQuery], list[Record]], query: LogQuery, wait: Callable[[], object], before: Before
+) -> Iterator[Record]:
     """Follow a store that can only be asked: show the newest, then whatever was not there before."""
-    found = read(replace(query, limit=_WINDOW_RECORDS))
+    found = read(replace(query, limit=WINDOW_RECORDS))
+    before(reversed(found[query.limit :]))
     yield from reversed(found[: query.limit])
     while True:
         if found:
             query = replace(query, since=max(query.since or "", _window_start(found[0].timestamp)))
         wait()
         seen = {record.id for record in found}
-        found = read(replace(query, limit=_WINDOW_RECORDS)) or found
+        found = read(replace(query, limit=WINDOW_RECORDS)) or found
         yield from (record for record in reversed(found) if record.id not in seen)
 
 

@@ -10,7 +10,7 @@ import redis
 from perfcli.errors import TargetAnswerError, TargetUnreachableError, UsageError
 from perfcli.logs.entry import Record
 from perfcli.logs.query import LogQuery
-from perfcli.logs.sources.protocol import poll
+from perfcli.logs.sources.protocol import Before, ignore, poll
 from perfcli.secrets import mask_url
 
 
@@ -52,9 +52,9 @@ class RedisSource:
         """Return the records asked for, the newest first."""
         return query.select(self.newest_first())
 
-    def follow(self, query: LogQuery, wait: Callable[[], object]) -> Iterator[Record]:
+    def follow(self, query: LogQuery, wait: Callable[[], object], before: Before = ignore) -> Iterator[Record]:
         """Ask for new records."""
-        return poll(self.read, query, wait)
+        return poll(self.read, query, wait, before)
 
     def close(self) -> None:
         """Close the connection."""

@@ -172,8 +172,10 @@ def test_a_search_goes_past_the_first_page(
 
 
 def test_following_begins_with_the_last_records(source: LogSource, log: Sequence[Record]) -> None:
-    followed = source.follow(LogQuery(limit=3), lambda: None)
+    before: list[Record] = []
+    followed = source.follow(LogQuery(limit=3), lambda: None, before.extend)
     assert [next(followed).id for _ in range(3)] == [record.id for record in log[-3:]]
+    assert [record.id for record in before] == [record.id for record in log[:-3]]
 
 
 @pytest.mark.parametrize(

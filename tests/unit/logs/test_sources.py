@@ -74,9 +74,10 @@ def test_following_shows_the_last_records_and_then_each_new_one(records: Records
             growing.write(addition)
 
     shown: list[Record] = []
+    before: list[Record] = []
     with log.open("rb") as stream, pytest.raises(EnoughError):
-        shown.extend(FileSource(stream, "log").follow(LogQuery(limit=2), wait))
-    assert shown == made[2:]
+        shown.extend(FileSource(stream, "log").follow(LogQuery(limit=2), wait, before.extend))
+    assert (before, shown) == (made[:2], made[2:])
 
 
 def test_following_starts_anew_when_the_file_was_cut_short(records: Records, tmp_path: Path) -> None:
