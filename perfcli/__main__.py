@@ -13,6 +13,7 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
+        sys.stderr.write("Interrupted.\n")
         sys.exit(130)
     finally:
         # To look through all that scikit-learn leaves behind for garbage would take a quarter of a second.

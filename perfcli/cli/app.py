@@ -59,18 +59,26 @@ def main() -> None:
     end_runs_on_sigterm()
     try:
         make_app(sys.argv[1:2] if sys.argv[1:2] and sys.argv[1] in COMMANDS else COMMANDS)()
-    except SystemExit as ending:
-        # Typer takes the SIGTERM that interrupted a command for Ctrl-C.
-        sys.exit(interruption_code() if ending.code == ExitCode.INTERRUPTED else ending.code)
+    except (SystemExit, KeyboardInterrupt) as ending:
+        interrupt = _interrupt_behind(ending)
+        if interrupt is None:
+            raise
+        _say(str(interrupt) or "Interrupted.")
+        sys.exit(interruption_code())
     except PerfcliError as error:
         _explain(error)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        raise
     except BaseException:  # noqa: BLE001 - the last line of defence: whatever arrives here is a bug of ours
         traceback.print_exc()
         _say(f"This is a bug in perfcli {__version__}. Please report it with the lines above.")
         sys.exit(ExitCode.BUG)
+
+
+def _interrupt_behind(ending: BaseException | None) -> KeyboardInterrupt | None:
+    """Return the Ctrl-C or SIGTERM that broke a command off: Typer makes an exit of it."""
+    while ending is not None and not isinstance(ending, KeyboardInterrupt):
+        ending = ending.__cause__ or ending.__context__
+    return ending
 
 
 def _explain(error: PerfcliError) -> None:

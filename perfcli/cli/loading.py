@@ -60,9 +60,8 @@ def told_when_interrupted() -> Iterator[None]:
     """Say that nothing is left of what Ctrl-C or SIGTERM breaks off here; a run that began is recorded, not broken."""
     try:
         yield
-    except KeyboardInterrupt:
-        typer.echo("Interrupted before anything was measured.", err=True)
-        raise
+    except KeyboardInterrupt as interrupt:
+        raise type(interrupt)("Interrupted before anything was measured.") from None
 
 
 def _with_own_metrics(plan: LoadPlan) -> LoadPlan:

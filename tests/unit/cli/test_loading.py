@@ -1,13 +1,14 @@
+"""What the commands that load an API share."""
+
 from __future__ import annotations
 
 import pytest
 
 from perfcli.cli.loading import told_when_interrupted
+from perfcli.errors import Terminated
 
 
-def test_an_interruption_before_the_run_is_told_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(KeyboardInterrupt), told_when_interrupted():
-        raise KeyboardInterrupt
-
-    captured = capsys.readouterr()
-    assert (captured.out, captured.err) == ("", "Interrupted before anything was measured.\n")
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, Terminated])
+def test_an_interruption_before_the_run_says_that_nothing_is_left(kind: type[KeyboardInterrupt]) -> None:
+    with pytest.raises(kind, match=r"^Interrupted before anything was measured\.$"), told_when_interrupted():
+        raise kind
