@@ -203,7 +203,8 @@ def _checked(value: object, where: str) -> Payload:
         if not row and isinstance(row, list):
             raise PayloadError(f"{where}: row {number} has no columns.", "Give every row the same columns.")
         if isinstance(row, list) and len(row) != len(value[0]):
-            message = f"{where} is a ragged matrix: row 1 has {len(value[0])} columns, row {number} has {len(row)}."
+            columns = format_count(len(value[0]), "column")
+            message = f"{where} is a ragged matrix: row 1 has {columns}, row {number} has {len(row)}."
             raise PayloadError(message, "Give every row the same columns.")
     return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import traceback
@@ -36,8 +37,13 @@ def make_app(commands: Iterable[str] = COMMANDS) -> typer.Typer:
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:
-            app.command(name)(command)
+            app.command(name, help=_reflowed(inspect.getdoc(command) or ""))(command)
     return app
+
+
+def _reflowed(text: str) -> str:
+    """Make one line of each paragraph: Typer breaks lines where the source does, beside the width of the terminal."""
+    return "\n\n".join(part if part.startswith(" ") else part.replace("\n", " ") for part in text.split("\n\n"))
 
 
 def _print_version(wanted: bool) -> None:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 Slos = Annotated[
     list[str] | None,
     typer.Option(
-        help="What must hold, such as 'p99 < 50ms'. Repeatable. [dim]Default: slo in the table profile, or for a load "
-        "load, of perfcli.toml, or of tool.perfcli in pyproject.toml.[/dim]",
+        help="What must hold, such as 'p99 < 50ms'. Repeatable. [dim]Default: what perfcli.toml says, or "
+        "tool.perfcli in pyproject.toml.[/dim]",
         metavar="EXPRESSION",
         show_default=False,
         rich_help_panel="Verdict",

@@ -69,13 +69,15 @@ _LENGTH = "Course and length"
 def load(
     host: Host = None,
     payloads: Payloads = None,
-    payload_order: Annotated[Order, typer.Option(help="Of the payloads.", rich_help_panel=TARGET_PANEL)] = Order.TURN,
+    payload_order: Annotated[
+        Order, typer.Option(help="Order of the payloads.", rich_help_panel=TARGET_PANEL)
+    ] = Order.TURN,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Rows joined into each request.", rich_help_panel=TARGET_PANEL)
     ] = None,
     scenario: Scenario = None,
     path: RequestPath = None,
-    http_method: Annotated[str, typer.Option(help="Of the requests.", rich_help_panel=TARGET_PANEL)] = "POST",
+    http_method: Annotated[str, typer.Option(help="Method of the requests.", rich_help_panel=TARGET_PANEL)] = "POST",
     header: RequestHeaders = None,
     timeout: RequestTimeout = "10s",
     insecure: Annotated[
@@ -102,7 +104,7 @@ def load(
     ] = None,
     users: Annotated[
         int | None,
-        typer.Option("--users", "-u", min=1, help="How many.", show_default="10", rich_help_panel=_CLOSED),
+        typer.Option("--users", "-u", min=1, help="Number of users.", show_default="10", rich_help_panel=_CLOSED),
     ] = None,
     spawn_rate: Annotated[
         float | None,
@@ -128,7 +130,8 @@ def load(
         int, typer.Option(min=1, help="An arrival that finds so many unanswered is dropped.", rich_help_panel=_OPEN)
     ] = 1000,
     duration: Annotated[
-        str | None, typer.Option("--duration", "-t", help="Length.", show_default="10s", rich_help_panel=_LENGTH)
+        str | None,
+        typer.Option("--duration", "-t", help="Length of the run.", show_default="10s", rich_help_panel=_LENGTH),
     ] = None,
     requests: Annotated[
         int | None, typer.Option(min=1, help="End after exactly so many requests.", rich_help_panel=_LENGTH)
@@ -145,7 +148,7 @@ def load(
             rich_help_panel=_LENGTH,
         ),
     ] = "auto",
-    seed: Annotated[int, typer.Option(help="Of random arrivals and payloads.", rich_help_panel=_LENGTH)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of random arrivals and payloads.", rich_help_panel=_LENGTH)] = 0,
     processes: Processes = 1,
     master: Annotated[
         bool,

@@ -41,10 +41,12 @@ def profile(
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option(help="predict, predict_proba...", show_default="predict", rich_help_panel="Local model"),
+        typer.Option(
+            help="Method that predicts, such as predict_proba.", show_default="predict", rich_help_panel="Local model"
+        ),
     ] = None,
     trust: Annotated[
-        bool, typer.Option(help="Load a file that may execute code.", rich_help_panel="Local model")
+        bool, typer.Option("--trust", help="Load a file that may execute code.", rich_help_panel="Local model")
     ] = False,
     stage: Annotated[
         list[str] | None,
@@ -61,17 +63,22 @@ def profile(
             help="'Name: value'; the value env:TOKEN is read from $TOKEN. Repeatable.", rich_help_panel="Remote API"
         ),
     ] = None,
-    timeout: Annotated[str, typer.Option(help="For one answer.", metavar="DURATION", rich_help_panel="Remote API")] = (
-        "30s"
-    ),
+    timeout: Annotated[
+        str,
+        typer.Option(
+            help="Longest wait for the connection, and for each part of the answer.",
+            metavar="DURATION",
+            rich_help_panel="Remote API",
+        ),
+    ] = ("30s"),
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Do not verify the certificate.", rich_help_panel="Remote API")
     ] = False,
-    http_method: Annotated[str, typer.Option(help="Of the request.", rich_help_panel="Remote API")] = "POST",
+    http_method: Annotated[str, typer.Option(help="Method of the request.", rich_help_panel="Remote API")] = "POST",
     max_time: Annotated[
         str,
         typer.Option(
-            help="For the calls; stages, memory and call tree take up to two seconds each beyond it.",
+            help="Stop measuring after this time; stages, memory and call tree take up to two seconds each beyond it.",
             metavar="DURATION",
         ),
     ] = "10s",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
-from perfcli.units import format_duration
+from perfcli.units import format_count, format_duration
 
 if TYPE_CHECKING:
     from perfcli.profiling import Progress
@@ -60,4 +60,4 @@ def show_profile_progress() -> AbstractContextManager[Callable[[Progress], None]
 def describe(progress: Progress) -> str:
     """Say in one line how far a run is."""
     median = "" if progress.median_s is None else f", median {format_duration(progress.median_s)}"
-    return f"{progress.step}: {progress.runs} runs{median}, {format_duration(progress.elapsed_s)}"
+    return f"{progress.step}: {format_count(progress.runs, 'run')}{median}, {format_duration(progress.elapsed_s)}"

@@ -34,7 +34,9 @@ def serve(
     An option wins over its environment variable, which wins over .env. Stop with Ctrl-C: requests and logs are drained.
 
     Examples:
+
       perfcli serve --monitoring
+
       perfcli serve --model models/patient.joblib --trust --port 0
     """
     require_extra("serve", "The API")

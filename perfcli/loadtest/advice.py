@@ -12,7 +12,7 @@ from perfcli.loadtest.wire import Crash, End, ScenarioError, WorkerLost
 from perfcli.records.load import EndpointResult, LoadResult
 from perfcli.records.profile import Advice
 from perfcli.statistics import samples_needed
-from perfcli.units import format_duration, format_ratio
+from perfcli.units import format_count, format_duration, format_ratio
 
 ENGINE_CRASHED = "engine_crashed"
 SCENARIO_ERROR = "scenario_error"
@@ -122,7 +122,7 @@ def _about_the_generator(result: LoadResult) -> Iterator[Advice]:
         )
     if result.arrivals is not None and result.arrivals.dropped:
         message = (
-            f"{result.arrivals.dropped} of {result.arrivals.scheduled} arrivals were dropped: too many were unanswered."
+            f"Dropped arrivals: {result.arrivals.dropped} of {result.arrivals.scheduled}; too many were unanswered."
         )
         yield Advice("dropped", message, "Their latency is unknown and would have been high. Lower --rate.")
 
@@ -144,9 +144,8 @@ def _about_the_machine(result: LoadResult) -> Iterator[Advice]:
 def _about_counts(result: LoadResult, resent: int) -> Iterator[Advice]:
     counted = result.server.counted if result.server is not None else None
     if counted is not None and counted.server_requests != counted.client_requests:
-        message = (
-            f"The server counted {counted.server_requests} requests, the client {counted.client_requests} answers."
-        )
+        requests = format_count(counted.server_requests, "request")
+        message = f"The server counted {requests}, the client {format_count(counted.client_requests, 'answer')}."
         missing = counted.client_requests - counted.server_requests
         refused = sum(error.count for error in result.errors if error.kind == "http_5xx")
         reason = "somebody else may have asked, too."
@@ -154,11 +153,13 @@ def _about_counts(result: LoadResult, resent: int) -> Iterator[Advice]:
             reason = "it may count only a part of its answers, or was started again."
         if 0 < missing <= refused:
             reason = (
-                f"{refused} answers had a status of 5xx; a server at its limit, or a proxy, refuses before it counts."
+                f"{format_count(refused, 'answer')} had a status of 5xx; a server at its limit, or a proxy, refuses "
+                "before it counts."
             )
         yield Advice("count_mismatch", message, f"See {counted.source}: {reason}")
     if resent:
-        message = f"{resent} requests were sent twice, because the server had closed their idle connection."
+        sent_again = format_count(resent, "request was", "requests were")
+        message = f"{sent_again} sent twice, because the server had closed an idle connection."
         yield Advice("resent", message, "Raise the server's keep-alive time-out, or look for a worker that restarts.")
 
 

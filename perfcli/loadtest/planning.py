@@ -14,7 +14,7 @@ from perfcli.payloads import Payload, payload_digest, row_count
 from perfcli.records.load import LoadDescription
 from perfcli.secrets import mask_url
 from perfcli.targets.request_headers import parse_headers
-from perfcli.units import format_duration, parse_duration
+from perfcli.units import format_count, format_duration, parse_duration
 
 DEFAULT_USERS = 10
 DEFAULT_DURATION_S = 10.0
@@ -151,16 +151,17 @@ def describe_bound(plan: LoadPlan) -> str:
     """Say how much a plan may send at most, for the person who has to agree to it."""
     engine, asked = plan.engine, plan.description
     if engine.requests is not None:
-        return f"{engine.requests} requests"
+        return format_count(engine.requests, "request")
     length_s = sum(segment.duration_s for segment in engine.shape) or engine.duration_s or 0.0
     if not engine.open_loop:
         most = max((max(part.start, part.end) for part in engine.shape), default=float(engine.users))
-        return f"{most:.0f} users, each as fast as it is answered, for {format_duration(length_s)}"
+        users = format_count(round(most), "user")
+        return f"{users}, each as fast as it is answered, for {format_duration(length_s)}"
     if engine.shape:
         arrivals = sum((part.start + part.end) / 2 * part.duration_s for part in engine.shape)
     else:
         arrivals = (asked.rate_rps or 0.0) * length_s
-    return f"about {arrivals:.0f} requests in {format_duration(length_s)}"
+    return f"about {format_count(round(arrivals), 'request')} in {format_duration(length_s)}"
 
 
 def _check_loop(options: LoadOptions) -> None:

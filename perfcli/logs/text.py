@@ -70,7 +70,7 @@ def _metrics(metrics: object) -> str:
         f"RSS {_mb(found.get('memory_mb'))}",
     ]
     if found.get("function_calls") is not None:
-        parts.append(f"{found['function_calls']} calls")
+        parts.append(format_count(int(cast(int, found["function_calls"])), "call"))
     if found.get("corrected_time_ms") is not None:
         parts.append(f"{_ms(found['corrected_time_ms'])} without the profiler")
     if found.get("error") is not None:

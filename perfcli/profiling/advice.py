@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from perfcli.records import Advice, CpuTime, Environment, LatencySummary, Overhead, ServerView
 from perfcli.statistics import outliers, percentile, samples_needed
-from perfcli.units import format_duration, format_ratio
+from perfcli.units import format_count, format_duration, format_ratio
 
 NOISY_SPREAD = 0.15
 MANY_OUTLIERS = 0.02
@@ -25,7 +25,7 @@ def advise_on_latency(
     if imprecise:
         yield Advice(
             "imprecise",
-            f"The median is not known to within {format_ratio(precision)} after {latency.runs} runs.",
+            f"The median is not known to within {format_ratio(precision)} after {format_count(latency.runs, 'run')}.",
             "Give it more time: --max-time 60s, or close what else runs on this machine.",
         )
     if not warm:
@@ -45,10 +45,10 @@ def advise_on_latency(
     strange = outliers(samples_s)
     if len(strange) > MANY_OUTLIERS * latency.runs:
         worst = max(samples_s[position] for position in strange)
+        are = "is an outlier" if len(strange) == 1 else "are outliers"
         yield Advice(
             "outliers",
-            f"{len(strange)} of {latency.runs} calls are outliers (modified z-score over 3.5), up to "
-            f"{format_duration(worst)}.",
+            f"{len(strange)} of {latency.runs} calls {are} (modified z-score over 3.5), up to {format_duration(worst)}.",
             "Look at the p95 beside the median; garbage collection and other processes are the usual causes.",
         )
     if latency.p95_s is None:
@@ -110,7 +110,7 @@ def advise_on_threads(environment: Environment, latency: LatencySummary, cpu: Cp
         pools = ", ".join(f"{pool} {count}" for pool, count in crowded.items())
         yield Advice(
             "oversubscribed",
-            f"Native thread pools are larger than the {environment.cpus} processors: {pools}.",
+            f"Native thread pools are larger than the {format_count(environment.cpus, 'processor')}: {pools}.",
             f"Set OMP_NUM_THREADS={environment.cpus} (and OPENBLAS_NUM_THREADS) for the service.",
         )
     beside_s = cpu.process_s - cpu.thread_s

@@ -13,7 +13,7 @@ from perfcli.records.capacity import CapacityResult, Probe, WorkerSetting
 from perfcli.reporters.markup import escape, markdown_table
 from perfcli.reporters.protocol import View
 from perfcli.reporters.sparkline import sparkline
-from perfcli.units import format_duration, format_load, format_mean, format_rate, format_ratio
+from perfcli.units import format_count, format_duration, format_load, format_mean, format_rate, format_ratio
 
 STYLES = {"holds": None, "fails": "red", "generator-bound": "yellow", "disturbed": "yellow", "inconclusive": "yellow"}
 NOT_MEASURED = "-"
@@ -117,7 +117,7 @@ def _setting_cells(setting: WorkerSetting, result: CapacityResult) -> tuple[str,
 
 
 def _workers(count: int) -> str:
-    return "1 worker" if count == 1 else f"{count} workers"
+    return format_count(count, "worker")
 
 
 def _table(columns: Sequence[str], title: str | None = None) -> Table:

@@ -12,7 +12,7 @@ from rich.text import Text
 from perfcli.records.comparison import Comparison, MetricChange, Movement
 from perfcli.reporters.markup import escape, markdown_table
 from perfcli.reporters.protocol import View
-from perfcli.units import format_duration, format_ratio
+from perfcli.units import format_count, format_duration, format_ratio
 
 STYLES = {"slower": "bold red", "faster": "green", "same": "bold", "inconclusive": "yellow"}
 MARKDOWN_PARTS = 20
@@ -62,8 +62,10 @@ def describe(comparison: Comparison) -> str:
     median = comparison.metrics[0]
     if comparison.change == "inconclusive":
         runs = [metric.further_runs for metric in comparison.metrics if metric.further_runs is not None]
-        of_what = "turns" if comparison.turns else "samples"
-        more = f"about {max(runs)} more {of_what} on each side would tell" if runs else "more samples would not tell"
+        more = "more samples would not tell"
+        if runs:
+            needed = format_count(max(runs), "more turn" if comparison.turns else "more sample")
+            more = f"about {needed} on each side would tell"
         return f"Inconclusive: {more}.{interrupted}"
     if comparison.change == "same":
         return f"No change of {format_ratio(comparison.min_effect)} or more.{interrupted}"
@@ -76,9 +78,9 @@ def _facts(comparison: Comparison) -> Iterator[tuple[str, str]]:
     for name, run in (("base", comparison.base), ("new", comparison.new)):
         revision = "" if run.git_revision is None else f", revision {run.git_revision[:12]}"
         target = "" if run.source == run.name else f" ({run.name})"
-        yield name, f"{run.source}{target}, {run.samples} samples{revision}"
+        yield name, f"{run.source}{target}, {format_count(run.samples, 'sample')}{revision}"
     if comparison.turns:
-        yield "measured", f"in {len(comparison.turns)} turns within one run"
+        yield "measured", f"in {format_count(len(comparison.turns), 'turn')} within one run"
     if comparison.differences:
         yield "forced", f"the runs differ in {'; '.join(comparison.differences)}"
 

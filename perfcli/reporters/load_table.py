@@ -131,7 +131,8 @@ def _server(server: LoadedServer) -> str:
     if server.threads is not None:
         parts.append(format_count(server.threads, "thread"))
     if server.counted is not None:
-        parts.append(f"counted {server.counted.server_requests} requests, the client {server.counted.client_requests}")
+        requests = format_count(server.counted.server_requests, "request")
+        parts.append(f"counted {requests}, the client {server.counted.client_requests}")
     return ", ".join(parts)
 
 
@@ -184,8 +185,8 @@ def _arrivals(arrivals: Arrivals, total: EndpointResult) -> Iterator[RenderableT
     table.add_row("sent late by", *quantile_cells(arrivals.lag))
     yield table
     yield Text(
-        f"{arrivals.scheduled} arrivals: {arrivals.sent} sent, {arrivals.late} of them more than 1 ms late,"
-        f" {arrivals.dropped} dropped\n"
+        f"{format_count(arrivals.scheduled, 'arrival')}: {arrivals.sent} sent, {arrivals.late} of them more than 1 ms"
+        f" late, {arrivals.dropped} dropped\n"
     )
 
 

@@ -64,7 +64,7 @@ class LogSource(Protocol):
 
 
 def poll(
-    read: Callable[[LogQuery], list[Record]], query: LogQuery, wait: Callable[[], object], before: Before
+    read: Callable[[LogQuery], list[Record]], query: LogQuery, wait: Callable[[], object], before: Before = ignore
 ) -> Iterator[Record]:
     """Follow a store that can only be asked: show the newest, then whatever was not there before."""
     found = read(replace(query, limit=WINDOW_RECORDS))

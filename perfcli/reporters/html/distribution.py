@@ -22,7 +22,7 @@ from perfcli.reporters.html.svg import (
     title,
 )
 from perfcli.statistics import outliers
-from perfcli.units import format_duration
+from perfcli.units import format_count, format_duration
 
 HEIGHT = 260.0
 FRAME = Frame(left=56, top=28, right=WIDTH - 16, bottom=HEIGHT - 34)
@@ -38,7 +38,8 @@ def draw_distribution(samples_s: Sequence[float], latency: LatencySummary) -> Ma
     counts, odd_counts = bins(ordinary, low, high, BINS), bins(odd, low, high, BINS)
     most = max(one + other for one, other in zip(counts, odd_counts, strict=True))
     x, y = Scale(low, high, FRAME.left, FRAME.right), Scale(0, most, FRAME.bottom, FRAME.top)
-    label = f"Histogram of {len(samples_s)} calls, median {format_duration(latency.median_s)}, {len(odd)} outliers."
+    calls, outside = format_count(len(samples_s), "call"), format_count(len(odd), "outlier")
+    label = f"Histogram of {calls}, median {format_duration(latency.median_s)}, {outside}."
     parts = [
         *left_axis(FRAME, y, [value for value in ticks(0, most) if value == int(value)], lambda value: f"{value:.0f}"),
         *_interval(x, latency),
