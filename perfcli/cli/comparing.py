@@ -76,10 +76,11 @@ def compare_targets(
         calls = [[target.prepare(each) for each in payloads] for target in (one, other)]
         plan = TurnPlan(max_time_s - 2 * share_s, precision=rule.min_effect / 4, seed=rule.seed)
         turns = time_in_turn(calls[0], calls[1], plan, on_progress=tell)
-        where = SamplingPlan(max_time_s=share_s)
-        sides = [run_profile(target, payloads, where, tell).result for target in (one, other)]
-    taken = _marked_partial(sides[0], turns)
-    return compare(taken, sides[1], rule, sources=(base, new), turns=turns.taken)
+        where = SamplingPlan(max_time_s=share_s / 2)
+        # Twice, because a burst of other work makes it seem that something moved.
+        profiles = [run_profile(target, payloads, where, tell).result for target in (one, other, one, other)]
+    taken = _marked_partial(profiles[0], turns)
+    return compare(taken, profiles[1], rule, sources=(base, new), turns=turns.taken, again=(profiles[2], profiles[3]))
 
 
 def compare_revisions(
@@ -107,7 +108,8 @@ def compare_revisions(
     arguments += ["--trust"] if trust else []
     with checked_out(revision, Path.cwd()) as folder, show_progress(_describe_rounds) as tell:
         rounds = profile_in_turn(folder, Path.cwd(), arguments, max_time_s, rule.seed, tell)
-    return compare(rounds.base, rounds.new, rule, sources=(revision, "working tree"), turns=rounds.turns)
+    sources = (revision, "working tree")
+    return compare(rounds.base, rounds.new, rule, sources=sources, turns=rounds.turns, again=rounds.again)
 
 
 def refuse_options(what: str, **options: object) -> None:

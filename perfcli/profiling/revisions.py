@@ -38,11 +38,13 @@ class Rounds:
         base: The revision: the last of its profiles, with the stages of all.
         new: The working tree.
         turns: One for each round.
+        again: The first profile of each.
     """
 
     base: ProfileResult
     new: ProfileResult
     turns: tuple[Turn, ...]
+    again: tuple[ProfileResult, ProfileResult]
 
 
 @contextmanager
@@ -98,7 +100,7 @@ def profile_in_turn(
             taken[folder].append(_profile(folder, arguments))
             on_progress(len(taken[base]) + len(taken[new]))
     turns = [Turn(one.samples_s, other.samples_s) for one, other in zip(taken[base], taken[new], strict=True)]
-    return Rounds(_merge(taken[base]), _merge(taken[new]), tuple(turns))
+    return Rounds(_merge(taken[base]), _merge(taken[new]), tuple(turns), (taken[base][0], taken[new][0]))
 
 
 def _profile(folder: Path, arguments: Sequence[str]) -> ProfileResult:

@@ -11,7 +11,7 @@ from perfcli.records.load import LoadResult
 from perfcli.verdicts.both_distributions import both_distributions
 from perfcli.verdicts.comparability import check_comparable
 from perfcli.verdicts.latency_change import CONFIDENCE, Rule, changes_apart, changes_in_turn, independent_samples
-from perfcli.verdicts.movements import find_movements
+from perfcli.verdicts.movements import confirmed, find_movements
 from perfcli.verdicts.tree_changes import compare_trees
 
 MIN_SHARE = 0.005
@@ -25,6 +25,7 @@ def compare(
     *,
     sources: tuple[str, str],
     turns: Sequence[Turn] = (),
+    again: tuple[ProfileResult, ProfileResult] | None = None,
 ) -> Comparison:
     """Compare two results of the same kind.
 
@@ -34,6 +35,7 @@ def compare(
         rule: What counts as a change.
         sources: Files, targets or revisions the two came from, as the user named them.
         turns: What was timed in turn, when it was; the results then say only where the time goes.
+        again: The two once more, where there was the time: what did not move in these too is not named.
 
     Raises:
         UsageError: The results are not comparable, and that is not forced.
@@ -46,6 +48,10 @@ def compare(
     metrics, warnings = changes_in_turn(turns, rule) if turns else changes_apart(base, new, rule)
     # Of what was timed in turn the ratio is better known than the two medians are.
     medians_s = (metrics[0].base_s, metrics[0].base_s * metrics[0].ratio)
+    smallest_s = _noise(metrics[0], rule) * medians_s[0]
+    moved = find_movements(base, new, medians_s, smallest_s)
+    if again is not None:
+        moved = confirmed(moved, find_movements(*again, medians_s, smallest_s))
     return Comparison(
         base=_describe(base, sources[0], [turn.base_s for turn in turns]),
         new=_describe(new, sources[1], [turn.new_s for turn in turns]),
@@ -54,7 +60,7 @@ def compare(
         confidence=CONFIDENCE,
         metrics=metrics,
         change=_overall(metrics),
-        moved=find_movements(base, new, medians_s, _noise(metrics[0], rule) * medians_s[0]),
+        moved=moved,
         differences=differences,
         warnings=warnings,
         partial=base.partial or new.partial,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from perfcli.records import FunctionTime, ProfileResult
 from perfcli.records.comparison import Movement, Part
@@ -41,6 +41,15 @@ def find_movements(
     else:
         return ()
     return tuple(_largest_first(moved))
+
+
+def confirmed(moved: Sequence[Movement], again: Sequence[Movement]) -> tuple[Movement, ...]:
+    """Return what moved in the same direction when the same two were measured again.
+
+    A burst of other work falls into one stage and a few functions of one profile, and hardly into the same again.
+    """
+    directions = {(movement.part, movement.name, movement.difference_s > 0) for movement in again}
+    return tuple(each for each in moved if (each.part, each.name, each.difference_s > 0) in directions)
 
 
 def _largest_first(moved: list[Movement]) -> list[Movement]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
+import gevent
 from gevent import GreenletExit
 from locust import User
 from locust.env import Environment
@@ -18,6 +19,10 @@ from perfcli.loadtest.engine.workload import workload_of
 __all__ = ["Answer", "Body", "Check", "InferenceUser"]
 
 
+UNREACHED = frozenset({Kind.DNS, Kind.REFUSED, Kind.RESET, Kind.TLS})
+"""Failures that take next to no time: who tried again at once would only be busy."""
+RETRY_S = 0.1
+
 Check = Callable[[Answer], str | None]
 """Says what is wrong with an answer; None when nothing is."""
 
@@ -27,6 +32,8 @@ class InferenceUser(User):
 
     A task calls `post(payload())`, `post(batch_of(32))` or `get("/health")`. What is sent, and where to, comes from the
     command line of `perfcli load`; under plain `locust -f` it is the bundled patients, sent to `/predict`.
+
+    In the closed loop a user who got no connection, or lost it, waits for a tenth of a second before the task goes on.
     """
 
     abstract = True
@@ -129,6 +136,8 @@ class InferenceUser(User):
             recorder.failed(key, intended_ns, sent_ns, ended_ns, received, fault.kind, str(fault))
         if workload.observed:
             self._fire(key, sent_ns, ended_ns, answer, fault)
+        if fault is not None and fault.kind in UNREACHED and self._pool is None:
+            gevent.sleep(RETRY_S)
         return answer
 
     def _verdict(self, answer: Answer, rows: int, expect: int | None) -> FaultError | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from perfcli.errors import ExitCode, MeasurementError, UsageError
-from perfcli.records import FunctionTime, ProfileResult, Stage
+from perfcli.records import FunctionTime, Phase, ProfileResult, Stage, TargetDescription
 from perfcli.records.comparison import Comparison, Movement, Turn
 from perfcli.records.comparison_codec import decode_comparison, encode_comparison
 from perfcli.records.load import LoadResult, LoadSecond
@@ -114,6 +114,44 @@ def test_parts_that_moved_are_named_the_largest_first(make_profile: MakeProfile)
     times = [(movement.base_s, movement.new_s, movement.difference_s) for movement in moved]
     expected = [(2, 10, 8), (0, 3.98, 3.98), (1, 4, 3), (1.2, 0, -1.2), (4, 3, -1)]
     assert times == [pytest.approx([each / 1000 for each in row]) for row in expected]
+
+
+def test_part_that_did_not_move_when_measured_again_is_not_named(make_profile: MakeProfile) -> None:
+    # A burst of other work fell into the second stage of the one new profile, and into the third of the other.
+    base = make_profile(QUIET, stages=make_stages(scale=0.2, predict=0.5, rest=0.3))
+    new = make_profile(QUIET, stages=make_stages(scale=0.1, predict=0.6, rest=0.3))
+    once_more = make_profile(QUIET, stages=make_stages(scale=0.1, predict=0.4, rest=0.5))
+    comparison = compare(base, new, Rule(), sources=SOURCES, again=(base, once_more))
+    assert [(movement.name, round(movement.difference_s, 6)) for movement in comparison.moved] == [("scale", -0.001)]
+
+
+def exchange(name: str, wait_s: float) -> dict[str, object]:
+    return {
+        "target": TargetDescription("remote", name, "POST", 1, 1, "abc"),
+        "stages": make_stages(wait=0.7, send=0.3),
+        "phases": (Phase("connect", 0.001, None), Phase("send", 0.001, 0.001), Phase("wait", 0.02, wait_s)),
+        "functions": (make_function("recv", 1, 0.9),),
+    }
+
+
+def test_exchange_that_took_longer_while_it_was_looked_into_has_not_moved(make_profile: MakeProfile) -> None:
+    turns = [Turn((0.010,) * 3, (0.010,) * 3)] * 20
+    base, busy = (make_profile(QUIET, **exchange("http://a", wait_s)) for wait_s in (0.009, 0.011))
+    comparison = compare(base, busy, Rule(), sources=SOURCES, turns=turns)
+    assert (comparison.change, comparison.moved) == ("same", ())
+    slower = [Turn((0.010,) * 3, (0.0125,) * 3)] * 20
+    moved = compare(base, busy, Rule(), sources=SOURCES, turns=slower).moved
+    # The phases share the median of the turns as they share their own: 9 of 10 ms, and 11 of 12.
+    assert moved == (Movement("phase", "wait", pytest.approx(0.009), pytest.approx(0.0125 * 11 / 12)),)
+
+
+def test_model_and_the_api_that_serves_it_are_comparable(make_profile: MakeProfile) -> None:
+    comparison = compared(make_profile(QUIET), make_profile(QUIET, **exchange("http://a", 0.009)))
+    assert comparison.differences == ()
+    other = make_profile(QUIET, **exchange("http://a", 0.009))
+    put = replace(other, target=replace(other.target, method="PUT"))
+    with pytest.raises(UsageError, match="method POST and PUT"):
+        compared(other, put)
 
 
 def test_part_that_moved_by_no_more_than_noise_is_not_named(make_profile: MakeProfile) -> None:
