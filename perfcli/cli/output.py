@@ -58,6 +58,9 @@ def deliver(
 ) -> None:
     """Write the files, then show the result on stdout.
 
+    Everything is made of what the record keeps, which is rounded to nanoseconds, so that `perfcli report` shows the
+    same last digit again.
+
     Args:
         result: The record of the run.
         outputs: Files of reports.
@@ -68,8 +71,10 @@ def deliver(
     Raises:
         DeliveryError: A file could not be written; the others were, and the result was shown.
     """
+    from perfcli.records.codec import decode, encode
     from perfcli.reporters import REPORTERS
 
+    result = decode(encode(result))
     writers = {output: partial(_write_report, result) for output in outputs} | dict(extra or {})
     failed = [failure for file, write in writers.items() if (failure := _write_whole(file, write)) is not None]
     with _stdout_that_may_close():

@@ -12,7 +12,7 @@ from perfcli.profiling.call_graph import CallGraph, Times, main_callers, merge
 from perfcli.profiling.correction import Calibration, Corrected, calibrate, correct
 from perfcli.profiling.sampling import ProfiledCalls, Round
 from perfcli.records import FunctionTime, Overhead
-from perfcli.statistics import median, outliers
+from perfcli.statistics import mean_of_medians, median, outliers
 
 
 def function_profile(rounds: Sequence[Round], payloads: int) -> tuple[CallGraph, Overhead, tuple[FunctionTime, ...]]:
@@ -30,7 +30,7 @@ def function_profile(rounds: Sequence[Round], payloads: int) -> tuple[CallGraph,
     calls = sum(node.times.calls for node in graph.values()) / predictions
     calibration = _calibrate(rounds, calls, payloads) if calls and walls_s else None
     corrected = calibration is not None and (
-        calibration.trustworthy or calibration.is_negligible(calls, _typical(walls_s, payloads))
+        calibration.trustworthy or calibration.is_negligible(calls, mean_of_medians(walls_s, payloads))
     )
     overhead = Overhead(
         ratio=_ratio(profiled, walls_s, payloads) if walls_s else None,
@@ -40,7 +40,10 @@ def function_profile(rounds: Sequence[Round], payloads: int) -> tuple[CallGraph,
         corrected=corrected,
         profiled_runs=predictions,
     )
-    freed = correct(graph, _typical(walls_s, payloads) * predictions) if corrected else {}
+    freed = {}
+    if corrected:
+        quiet_s = mean_of_medians(_durations(profiled), payloads) - _switching_s(profiled)
+        freed = correct(graph, mean_of_medians(walls_s, payloads) * predictions, quiet_s * predictions)
     return graph, overhead, function_times(graph, freed, predictions)
 
 
@@ -91,7 +94,7 @@ def _switching_s(profiled: Sequence[ProfiledCalls]) -> float:
 
 
 def _ratio(profiled: Sequence[ProfiledCalls], walls_s: Sequence[float], payloads: int) -> float:
-    return _typical(_durations(profiled), payloads) / _typical(walls_s, payloads)
+    return mean_of_medians(_durations(profiled), payloads) / mean_of_medians(walls_s, payloads)
 
 
 def _comparable(profiled: Sequence[ProfiledCalls], payloads: int) -> list[ProfiledCalls]:
@@ -111,12 +114,6 @@ def _comparable(profiled: Sequence[ProfiledCalls], payloads: int) -> list[Profil
 
 def _durations(profiled: Sequence[ProfiledCalls]) -> list[float]:
     return [wall_s for made in profiled for wall_s in made.walls_s]
-
-
-def _typical(walls_s: Sequence[float], payloads: int) -> float:
-    """Return the mean over payloads of the median of each; they were taken in turn."""
-    medians = [median(walls_s[turn::payloads]) for turn in range(min(payloads, len(walls_s)))]
-    return sum(medians) / len(medians)
 
 
 def _seen(times: Times) -> tuple[float, float]:

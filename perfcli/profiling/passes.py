@@ -9,7 +9,7 @@ from itertools import cycle, islice
 
 from perfcli.profiling.sampling import Call, Clock
 from perfcli.records import Advice, CpuTime, Stage
-from perfcli.statistics import median
+from perfcli.statistics import mean_of_medians, median
 from perfcli.targets.protocol import StageTime, Target
 from perfcli.units import format_duration, format_ratio
 
@@ -20,10 +20,13 @@ PASS_TIME_S = 2.0
 CPU_BATCH_S = 0.02
 OUTSIDE = "(outside of the stages)"
 
+Taken = tuple[float, dict[str, StageTime]]
+"""The duration of one call in seconds, and its stages."""
+
 
 def time_stages(target: Target, calls: Sequence[Call]) -> tuple[tuple[Stage, ...], tuple[Advice, ...]]:
     """Time the stages in unprofiled calls; what no stage covers is a last stage of its own."""
-    taken: list[tuple[float, dict[str, StageTime]]] = []
+    taken: list[Taken] = []
     started = time.perf_counter()
     with target.staged() as clock:
         for number, call in enumerate(islice(cycle(calls), SETTLING_CALLS + max(MAX_CALLS, len(calls)))):
@@ -37,7 +40,7 @@ def time_stages(target: Target, calls: Sequence[Call]) -> tuple[tuple[Stage, ...
                 taken.append((duration, stages))
             if late:
                 break
-    return summarise_stages(taken), (*repeated_work(taken), *left_out("stages", len(taken), len(calls)))
+    return summarise_stages(taken, len(calls)), (*repeated_work(taken), *left_out("stages", len(taken), len(calls)))
 
 
 def left_out(what: str, visited: int, payloads: int) -> tuple[Advice, ...]:
@@ -48,30 +51,29 @@ def left_out(what: str, visited: int, payloads: int) -> tuple[Advice, ...]:
     return (Advice("payloads_left_out", message, "Profile fewer payloads at a time."),)
 
 
-def summarise_stages(taken: Sequence[tuple[float, dict[str, StageTime]]]) -> tuple[Stage, ...]:
+def summarise_stages(taken: Sequence[Taken], payloads: int) -> tuple[Stage, ...]:
     """Turn calls with their stages into medians and shares of the whole call.
 
-    Shares are of sums, so that they add to one whatever the payloads; medians are per prediction.
+    Args:
+        taken: The calls, made with the payloads in turn.
+        payloads: How many there are. Shares are of the mean over payloads of their medians: one call that was held up
+            shifts nothing, and a stage that only some payloads have is not forgotten.
     """
     names = list(dict.fromkeys(name for _, stages in taken for name in stages))
     if not names:
         return ()
-    whole_s = sum(duration for duration, _ in taken)
     nothing = StageTime(0.0, 0)
-    stages = [
-        Stage(
-            name,
-            median([times.get(name, nothing).self_s for _, times in taken]),
-            sum(times.get(name, nothing).self_s for _, times in taken) / whole_s,
-            sum(times.get(name, nothing).calls for _, times in taken) / len(taken),
-        )
-        for name in names
-    ]
-    outside = [duration - sum(stage.self_s for stage in times.values()) for duration, times in taken]
-    return (*stages, Stage(OUTSIDE, median(outside), sum(outside) / whole_s, 1.0))
+    columns = {name: [times.get(name, nothing).self_s for _, times in taken] for name in names}
+    columns[OUTSIDE] = [duration - sum(stage.self_s for stage in times.values()) for duration, times in taken]
+    calls = {name: sum(times.get(name, nothing).calls for _, times in taken) / len(taken) for name in names}
+    typical_s = {name: mean_of_medians(self_s, payloads) for name, self_s in columns.items()}
+    whole_s = sum(typical_s.values())
+    return tuple(
+        Stage(name, median(self_s), typical_s[name] / whole_s, calls.get(name, 1.0)) for name, self_s in columns.items()
+    )
 
 
-def repeated_work(taken: Sequence[tuple[float, dict[str, StageTime]]]) -> tuple[Advice, ...]:
+def repeated_work(taken: Sequence[Taken]) -> tuple[Advice, ...]:
     """Say which stages do the same thing twice in one prediction, and what that costs."""
     repeated = {
         name: median([times[name].repeated_s for _, times in taken if name in times])

@@ -12,11 +12,12 @@ import psutil
 from perfcli.payloads import Payload, payload_digest, row_count
 from perfcli.profiling import advice
 from perfcli.profiling.call_graph import CallGraph
+from perfcli.profiling.call_tree import call_tree
 from perfcli.profiling.environment import describe_environment
 from perfcli.profiling.functions import function_profile
 from perfcli.profiling.passes import OUTSIDE, measure_cpu, measure_peak, time_stages
 from perfcli.profiling.sampling import Call, Round, Sampler, SamplingPlan
-from perfcli.profiling.stacks import StackRecorder, call_tree, record_stacks
+from perfcli.profiling.stacks import StackRecorder, record_stacks
 from perfcli.records import (
     Advice,
     CpuTime,
@@ -133,7 +134,7 @@ def run_profile(
         server=server,
         warnings=tuple(finding.warnings),
         partial=finding.partial,
-        call_tree=call_tree(finding.stacks, functions) if finding.stacks is not None and functions else None,
+        call_tree=call_tree(finding.stacks, graph, functions) if finding.stacks is not None and functions else None,
     )
     return Profile(result, graph)
 

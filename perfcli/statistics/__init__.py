@@ -13,7 +13,7 @@ from perfcli.statistics.distribution import Distribution
 from perfcli.statistics.early_stopping import Decision, decide
 from perfcli.statistics.intervals import median_interval
 from perfcli.statistics.outliers import modified_z_scores, outliers
-from perfcli.statistics.percentiles import median, percentile, percentile_or_none, samples_needed
+from perfcli.statistics.percentiles import mean_of_medians, median, percentile, percentile_or_none, samples_needed
 from perfcli.statistics.stability import drift, is_stable, is_steady
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "is_steady",
     "judge_ratio",
     "mann_whitney",
+    "mean_of_medians",
     "median",
     "median_interval",
     "modified_z_scores",

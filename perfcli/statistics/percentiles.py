@@ -17,6 +17,20 @@ def median(values: Sequence[float]) -> float:
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
+def mean_of_medians(values: Sequence[float], turns: int) -> float:
+    """Return the mean over things measured in turn of the median of each; those that had no turn are left out.
+
+    Args:
+        values: Of the first, the second and so on, and then of the first again.
+        turns: How many things there are; for one it is the median.
+
+    Raises:
+        ValueError: No values, or one is NaN.
+    """
+    medians = [median(values[turn::turns]) for turn in range(max(1, min(turns, len(values))))]
+    return sum(medians) / len(medians)
+
+
 def percentile(values: Sequence[float], q: float) -> float:
     """Return the smallest value that at least the share `q` of all values does not exceed.
 

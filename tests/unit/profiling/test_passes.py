@@ -7,7 +7,14 @@ import tracemalloc
 import pytest
 
 from perfcli.profiling import SamplingPlan, run_profile
-from perfcli.profiling.passes import OUTSIDE, left_out, measure_cpu, measure_peak, repeated_work, summarise_stages
+from perfcli.profiling.passes import (
+    OUTSIDE,
+    left_out,
+    measure_cpu,
+    measure_peak,
+    repeated_work,
+    summarise_stages,
+)
 from perfcli.records import CpuTime, Stage
 from perfcli.targets.local import open_model
 from perfcli.targets.protocol import StageTime
@@ -20,20 +27,26 @@ def test_stages_are_medians_and_shares_of_the_whole_call():
         (0.010, {"features": StageTime(0.006, 1), "model": StageTime(0.003, 1)}),
         (0.020, {"features": StageTime(0.014, 1), "model": StageTime(0.004, 2)}),
     ]
-    assert summarise_stages(taken) == (
+    assert summarise_stages(taken, 2) == (
         Stage("features", pytest.approx(0.010), pytest.approx(20 / 30), 1.0),
         Stage("model", pytest.approx(0.0035), pytest.approx(7 / 30), 1.5),
         Stage(OUTSIDE, pytest.approx(0.0015), pytest.approx(3 / 30), 1.0),
     )
 
 
+def test_a_call_that_lost_the_processor_does_not_shift_the_shares():
+    usual = [(0.010 + number * 1e-5, {"model": StageTime(0.006, 1)}) for number in range(20)]
+    held_up = [*usual[:7], (0.090, {"model": StageTime(0.020, 1)}), *usual[7:]]
+    assert [stage.share for stage in summarise_stages(held_up, 1)] == pytest.approx([0.6, 0.4], abs=0.01)
+
+
 def test_a_target_without_stages_has_none():
-    assert summarise_stages([(0.010, {}), (0.012, {})]) == ()
+    assert summarise_stages([(0.010, {}), (0.012, {})], 1) == ()
 
 
 def test_a_stage_that_some_payloads_skip_counts_as_nothing_there():
     taken = [(0.010, {"rare": StageTime(0.005, 1)}), (0.010, {}), (0.010, {})]
-    rare = summarise_stages(taken)[0]
+    rare = summarise_stages(taken, 3)[0]
     assert rare == Stage("rare", 0.0, pytest.approx(5 / 30), pytest.approx(1 / 3))
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcli.statistics import median, percentile, percentile_or_none, samples_needed
+from perfcli.statistics import mean_of_medians, median, percentile, percentile_or_none, samples_needed
 
 FINITE = st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=60)
 # Sixty-fourths are exact in floating point, so that numpy's own rounding of q * n cannot differ from ours.
@@ -82,3 +82,11 @@ def test_a_percentile_that_is_no_ratio_is_refused(q: float) -> None:
 def test_samples_needed_refuses_what_no_number_gives(q: float, confidence: float) -> None:
     with pytest.raises(ValueError, match="no number of samples"):
         samples_needed(q, confidence)
+
+
+def test_things_measured_in_turn_count_by_their_medians():
+    assert mean_of_medians([1, 10, 3, 30, 2, 20], 2) == 11
+    assert mean_of_medians([1, 10, 3, 30], 1) == median([1, 10, 3, 30])
+    assert mean_of_medians([1, 10, 100], 5) == 37
+    with pytest.raises(ValueError, match="statistics of"):
+        mean_of_medians([], 2)
