@@ -130,8 +130,8 @@ UNITS = {"ns", "us", "ms", "s", "m", "B", "KiB", "MiB", "GiB"}
 
 
 def words(line: str) -> list[str]:
-    """Return what a line says without its figures, units and bars."""
-    found = re.findall(r"[A-Za-z_][A-Za-z_./:-]*", line)
+    """Return what a line says without its figures, units, bars, and the version of the model's code."""
+    found = re.findall(r"[A-Za-z_][A-Za-z_./:-]*", re.sub(r'"[0-9a-f]{12}"', "", line))
     return [word for word in found if word not in UNITS]
 
 
