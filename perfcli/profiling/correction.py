@@ -31,7 +31,7 @@ NEGLIGIBLE = 0.01
 
 RESAMPLES = 1000
 SWEEPS = 60
-BISECTIONS = 16
+BISECTIONS = 12
 
 
 class Calibration(NamedTuple):
@@ -120,24 +120,26 @@ def without_profiler(functions: Sequence[tuple[float, float]], plain_s: float) -
         functions: Of each, its self time in seconds, and the calls it pays for.
         plain_s: What is to be left of all together.
     """
-    if sum(self_s for self_s, _ in functions) <= plain_s:
+    seen_s = sum(self_s for self_s, _ in functions)
+    calls = sum(calls for _, calls in functions)
+    if seen_s <= plain_s or not calls:
         return [self_s for self_s, _ in functions]
 
     def left_s(price_s: float) -> list[float]:
         return [self_s / (1 + math.sqrt(price_s * calls / self_s)) if self_s else 0.0 for self_s, calls in functions]
 
-    low_s, high_s = 0.0, 1e-9
-    while high_s < 1000 and sum(left_s(high_s)) > plain_s:
-        low_s, high_s = high_s, 4 * high_s
+    price_s, factor = (seen_s - plain_s) / calls, 4.0
+    while sum(left_s(price_s)) < plain_s:
+        price_s /= factor
+    while price_s < 1000 and sum(left_s(price_s * factor)) > plain_s:
+        price_s *= factor
     for _ in range(BISECTIONS):
-        price_s = (low_s + high_s) / 2
-        if sum(left_s(price_s)) > plain_s:
-            low_s = price_s
-        else:
-            high_s = price_s
-    left = left_s(high_s)
+        factor = math.sqrt(factor)
+        if sum(left_s(price_s * factor)) > plain_s:
+            price_s *= factor
+    left = left_s(price_s)
     together_s = sum(left)
-    return [self_s * plain_s / together_s if together_s else 0.0 for self_s in left]
+    return [self_s * plain_s / together_s for self_s in left]
 
 
 def _kept_parts(graph: CallGraph, own: dict[CodeType | str, float]) -> dict[CodeType | str, float]:

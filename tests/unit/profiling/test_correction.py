@@ -48,7 +48,14 @@ def test_recorded_stages_have_about_the_share_that_they_have_without_a_profiler(
 
 def test_the_price_of_a_call_grows_with_the_root_of_the_time_for_it():
     # At a price of 1: of 4 for 4 calls one half is left, of 9 for one call 9 / (1 + sqrt(1 / 9)).
-    assert without_profiler([(4.0, 4.0), (9.0, 1.0), (5.0, 0.0)], 2.0 + 6.75 + 5.0) == pytest.approx([2.0, 6.75, 5.0])
+    left = without_profiler([(4.0, 4.0), (9.0, 1.0), (5.0, 0.0)], 2.0 + 6.75 + 5.0)
+    assert left == pytest.approx([2.0, 6.75, 5.0], rel=1e-4)
+
+
+def test_next_to_no_cost_is_next_to_nothing_less():
+    left = without_profiler([(1.0, 1.0), (2.0, 1.0), (0.0, 5.0)], 2.999)
+    assert sum(left) == pytest.approx(2.999)
+    assert left == pytest.approx([1.0, 2.0, 0.0], abs=1e-3)
 
 
 def test_the_correction_knows_no_unit_and_no_machine():
