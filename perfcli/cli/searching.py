@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from perfcli.cli.options import read_duration
 from perfcli.cli.progress import show_progress
-from perfcli.errors import UsageError
+from perfcli.errors import MeasurementError, UsageError
 from perfcli.units import format_duration, format_load, format_rate, parse_ratio
 
 if TYPE_CHECKING:
@@ -96,11 +96,15 @@ def search_each(
 def search(
     options: LoadOptions, target: LoadPlan, slos: Sequence[Slo], plan: SearchPlan, progress: TextIO
 ) -> CapacityResult:
-    """Search for the capacity of a target; Ctrl-C and SIGTERM end the search early, marked as partial."""
+    """Search for the capacity of a target; Ctrl-C and SIGTERM end the search early, marked as partial.
+
+    Raises:
+        MeasurementError: The first load could not be measured; when a later one cannot, what is known by then counts.
+    """
     from perfcli.loadtest.run import calibrate_engine
     from perfcli.profiling.environment import describe_environment
     from perfcli.records.capacity import CapacityResult
-    from perfcli.verdicts.capacity import Search, find_knee, search_capacity
+    from perfcli.verdicts.capacity import Search, find_knee, give_up, search_capacity
     from perfcli.verdicts.doubts import doubt_probes
 
     environment = describe_environment()
@@ -111,6 +115,10 @@ def search(
         search_capacity(prober.probe, plan, found)
     except KeyboardInterrupt:
         partial_search = True
+    except MeasurementError as error:
+        if not found.probes:
+            raise
+        give_up(found, plan, error.message.rstrip("."))
     return CapacityResult(
         url=target.description.url,
         by=plan.by,

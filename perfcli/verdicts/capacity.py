@@ -81,7 +81,7 @@ def search_capacity(
     while search.outcome is None:
         spent = _spent(plan, search, clock() - started_s)
         if spent:
-            _end(search, "unconfirmed", f"{spent} to be sure; {_so_far(search, plan)}{_silent(search)}")
+            give_up(search, plan, f"{spent} to be sure")
             return
         confirming = bracket.is_settled and load == search.held
         found = probe(load, confirming)
@@ -108,6 +108,11 @@ def search_capacity(
         elif search.upper is not None and search.upper <= plan.lowest:
             _end(search, "below", f"at {format_load(load, plan.by)} already: {found.reason}")
         load = bracket.next_load()
+
+
+def give_up(search: Search, plan: SearchPlan, reason: str) -> None:
+    """End a search that cannot go on with what is known so far."""
+    _end(search, "unconfirmed", f"{reason}; {_so_far(search, plan)}{_silent(search)}")
 
 
 def find_knee(probes: Sequence[Probe]) -> float | None:

@@ -159,3 +159,44 @@ def test_capacity_beyond_what_the_generator_can_do_is_not_known(perfcli: Run, nu
     assert (done.returncode, document["outcome"], document["capacity"]) == (4, "generator-bound", None), done.stderr
     assert [(probe["load"], probe["outcome"]) for probe in document["probes"]] == [(100, "generator-bound")] * 3
     assert document["reason"].startswith("at 100/s the generator could not keep up: ")
+
+
+MORTAL = """
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Answers(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    served = 0
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        Answers.served += 1
+        if Answers.served > 60:
+            os._exit(0)
+        self.send_response(200)
+        self.send_header("Content-Length", "19")
+        self.end_headers()
+        self.wfile.write(b'{"predictions":[1]}')
+
+    def log_message(self, *_):
+        pass
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+"""
+
+
+@pytest.mark.slow
+def test_service_that_dies_of_the_search_leaves_what_was_found_by_then(perfcli: Run, tmp_path: Path) -> None:
+    (tmp_path / "mortal.py").write_text(MORTAL)
+    with serving(tmp_path / "mortal.py") as url:
+        done = perfcli(
+            "capacity", "--host", url, "--slo", "error_rate < 1%", "--start", "50", "--probe-time", "3s", "--json"
+        )
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["outcome"], document["capacity"]) == (4, "unconfirmed", None), done.stderr
+    assert document["probes"][0]["throughput_rps"] > 0
+    assert document["reason"].startswith(f"Cannot reach {url}: "), document["reason"]
+    assert "; nothing held" in document["reason"]
