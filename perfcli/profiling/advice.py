@@ -48,7 +48,8 @@ def advise_on_latency(
         are = "is an outlier" if len(strange) == 1 else "are outliers"
         yield Advice(
             "outliers",
-            f"{len(strange)} of {latency.runs} calls {are} (modified z-score over 3.5), up to {format_duration(worst)}.",
+            f"{len(strange)} of {format_count(latency.runs, 'call')} {are} (modified z-score over 3.5), "
+            f"up to {format_duration(worst)}.",
             "Look at the p95 beside the median; garbage collection and other processes are the usual causes.",
         )
     if latency.p95_s is None:
@@ -99,7 +100,7 @@ def advise_on_profiler(overhead: Overhead, refused: str) -> Iterator[Advice]:
         yield Advice(
             "not_corrected",
             "Function times are as cProfile saw them: its cost per call is not known exactly enough to take it off.",
-            "Measure more calls: --runs 300.",
+            "Close other programs, or measure for longer: --max-time 60s.",
         )
 
 

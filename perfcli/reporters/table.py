@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TextIO
 
@@ -32,6 +33,7 @@ TABLES: Mapping[type, Callable[[Any, View], Iterable[RenderableType]]] = {
 """How each kind of result is shown; text is written as it is, on one line whatever the width."""
 
 FILE_WIDTH = 100
+"""Columns where neither a terminal nor COLUMNS says how many there are."""
 
 
 class TableReporter:
@@ -50,7 +52,7 @@ class TableReporter:
             file=drawn,
             markup=False,
             highlight=False,
-            width=None if is_terminal else FILE_WIDTH,
+            width=None if is_terminal or "COLUMNS" in os.environ else FILE_WIDTH,
             force_terminal=is_terminal or None,
         )
         for part in TABLES[type(result)](result, self._view):

@@ -58,3 +58,12 @@ def test_stacks_of_what_has_no_call_tree_are_refused_before_anything_is_measured
     result = CliRunner().invoke(make_app(), [*command, "-o", "run.folded"])
     assert isinstance(result.exception, UsageError)
     assert result.exception.message == "Cannot write run.folded: only a profile has a call tree."
+
+
+def test_columns_says_how_wide_the_tables_are(monkeypatch):
+    for columns in (80, 120):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        lines = [line for line in report(RUNS / "profile.json").splitlines() if not line.startswith("{")]
+        assert columns - 20 < max(map(len, lines)) <= columns
+    monkeypatch.delenv("COLUMNS")
+    assert max(len(line) for line in report(RUNS / "profile.json").splitlines() if not line.startswith("{")) <= 100
