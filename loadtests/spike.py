@@ -23,5 +23,5 @@ class Spike(LoadTestShape):
 
     def tick(self) -> tuple[int, float] | None:
         """Return how many users there are now, and that they come all at once."""
-        elapsed_s = self.get_run_time()  # type: ignore[no-untyped-call]
+        elapsed_s = self.get_run_time()  # type: ignore[no-untyped-call]  # Locust is typed in parts
         return next(((users, 1000.0) for until_s, users in self.steps if elapsed_s < until_s), None)

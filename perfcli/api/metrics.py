@@ -66,7 +66,7 @@ class ServiceMetrics:
         if not has_workers():
             return generate_latest(self._registry)
         registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # theirs has no types
         return generate_latest(registry)
 
     def _counter(self, name: str, help_text: str, *labels: str) -> Counter:

@@ -75,9 +75,9 @@ def input_schema(predictor: Predictor, max_rows: int) -> type[PredictionInput]:
         is_batch = isinstance(value, list) and (predictor.feature_names is not None or _is_nested(value))
         return several if is_batch else single
 
-    batch = Annotated[list[row], Field(min_length=1, max_length=max_rows)]  # type: ignore[valid-type]
+    batch = Annotated[list[row], Field(min_length=1, max_length=max_rows)]  # type: ignore[valid-type]  # made at run time
     union = Annotated[
-        Annotated[row, Tag(single)] | Annotated[batch, Tag(several)],  # type: ignore[valid-type]
+        Annotated[row, Tag(single)] | Annotated[batch, Tag(several)],  # type: ignore[valid-type]  # likewise
         Discriminator(kind),
     ]
     return create_model("PredictionInput", __base__=PredictionInput, root=(union, ...))
@@ -90,7 +90,7 @@ def openapi_examples(examples: Mapping[str, Payload]) -> dict[str, Example]:
 
 def _row_schema(predictor: Predictor) -> type[object]:
     if predictor.feature_names is None:
-        return dict[str, Cell] | list[Cell]  # type: ignore[return-value]
+        return dict[str, Cell] | list[Cell]  # type: ignore[return-value]  # a union is a type to pydantic alone
     name, value = ("Patient", Measurement) if predictor.is_embedded else ("Row", Cell)
     return _named_row(name, predictor.feature_names, value)
 
@@ -98,6 +98,7 @@ def _row_schema(predictor: Predictor) -> type[object]:
 def _named_row(name: str, columns: Sequence[str], value: object) -> type[BaseModel]:
     # Columns are aliases: a column may be called `copy`, `_id` or `mean radius (mm)`, and a field may not.
     fields = {f"column_{number}": (value, Field(alias=column)) for number, column in enumerate(columns)}
+    # The signature knows fields by name only.
     return create_model(name, __config__=_STRICT, **fields)  # type: ignore[call-overload, no-any-return]
 
 

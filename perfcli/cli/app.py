@@ -96,6 +96,6 @@ def _explain(error: PerfcliError) -> None:
 def _say(text: str) -> None:
     """Write to stderr, and survive that nobody reads it."""
     try:
-        print(text, file=sys.stderr)  # noqa: T201
+        print(text, file=sys.stderr)  # noqa: T201 - the one place that may
     except BrokenPipeError:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - stays open until the process ends
