@@ -88,10 +88,14 @@ def _read_bytes(source: str) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        near = _nearest(path.name, [other.name for other in path.parent.glob("*")])
-        hint = f"Did you mean '{path.with_name(near)}'?" if near else "Name a file, or - for standard input."
+        # By their stems: all that ends in .json would be near to what ends so.
+        files = {other.stem: other.name for other in path.parent.glob("*")}
+        near = _nearest(path.stem, list(files))
+        hint = f"Did you mean '{path.with_name(files[near])}'?" if near else "Name a file, or - for standard input."
         raise PayloadError(f"There is no file '{source}'.", hint) from None
     except IsADirectoryError:
+        if not source:
+            raise PayloadError("The name of the payload is empty.", "Name a file, or - for standard input.") from None
         raise PayloadError(f"'{source}' is a folder.", "Name one file in it.") from None
     except OSError as error:
         raise PayloadError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import multiprocessing
 import os
@@ -45,7 +46,10 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         message = f"Cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}."
-        raise UsageError(message, "Choose another port with --port; --port 0 takes a free one.") from error
+        hint = "Choose another port with --port; --port 0 takes a free one."
+        if error.errno == errno.EADDRNOTAVAIL:
+            hint = "Give an address of this machine."
+        raise UsageError(message, hint) from error
     return listener
 
 

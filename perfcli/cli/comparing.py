@@ -35,7 +35,7 @@ def compare_files(files: Sequence[Path], rule: Rule) -> Comparison:
 
     if len(files) != 2:
         raise UsageError(
-            f"Two records are compared, and {len(files)} are named.",
+            f"Two records are compared, and {len(files) or 'none'} {'is' if len(files) < 2 else 'are'} named.",
             "Name BASE.json and NEW.json, or --base and --new, or --base-rev.",
         )
     base, new = map(_read_run, files)

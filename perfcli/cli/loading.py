@@ -28,9 +28,9 @@ def load_payloads(source: str | None, scenario: Path | None) -> tuple[Payload, .
     """Read the payloads; patients for the default scenario, none for one of the user's that may have its own."""
     from perfcli.payloads import read_payloads
 
-    if source is None and scenario is not None:
-        return ()
-    return read_payloads(source or str(bundled_path("sample_payloads/patients.jsonl")))
+    if source is not None:
+        return read_payloads(source)
+    return () if scenario is not None else read_payloads(str(bundled_path("sample_payloads/patients.jsonl")))
 
 
 @contextmanager
@@ -40,6 +40,9 @@ def aimed(plan: LoadPlan, *, workers: int | None = None) -> Iterator[LoadPlan]:
     Args:
         plan: The plan.
         workers: Processes of the embedded API; None for what its settings say.
+
+    Raises:
+        UsageError: The embedded API is loaded, and the metrics of another one are named.
     """
     from perfcli.loadtest.planning import aim
     from perfcli.settings import load_token
@@ -48,6 +51,8 @@ def aimed(plan: LoadPlan, *, workers: int | None = None) -> Iterator[LoadPlan]:
     if plan.engine.base_url:
         yield _with_own_metrics(plan)
         return
+    if plan.metrics_url is not None:
+        raise UsageError("--metrics-url is for an API that runs.", "Name that with --host.")
     from perfcli.api.process import running_api
 
     environment = {} if workers is None else {"API_WORKERS": str(workers)}

@@ -173,7 +173,9 @@ def _opened(place: str | None) -> Iterator[LogSource]:
     from perfcli.units import format_count
 
     settings = load_settings()
-    with closing(open_source(place or f"http://{settings.api_host}:{settings.api_port}", settings)) as source:
+    if place is None:
+        place = f"http://{settings.api_host}:{settings.api_port}"
+    with closing(open_source(place, settings)) as source:
         yield source
         if source.broken:
             lines = format_count(source.broken, "broken line was", "broken lines were")

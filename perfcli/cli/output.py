@@ -36,7 +36,7 @@ def check_outputs(outputs: Sequence[Path], other: Sequence[Path] = (), *, has_tr
 
     for output in outputs:
         if output.suffix not in REPORTERS:
-            known = f"Known: {', '.join(REPORTERS)}."
+            known = f"Known: {', '.join(suffix for suffix in REPORTERS if has_tree or suffix not in TREE_FORMATS)}."
             raise UsageError(
                 f"No report is written as '{output.suffix or output.name}' ({output}).",
                 f"{known} For speedscope: --speedscope FILE." if has_tree else known,

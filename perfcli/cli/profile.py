@@ -119,7 +119,7 @@ def profile(
     check_outputs(outputs, other=[file for file in (prof, speedscope) if file], has_tree=True)
     slos = read_slos(slo, "profile")
     plan = SamplingPlan(max_time_s=read_duration("--max-time", max_time), runs=runs)
-    payloads = read_payloads(payload or default_payload(model))
+    payloads = read_payloads(default_payload(model) if payload is None else payload)
     # What a model prints is no result of ours.
     with redirect_stdout(sys.stderr):
         if url is None:

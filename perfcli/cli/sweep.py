@@ -59,7 +59,7 @@ def sweep(
     batches = read_counts("--batch", batch)
     counts = read_counts("--threads", threads) if threads is not None else (None,)
     max_time_s = read_duration("--max-time", max_time)
-    payloads = read_payloads(payload or default_payload(model))
+    payloads = read_payloads(default_payload(model) if payload is None else payload)
     with closing(open_local(model, method, trust=trust, stage=())) as target:
         result = measure_sweep(target, payloads, batches, counts, max_time_s)
     deliver(result, outputs, as_json=as_json)

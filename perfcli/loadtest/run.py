@@ -122,7 +122,7 @@ def ensure_answered(result: LoadResult) -> None:
     """
     if result.total.requests and result.total.failures == result.total.requests:
         raise MeasurementError(
-            f"Every request failed, so no latency was measured: {result.errors[0].example}.",
+            f"Every request failed, so no latency was measured: {result.errors[0].example.rstrip('.')}.",
             "The path, the payloads and the headers are the usual causes.",
         )
 
@@ -204,9 +204,14 @@ def _server_metrics(plan: LoadPlan, warnings: list[Advice]) -> Collection[Metric
     """Read the server's metrics; None when there are none, with a warning when it only keeps them from us."""
     if plan.metrics_url is None:
         return None
+    missing = "the server's own count of the requests is missing."
     try:
-        return read_metrics(plan.metrics_url, plan.metrics_token)
+        metrics = read_metrics(plan.metrics_url, plan.metrics_token)
     except MetricsRefusedError:
-        message = f"{mask_url(plan.metrics_url)} wants a token: the server's own count of the requests is missing."
+        message = f"{mask_url(plan.metrics_url)} wants a token: {missing}"
         warnings.append(Advice("metrics_refused", message, "Set API_TOKEN here to the token it has there."))
         return None
+    if metrics is None:
+        message = f"{mask_url(plan.metrics_url)} offers no metrics: {missing}"
+        warnings.append(Advice("metrics_missing", message, "Check the address, or leave --metrics-url out."))
+    return metrics

@@ -167,5 +167,6 @@ def _git(folder: Path, *arguments: str) -> str:
     except FileNotFoundError as error:
         raise UsageError("git is not installed.", "Install it, or compare two records.") from error
     if done.returncode != 0:
-        raise UsageError(f"git {arguments[0]} failed: {done.stderr.strip() or 'it said nothing'}.")
+        said = done.stderr.strip().removeprefix("fatal: ").rstrip(".") or "it said nothing"
+        raise UsageError(f"git {arguments[0]} failed: {said}.", "Run it in a repository that has the revision.")
     return done.stdout.strip()

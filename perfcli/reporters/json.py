@@ -26,14 +26,17 @@ def read_result(path: Path) -> Result:
         UsageError: The file cannot be read, is not JSON, or is not a record of ours.
     """
     try:
-        document = orjson.loads(path.read_bytes())
+        content = path.read_bytes()
+        if not content.strip():
+            raise UsageError(f"{path} is empty.", "Make one with: perfcli profile -o run.json")
+        document = orjson.loads(content)
     except OSError as error:
         raise UsageError(
             f"Cannot read {path}: {error.strerror}.", "Make one with: perfcli profile -o run.json"
         ) from error
     except orjson.JSONDecodeError as error:
         raise UsageError(f"{path} is not JSON: {error}.", "Make one with: perfcli profile -o run.json") from error
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or "schema" not in document:
         raise UsageError(f"{path} is not a record of perfcli.", "Make one with: perfcli profile -o run.json")
     try:
         return decode(document)

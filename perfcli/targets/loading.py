@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from time import perf_counter_ns
 
 from perfcli.errors import MissingExtraError, ModelError, PerfcliError, UntrustedModelError
 from perfcli.targets.import_paths import import_object, make_working_directory_importable
-from perfcli.targets.wording import describe_error, did_you_mean
+from perfcli.targets.wording import describe_error
 
 
 def load_model(name: str, *, trust: bool) -> tuple[object, float]:
@@ -39,8 +40,9 @@ def load_model(name: str, *, trust: bool) -> tuple[object, float]:
 
 def _load_file(path: Path, *, trust: bool) -> object:
     if not path.is_file():
-        siblings = [str(path.with_name(other.name)) for other in path.parent.glob("*")] if path.parent.is_dir() else []
-        hint = did_you_mean(str(path), siblings) or "Check the path to the model."
+        siblings = {other.stem: other for other in path.parent.glob(f"*{path.suffix}")}
+        near = get_close_matches(path.stem, siblings, n=1)
+        hint = f"Did you mean '{siblings[near[0]]}'?" if near else "Check the path to the model."
         raise ModelError(f"There is no file '{path}'.", hint)
     try:
         return _LOADERS[path.suffix.lower()](path, trust)

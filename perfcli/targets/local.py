@@ -41,12 +41,12 @@ def open_model(name: str | None, method: str | None, *, trust: bool, stage_funct
         UntrustedModelError: Loading would execute code, and `trust` is false.
         UsageError: The model has no such method, or a stage is no function.
     """
-    model, load_s = load_model(name or EMBEDDED_MODEL, trust=trust)
+    shown = EMBEDDED_MODEL if name is None else name
+    model, load_s = load_model(shown, trust=trust)
     if method is None and inspect.ismethod(model) and is_estimator(model.__self__):
         # `service:model.predict_proba` means the estimator and its method, which takes a frame and not the payload.
         method = model.__func__.__name__
         model = model.__self__
-    shown = name or EMBEDDED_MODEL
     is_embedded = shown == EMBEDDED_MODEL
     functions = stage_functions or (EMBEDDED_STAGES if is_embedded else ())
     return LocalTarget(

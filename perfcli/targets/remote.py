@@ -190,7 +190,7 @@ def _parse_url(url: str) -> httpx.URL:
         raise UsageError(
             f"'{mask_url(url)}' is not a URL: {error}.", "Write it like http://host:8000/predict."
         ) from None
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+    if parsed.scheme not in ("http", "https") or not parsed.host or (parsed.port or 0) > 65535:
         raise UsageError(f"'{mask_url(url)}' is not an HTTP URL.", "Write it like http://host:8000/predict.")
     return parsed
 

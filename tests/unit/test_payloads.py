@@ -102,6 +102,12 @@ def test_standard_input_is_named_in_errors(monkeypatch):
 def test_a_missing_file_is_answered_with_the_nearest_name(write):
     write("patients.jsonl", "{}")
     assert refusal("patient.jsonl") == ("There is no file 'patient.jsonl'.", "Did you mean 'patients.jsonl'?")
+    assert refusal("patients.jsn") == ("There is no file 'patients.jsn'.", "Did you mean 'patients.jsonl'?")
+
+
+def test_a_file_is_not_near_because_it_ends_alike(write):
+    write("bin.jsonl", "{}")
+    assert refusal("missing.jsonl")[1] == "Name a file, or - for standard input."
 
 
 def test_a_missing_folder_is_a_missing_file(write):

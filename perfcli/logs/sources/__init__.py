@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +16,9 @@ from perfcli.secrets import mask_url
 if TYPE_CHECKING:
     from perfcli.logs.sources.protocol import LogSource
     from perfcli.settings import Settings
+
+
+_HOST_AND_PORT = re.compile(r"[\w.-]+:[0-9]+")
 
 
 def open_source(address: str, settings: Settings) -> LogSource:
@@ -41,11 +45,12 @@ def open_source(address: str, settings: Settings) -> LogSource:
     if scheme in SOURCES:
         return SOURCES[scheme](address, settings)
     path = Path(address)
-    if "://" in address or not path.exists():
+    if "://" in address or not address or not path.exists():
         known = ", ".join(f"{name}://" for name in SOURCES)
-        raise UsageError(
-            f"There is no log at {mask_url(address)}.", f"Name a file, - for stdin, redis, elasticsearch, or {known}"
-        )
+        hint = f"Name a file, - for stdin, redis, elasticsearch, or {known}"
+        if _HOST_AND_PORT.fullmatch(address):
+            hint = f"Did you mean http://{address}?"
+        raise UsageError(f"There is no log at {mask_url(address) or 'an empty address'}.", hint)
     try:
         return FileSource(path.open("rb"), str(path))
     except OSError as error:

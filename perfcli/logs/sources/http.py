@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 
 from perfcli.errors import TargetAnswerError, TargetUnreachableError
+
+_ERRNO = re.compile(r"^\[Errno -?[0-9]+\] ")
 
 
 def get_json(client: httpx.Client, request: httpx.Request, address: str) -> dict[str, object]:
@@ -17,7 +21,7 @@ def get_json(client: httpx.Client, request: httpx.Request, address: str) -> dict
     try:
         response = client.send(request)
     except httpx.TransportError as error:
-        reason = str(error) or type(error).__name__
+        reason = _ERRNO.sub("", str(error)).lower() or type(error).__name__
         raise TargetUnreachableError(
             f"Cannot read logs from {address}: {reason}.", "Start it, or name another place with --from."
         ) from error

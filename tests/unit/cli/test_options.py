@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from perfcli.cli.app import make_app
 from perfcli.cli.options import read_duration
-from perfcli.errors import UsageError
+from perfcli.errors import ModelError, UsageError
 
 
 def test_a_duration_is_read_in_seconds() -> None:
@@ -48,3 +48,28 @@ def test_no_command_measures_for_no_time(command: str, option: str) -> None:
     name, *arguments = command.split()
     with pytest.raises(UsageError, match=f"^{option} must be above 0, not 0s"):
         CliRunner().invoke(make_app([name, "logs"]), [name, *arguments, option, "0s"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["profile", ""],
+        ["sweep", ""],
+        ["load", "--payloads", ""],
+        ["profile", "-", "--model", ""],
+        ["logs", "show", "--from", ""],
+    ],
+)
+def test_an_empty_name_is_not_taken_for_the_default(arguments: list[str]) -> None:
+    with pytest.raises((UsageError, ModelError)) as caught:
+        CliRunner().invoke(make_app([arguments[0], "report"]), arguments, input="{}", catch_exceptions=False)
+    assert caught.value.message in (
+        "The name of the payload is empty.",
+        "'' names no model.",
+        "There is no log at an empty address.",
+    )
+
+
+def test_metrics_of_another_server_are_no_part_of_a_run_on_the_embedded_api() -> None:
+    with pytest.raises(UsageError, match=r"^--metrics-url is for an API that runs"):
+        CliRunner().invoke(make_app(["load", "logs"]), ["load", "--metrics-url", "http://x"], catch_exceptions=False)

@@ -67,3 +67,22 @@ def test_columns_says_how_wide_the_tables_are(monkeypatch):
         assert columns - 20 < max(map(len, lines)) <= columns
     monkeypatch.delenv("COLUMNS")
     assert max(len(line) for line in report(RUNS / "profile.json").splitlines() if not line.startswith("{")) <= 100
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (" \n", "run.json is empty."),
+        ('{"x": 1}', "run.json is not a record of perfcli."),
+        ("[1]", "run.json is not a record of perfcli."),
+        ('{"schema": "perfcli/other/9"}', "run.json is not a record of this perfcli: unknown schema 'perfcli/other/9'"),
+    ],
+)
+def test_what_is_no_record_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("run.json").write_text(content)
+    result = CliRunner().invoke(make_app(), ["report", "run.json"])
+    assert isinstance(result.exception, UsageError)
+    assert result.exception.message.startswith(message)

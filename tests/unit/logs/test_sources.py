@@ -125,3 +125,12 @@ def test_reading_from_redis_without_its_packages_names_the_extra(monkeypatch: py
 def test_a_folder_is_no_log(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Is a directory"):
         open_source(str(tmp_path), Settings())
+
+
+def test_an_address_without_its_scheme_is_answered_with_it() -> None:
+    with pytest.raises(UsageError) as error:
+        open_source("localhost:8000", Settings())
+    assert (error.value.message, error.value.hint) == (
+        "There is no log at localhost:8000.",
+        "Did you mean http://localhost:8000?",
+    )
