@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from perfcli.records.capacity import CapacityResult, Probe
 from perfcli.reporters.html.curves import Curve, draw_curves
-from perfcli.units import format_rate
+from perfcli.units import format_load
 
 _PERCENTILES: tuple[tuple[str, Callable[[Probe], float | None]], ...] = (
     ("p50", lambda probe: probe.p50_s),
@@ -32,4 +32,4 @@ def capacity_drawings(result: CapacityResult) -> dict[str, Markup]:
 
 def load_writer(result: CapacityResult) -> Callable[[float], str]:
     """Return what writes a load of this search."""
-    return format_rate if result.by == "rate" else lambda load: f"{load:g} users"
+    return lambda load: format_load(load, result.by)

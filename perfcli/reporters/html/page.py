@@ -26,7 +26,7 @@ from perfcli.reporters.html.profile_page import profile_drawings
 from perfcli.reporters.html.sweep_page import sweep_drawings
 from perfcli.reporters.load_table import describe_load, endpoint_rows
 from perfcli.reporters.sweep_report import describe_sweep
-from perfcli.units import format_duration, format_quantity, format_rate, format_ratio, format_size
+from perfcli.units import format_duration, format_mean, format_quantity, format_rate, format_ratio, format_size
 
 V = TypeVar("V")
 
@@ -108,6 +108,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "duration": _or_nothing(format_duration),
+        "mean": _or_nothing(format_mean),
         "size": _or_nothing(format_size),
         "ratio": _or_nothing(format_ratio),
         "rate": _or_nothing(format_rate),

@@ -211,6 +211,11 @@ def test_search_that_is_not_sure_of_a_number_of_workers_names_it() -> None:
     assert f"**Worth it as far as is known: 2 workers. It holds at least 150/s. Not sure: {why}.**" in text
     assert "| 1 | 100/s | 104/s | 1.00 | found |" in text
     assert "| 2 | at least 150/s | - | - | worth it, generator-bound |" in text
+    page = written(".html", result)
+    assert '<th scope="row">2</th><td class="n">at least 150/s</td><td class="n">-</td><td>generator-bound</td>' in page
+    # In flight, and what Little's law says of it, of each probe.
+    assert '<td class="n">1.00</td><td class="n">0.94</td><td class="n">4.00 s</td>' in page
+    assert '<td class="n">-</td><td class="n">-</td><td class="n">2.00 s</td>' in page
 
 
 def test_search_in_which_no_number_of_workers_held_anything_calls_none_worth_it() -> None:
