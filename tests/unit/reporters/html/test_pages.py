@@ -211,8 +211,8 @@ def test_a_comparison_comes_back_as_it_was_with_its_call_tree(comparison):
 def test_a_search_for_capacity_shows_every_load_that_was_tried(capacity):
     text = Page(render(capacity)).text
     assert "It holds 30.0/s, and less than 40.0/s." in text
-    assert "40.0/s 40.0/s 0.0 % 30.0 ms 60.0 ms 90.0 ms 10.0 s ✗ fails" in text
-    assert "10.0/s 10.0/s 0.0 % 5.00 ms 10.0 ms 15.0 ms 10.0 s ✓ holds" in text
+    assert "40.0/s 40.0/s 0.0 % 30.0 ms 60.0 ms 90.0 ms 1.00 1.00 10.0 s ✗ fails" in text
+    assert "10.0/s 10.0/s 0.0 % 5.00 ms 10.0 ms 15.0 ms 1.00 1.00 10.0 s ✓ holds" in text
 
 
 def test_a_search_over_numbers_of_workers_shows_what_each_holds(capacity):
