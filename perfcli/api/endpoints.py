@@ -103,13 +103,13 @@ def _measured(endpoint: Endpoint, is_coroutine: bool) -> Endpoint:
         exchange.entered_ns = perf_counter_ns()
         steps = _Steps(coroutine)
         block = exchange.monitor.profile()
-        try:
-            with block:
+        with block:
+            try:
                 return await steps
-        finally:
-            # Only here it is known, as the thread's clock ran on while other coroutines did.
-            if isinstance(block, Block) and block.latest is not None:
-                block.latest.light = block.latest.light._replace(cpu_ns=steps.cpu_ns)
+            finally:
+                # The thread's clock ran on while other coroutines did.
+                if isinstance(block, Block):
+                    block.cpu_ns = steps.cpu_ns
 
     wrapper: Endpoint = run_steps if is_coroutine else run
     # The monitor tells blocks apart by their code, and one that awaits from one that does not; so each endpoint needs

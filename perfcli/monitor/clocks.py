@@ -1,10 +1,9 @@
-"""The clocks of this thread and process, and its memory: cheap enough to be read around every prediction."""
+"""The memory of this process: cheap enough to be read beside predictions."""
 
 from __future__ import annotations
 
 import math
 import os
-from time import perf_counter_ns, process_time_ns, thread_time_ns
 from typing import TypeAlias
 
 _STATM = "/proc/self/statm"
@@ -13,23 +12,8 @@ _LONGEST_STATM_BYTES = 256
 _FRESH_NS = 100_000_000
 
 
-# Wall time, CPU time of the thread, CPU time of the process. A named tuple would be made by a function in Python, which
-# the profile of the prediction would show.
+# Wall time, CPU time of the thread, CPU time of the process, in nanoseconds.
 Clocks: TypeAlias = tuple[int, int, int]
-
-
-def clocks_at_start() -> Clocks:
-    """Read the clocks, in nanoseconds; the wall clock first, so that CPU time lies within it, and thread in process."""
-    wall_ns = perf_counter_ns()
-    process_cpu_ns = process_time_ns()
-    return wall_ns, thread_time_ns(), process_cpu_ns
-
-
-def clocks_at_end() -> Clocks:
-    """Read the same clocks in the opposite order."""
-    thread_cpu_ns = thread_time_ns()
-    process_cpu_ns = process_time_ns()
-    return perf_counter_ns(), thread_cpu_ns, process_cpu_ns
 
 
 class ResidentMemory:
@@ -70,6 +54,9 @@ class ResidentMemory:
         if self._statm is not None:
             os.close(self._statm)
             self._statm = None
+
+
+resident_memory = ResidentMemory()
 
 
 def _resident_bytes_elsewhere() -> int:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from perfcli.monitor.block import Block
-    from perfcli.monitor.measurement import BlockMeasurement, Measurement
+    from perfcli.monitor.measurement import Measurement
 
 
 class Request:
@@ -29,12 +29,13 @@ class Request:
     Attributes:
         transaction_id: Id of the request.
         trace_id: Its W3C trace; None without one.
-        measurements: Of the blocks finished so far, nested ones too, in the order they ended.
+        begun_ns: `perf_counter_ns` when it began.
+        blocks: Those finished so far, nested ones too, in the order they ended.
         logged: What the handlers gave to `log_metrics`.
         is_open: The request is still being answered.
     """
 
-    __slots__ = ("_begun_ns", "_emit", "_outer", "is_open", "logged", "measurements", "trace_id", "transaction_id")
+    __slots__ = ("_emit", "_outer", "begun_ns", "blocks", "is_open", "logged", "trace_id", "transaction_id")
 
     def __init__(
         self, emit: Callable[[Measurement], None], transaction_id: str | None = None, trace_id: str | None = None
@@ -42,12 +43,12 @@ class Request:
         self._emit = emit
         self.transaction_id = transaction_id
         self.trace_id = trace_id
-        self.measurements: list[BlockMeasurement] = []
+        self.blocks: list[Block] = []
         self.logged: list[Measurement] = []
         self.is_open = False
 
     def __enter__(self) -> Request:
-        self._begun_ns = perf_counter_ns()
+        self.begun_ns = perf_counter_ns()
         self._outer = CURRENT_REQUEST.get()
         self.is_open = True
         CURRENT_REQUEST.set(self)
@@ -64,9 +65,10 @@ class Request:
             return
         self.is_open = False
         CURRENT_REQUEST.set(self._outer)
-        latency_ns = perf_counter_ns() - self._begun_ns
-        to_log = self.logged or [measurement for measurement in self.measurements if not measurement.light.nested]
-        for measurement in to_log:
+        latency_ns = perf_counter_ns() - self.begun_ns
+        for block in self.blocks:
+            block.look_at_memory()
+        for measurement in self.logged or [block for block in self.blocks if not block.nested]:
             measurement.extend_latency(latency_ns)
             self._emit(measurement)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import CodeType
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
+from perfcli.monitor.clocks import Clocks, resident_memory
 from perfcli.monitor.deep import SEES_BUILTINS, DeepProfile, NotProfiledError
 from perfcli.monitor.functions import count_calls, top_functions
 from perfcli.monitor.own_cost import MonitorCost
+from perfcli.monitor.sampling import Sampler
 from perfcli.records import TopFunction
 from perfcli.units import to_mebibytes, to_milliseconds
 
@@ -49,14 +50,15 @@ class Measurement:
 
 
 class Light(NamedTuple):
-    """What is measured of every block, in nanoseconds and bytes; a tuple, because a dataclass takes 3 us to make.
+    """What is measured of every block, in nanoseconds and bytes.
 
     Attributes:
         wall_ns: Length of the block.
         cpu_ns: CPU time of the thread; None when the block awaited, and others ran in it meanwhile, or when it
             ended in another thread than it began in.
         process_cpu_ns: CPU time of all threads of the process meanwhile.
-        rss_bytes: Resident set at the end; without a profile, at most a tenth of a second before it.
+        rss_bytes: Resident set at the end; without a profile, at most a tenth of a second before it, or when its
+            request had been answered.
         rss_delta_bytes: Growth of the resident set; None without a profile, as a second look would cost more than all
             else that is measured.
         in_flight: Blocks that were open when this one began, itself included.
@@ -80,11 +82,6 @@ class Light(NamedTuple):
     error: str | None
 
 
-# What the class would do, without the function in Python that it does it in.
-light_of = cast("Callable[[tuple[object, ...]], Light]", functools.partial(tuple.__new__, Light))
-"""Make a `Light` of its fields in their order."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Deep:
     """What cProfile found; `reason` says why it found nothing."""
@@ -97,47 +94,124 @@ class _Deep:
 
 
 class BlockMeasurement(Measurement):
-    """A finished block. The expensive part is done by the first call of `document`, in the thread that calls it.
+    """What was read off the clocks of a block, and all that follows from it once somebody asks.
+
+    On the request path nothing but readings is kept: code that has not run since the last prediction, which has thrown
+    everything out of the caches, takes ten times what it takes in a loop. The rest is done off it.
 
     Attributes:
-        light: What is measured of every block.
+        in_flight: Predictions under way when it began, its own included.
+        isolated: No other prediction has been under way together with it so far.
+        nested: It ran inside another block.
+        cpu_ns: CPU time of its thread, or what its owner knows better; None when it cannot be told.
     """
 
-    __slots__ = ("_block", "_cost", "_latency_ns", "_lock", "_profile", "_reason", "light")
+    __slots__ = (
+        "_begun_ns",
+        "_code",
+        "_cost",
+        "_ended_ns",
+        "_error",
+        "_latency_ns",
+        "_light",
+        "_lock",
+        "_monitor_ns",
+        "_profile",
+        "_rate",
+        "_reason",
+        "_rss_begun_bytes",
+        "_rss_bytes",
+        "_sampler",
+        "_undisturbed",
+        "cpu_ns",
+        "in_flight",
+        "isolated",
+        "nested",
+    )
 
-    def __init__(
-        self, light: Light, block: CodeType, cost: MonitorCost, profile: DeepProfile | None, reason: str | None
-    ) -> None:
-        # Not by the class above: a call more takes longer than what it does.
-        self._metrics = self.transaction_id = self.trace_id = None
-        self.light = light
-        self._block = block
-        self._cost = cost
-        self._profile = profile
-        self._reason = reason
-        self._latency_ns = light.wall_ns
-        self._lock = threading.Lock()
+    _begun_ns: Clocks
+    _ended_ns: Clocks
+    _code: CodeType
+    _cost: MonitorCost
+    _sampler: Sampler
+    _error: type[BaseException] | None
+    _latency_ns: int
+    _light: Light | None
+    _lock: threading.Lock | None
+    _monitor_ns: int
+    _profile: DeepProfile | None
+    _rate: float
+    _reason: str | None
+    _rss_begun_bytes: int | None
+    _rss_bytes: int | None
+    _undisturbed: bool
+
+    @property
+    def light(self) -> Light:
+        """What is measured of every block."""
+        if self._light is None:
+            self._light = self._measure()
+        return self._light
 
     def document(self) -> dict[str, object]:
         """Return the metrics, JSON-ready and flat; the seven of the original system first.
 
         Takes up to a millisecond the first time: not for the request path.
         """
-        with self._lock:
-            if self._metrics is None:
-                self._metrics = _document(self.light, self._read_profile())
+        self._cost.settle()
+        if self._lock is None:
+            metrics = self._metrics or _document(self.light, self._without_profile())
+        else:
+            with self._lock:
+                metrics = self._metrics or _document(self.light, self._read_profile())
                 self._profile = None
-            return {**self._metrics, "latency_ms": _ms(self._latency_ns)}
+        self._metrics = metrics
+        return {**metrics, "latency_ms": _ms(max(self._latency_ns, self.light.wall_ns))}
 
     def extend_latency(self, latency_ns: int) -> None:
         """Say how long the whole request took that the block was a part of."""
         self._latency_ns = max(self._latency_ns, latency_ns)
 
+    def look_at_memory(self) -> int:
+        """Return the resident set, taken now unless a profile has taken it, or somebody before."""
+        if self._rss_bytes is None:
+            self._rss_bytes = resident_memory.recent_bytes(self._ended_ns[0])
+        return self._rss_bytes
+
+    def settle(self) -> None:
+        """Tell those who learn from it: what it cost, and what a prediction without a profile takes."""
+        light = self.light
+        has_ended_well = light.error is None
+        # Without a share there is no profile to compare with.
+        if self._sampler.share > 0 and has_ended_well and light.undisturbed and light.cpu_ns is not None:
+            self._cost.per_call.observe_plain(self._code, light.cpu_ns)
+        self._cost.add(light.wall_ns, self._monitor_ns, self._reason)
+        if self._sampler.has_budget and has_ended_well:
+            self._sampler.observe(light.wall_ns, self._lock is not None, self._monitor_ns)
+
+    def _measure(self) -> Light:
+        begun_ns, ended_ns, rss_bytes = self._begun_ns, self._ended_ns, self.look_at_memory()
+        return Light(
+            wall_ns=ended_ns[0] - begun_ns[0],
+            cpu_ns=self.cpu_ns,
+            process_cpu_ns=ended_ns[2] - begun_ns[2],
+            rss_bytes=rss_bytes,
+            rss_delta_bytes=None if self._rss_begun_bytes is None else rss_bytes - self._rss_begun_bytes,
+            in_flight=self.in_flight,
+            isolated=self.isolated,
+            nested=self.nested,
+            undisturbed=self._undisturbed,
+            sample_rate=self._rate,
+            error=None if self._error is None else self._error.__qualname__,
+        )
+
+    def _without_profile(self) -> _Deep:
+        # Nothing was profiled, so nothing is to be taken off; unless somebody else's profile slowed this thread.
+        return _Deep(self._reason, overhead_ns=0.0 if self._undisturbed else None)
+
     def _read_profile(self) -> _Deep:
         if self._profile is None:
-            # Nothing was profiled, so nothing is to be taken off; unless somebody else's profile slowed this thread.
-            unprofiled = self.light.undisturbed and self._reason is not None
-            return _Deep(self._reason, overhead_ns=0.0 if unprofiled else None)
+            return _Deep(self._reason)
         try:
             entries = self._profile.read()
         except NotProfiledError as error:
@@ -148,8 +222,8 @@ class BlockMeasurement(Measurement):
     def _with_overhead(self, deep: _Deep) -> _Deep:
         assert deep.calls is not None
         if self.light.cpu_ns is not None:
-            self._cost.per_call.observe_deep(self._block, self.light.cpu_ns, deep.calls)
-        cost = self._cost.per_call.of(self._block)
+            self._cost.per_call.observe_deep(self._code, self.light.cpu_ns, deep.calls)
+        cost = self._cost.per_call.of(self._code)
         if cost is None or cost.ns * deep.calls >= self.light.wall_ns:
             return deep
         overhead_ns = cost.ns * deep.calls

@@ -6,12 +6,16 @@ import os
 import threading
 from collections import deque
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from perfcli.monitor.call_cost import CallCosts
 from perfcli.units import to_milliseconds
 
-# Blocks are added up when somebody asks, or when so many have come together.
-_MOST_UNCOUNTED = 100
+if TYPE_CHECKING:
+    from perfcli.monitor.measurement import BlockMeasurement
+
+# More blocks wait for nobody.
+_MOST_UNSETTLED = 100
 
 
 class MonitorCost:
@@ -30,12 +34,32 @@ class MonitorCost:
     def _begin_anew(self) -> None:
         # Reentrant: a signal may interrupt one prediction for another in the same thread.
         self._lock = threading.RLock()
-        self._uncounted: deque[tuple[int, int, str | None]] = deque()
+        self._unsettled: deque[BlockMeasurement] = deque()
         self._predictions = 0
         self._predictions_ns = 0
         self._not_profiled: dict[str, int] = {}
         self._monitor_ns = 0
         self._overhead_ns = 0.0
+
+    def settle_later(self, block: BlockMeasurement) -> None:
+        """Keep a finished block until somebody has time for it."""
+        self._unsettled.append(block)
+
+    def settle(self) -> None:
+        """Settle the blocks that wait; nobody waits for somebody else who does it already."""
+        if self._unsettled and self._lock.acquire(blocking=False):
+            try:
+                # Until there is none left; a block that ends meanwhile is one more.
+                with suppress(IndexError):
+                    while True:
+                        self._unsettled.popleft().settle()
+            finally:
+                self._lock.release()
+
+    def settle_if_many(self) -> None:
+        """Settle the blocks where nobody reads what is measured, and so nobody else does it."""
+        if len(self._unsettled) > _MOST_UNSETTLED:
+            self.settle()
 
     def add(self, wall_ns: int, monitor_ns: int, reason: str | None) -> None:
         """Add a finished block.
@@ -45,9 +69,12 @@ class MonitorCost:
             monitor_ns: What the monitor added before and after it.
             reason: Why it was not profiled; None if it was.
         """
-        self._uncounted.append((wall_ns, monitor_ns, reason))
-        if len(self._uncounted) > _MOST_UNCOUNTED:
-            self._count()
+        with self._lock:
+            self._predictions += 1
+            self._predictions_ns += wall_ns
+            self._monitor_ns += monitor_ns
+        if reason is not None:
+            self.add_refusal(reason)
 
     def add_refusal(self, reason: str) -> None:
         """Add a prediction that turned out not to be profiled."""
@@ -61,8 +88,8 @@ class MonitorCost:
 
     def document(self, sample_rate: float) -> dict[str, object]:
         """Return the sums, JSON-ready; `overhead_ratio` is None before the first prediction."""
-        self._count()
         with self._lock:
+            self.settle()
             added_ns = self._monitor_ns + self._overhead_ns
             bare_ns = self._predictions_ns - self._overhead_ns
             return {
@@ -75,14 +102,3 @@ class MonitorCost:
                 "profiler_overhead_ms": to_milliseconds(self._overhead_ns / 1e9),
                 "overhead_ratio": round(added_ns / bare_ns, 6) if bare_ns > 0 else None,
             }
-
-    def _count(self) -> None:
-        # Until there is none left, which another thread may be the first to find.
-        with self._lock, suppress(IndexError):
-            while True:
-                wall_ns, monitor_ns, reason = self._uncounted.popleft()
-                self._predictions += 1
-                self._predictions_ns += wall_ns
-                self._monitor_ns += monitor_ns
-                if reason is not None:
-                    self.add_refusal(reason)

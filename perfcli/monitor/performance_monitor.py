@@ -161,6 +161,6 @@ class PerformanceMonitor:
     def _latest(self) -> BlockMeasurement | None:
         block, request = CURRENT_BLOCK.get(), CURRENT_REQUEST.get()
         latest = block.latest if block is not None and (block.is_open or belongs_here(block)) else None
-        if request is None or not request.is_open or latest in request.measurements:
+        if request is None or not request.is_open or latest in request.blocks:
             return latest
-        return request.measurements[-1] if request.measurements else None
+        return request.blocks[-1] if request.blocks else None
