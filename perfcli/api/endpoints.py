@@ -15,15 +15,16 @@ import inspect
 import sys
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from time import perf_counter_ns, thread_time_ns
-from types import FunctionType, SimpleNamespace
+from types import CodeType, FunctionType, SimpleNamespace
 from typing import TypeAlias, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route, request_response
 
-from perfcli.api.exchange import CURRENT_EXCHANGE
+from perfcli.api.exchange import Exchange, current_exchange
 from perfcli.monitor import Block
+from perfcli.monitor.context import CURRENT_REQUEST
 
 Endpoint: TypeAlias = Callable[..., object]
 
@@ -58,18 +59,16 @@ class _RunMeasured:
         self._measured: dict[int, tuple[Endpoint, SimpleNamespace]] = {}
 
     def __call__(self, *, dependant: SimpleNamespace, is_coroutine: bool, **rest: object) -> Awaitable[object]:
-        exchange = CURRENT_EXCHANGE.get()
-        if exchange is not None:
+        exchange = CURRENT_REQUEST.get()
+        if isinstance(exchange, Exchange):
             exchange.called_ns = perf_counter_ns()
-            dependant = self._measured_dependant(dependant.call, is_coroutine)
+            call = dependant.call
+            known = self._measured.get(id(call))
+            if known is None:
+                # The function is all that the original reads of a dependant.
+                known = self._measured[id(call)] = (call, SimpleNamespace(call=_measured(call, is_coroutine)))
+            dependant = known[1]
         return self._original(dependant=dependant, is_coroutine=is_coroutine, **rest)
-
-    def _measured_dependant(self, call: Endpoint, is_coroutine: bool) -> SimpleNamespace:
-        known = self._measured.get(id(call))
-        if known is None:
-            # The function is all that the original reads of a dependant.
-            known = self._measured[id(call)] = (call, SimpleNamespace(call=_measured(call, is_coroutine)))
-        return known[1]
 
 
 def _measure_route(route: Route) -> None:
@@ -87,18 +86,20 @@ def _measure_route(route: Route) -> None:
 def _measured(endpoint: Endpoint, is_coroutine: bool) -> Endpoint:
     """Wrap an endpoint so that it measures itself for the current exchange, and is otherwise what it was."""
 
+    code: CodeType
+
     def run(*args: object, **values: object) -> object:
-        exchange = CURRENT_EXCHANGE.get()
-        if exchange is None or exchange.monitor is None:
+        exchange = CURRENT_REQUEST.get()
+        if not isinstance(exchange, Exchange):
             return endpoint(*args, **values)
         exchange.entered_ns = perf_counter_ns()
-        with exchange.monitor.profile():
+        with exchange.monitor.profile_call(code, may_suspend=False):
             return endpoint(*args, **values)
 
     async def run_steps(*args: object, **values: object) -> object:
-        exchange = CURRENT_EXCHANGE.get()
+        exchange = current_exchange()
         coroutine = cast(Awaitable[object], endpoint(*args, **values))
-        if exchange is None or exchange.monitor is None:
+        if exchange is None:
             return await coroutine
         exchange.entered_ns = perf_counter_ns()
         steps = _Steps(coroutine)
@@ -115,7 +116,7 @@ def _measured(endpoint: Endpoint, is_coroutine: bool) -> Endpoint:
     # The monitor tells blocks apart by their code, and one that awaits from one that does not; so each endpoint needs
     # a code object of its own.
     name = f"{getattr(endpoint, '__module__', '')}.{getattr(endpoint, '__qualname__', repr(type(endpoint)))}"
-    wrapper.__code__ = wrapper.__code__.replace(co_name=name, co_qualname=name)
+    code = wrapper.__code__ = wrapper.__code__.replace(co_name=name, co_qualname=name)
     return functools.wraps(endpoint)(wrapper)
 
 

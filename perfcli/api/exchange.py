@@ -11,10 +11,10 @@ import os
 import re
 import secrets
 from collections.abc import Iterable
-from contextvars import ContextVar
-from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
+
+from perfcli.monitor.context import CURRENT_REQUEST, Request
 
 if TYPE_CHECKING:
     from perfcli.monitor import PerformanceMonitor
@@ -33,9 +33,9 @@ class _RequestIds:
 
     def renew(self) -> None:
         """Begin anew, as a forked child must."""
-        prefix = f"{secrets.token_hex(8)}-"
-        # All in C, so that two threads never get the same one.
-        self.next = map(prefix.__add__, map(str, itertools.count(1))).__next__
+        self.prefix = secrets.token_hex(8)
+        # One step in C, so that two threads never get the same one.
+        self.count = itertools.count(1).__next__
 
 
 _request_ids = _RequestIds()
@@ -43,43 +43,42 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_request_ids.renew)
 
 
-@dataclass(slots=True)
-class Exchange:
-    """What is known of one request while it is being answered.
+class Exchange(Request):
+    """A request of the monitor that came over HTTP; it begins when it is made.
+
+    Its `transaction_id` is the client's `X-Request-ID` if it is a sane one, else a new one.
 
     Attributes:
-        request_id: The client's `X-Request-ID` if it is a sane one, else a new one.
-        trace_id: Trace of the client's `traceparent`; None without a valid one.
-        started_ns: `perf_counter_ns` when the request reached the application.
+        monitor: What measures the endpoint.
         called_ns: When the framework had read and validated the input; None before.
         entered_ns: When the endpoint began to run, after its wait for a worker thread; None before.
         stages_ns: Time per named stage inside the endpoint, in the order they first ran.
-        monitor: What measures the endpoint; None leaves it alone.
     """
 
-    request_id: str
-    trace_id: str | None
-    started_ns: int
-    called_ns: int | None = None
-    entered_ns: int | None = None
-    stages_ns: dict[str, int] = field(default_factory=dict)
-    monitor: PerformanceMonitor | None = None
+    __slots__ = ("called_ns", "entered_ns", "monitor", "stages_ns")
+
+    def __init__(self, monitor: PerformanceMonitor, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Take the ids from raw ASGI headers."""
+        begun_ns = perf_counter_ns()
+        request_id = trace_id = None
+        for name, value in headers:
+            if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+                request_id = value.decode("ascii")
+            elif name == b"traceparent":
+                trace_id = _trace_id(value)
+        if request_id is None:
+            request_id = f"{_request_ids.prefix}-{_request_ids.count()}"
+        Request.__init__(self, monitor.emit, request_id, trace_id, begun_ns)
+        self.monitor = monitor
+        self.called_ns: int | None = None
+        self.entered_ns: int | None = None
+        self.stages_ns: dict[str, int] = {}
 
 
-CURRENT_EXCHANGE: ContextVar[Exchange | None] = ContextVar("perfcli_exchange", default=None)
-
-
-def open_exchange(headers: Iterable[tuple[bytes, bytes]], monitor: PerformanceMonitor | None = None) -> Exchange:
-    """Begin the exchange of a request that carries these raw ASGI headers."""
-    started_ns = perf_counter_ns()
-    request_id: str | None = None
-    trace_id: str | None = None
-    for name, value in headers:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            request_id = value.decode("ascii")
-        elif name == b"traceparent":
-            trace_id = _trace_id(value)
-    return Exchange(request_id or _request_ids.next(), trace_id, started_ns, monitor=monitor)
+def current_exchange() -> Exchange | None:
+    """Return the exchange that this code runs in; None outside of one."""
+    request = CURRENT_REQUEST.get()
+    return request if isinstance(request, Exchange) else None
 
 
 class stage:  # noqa: N801 - reads as a function, and is faster than a generator
@@ -91,7 +90,7 @@ class stage:  # noqa: N801 - reads as a function, and is faster than a generator
         self._name = name
 
     def __enter__(self) -> None:
-        self._exchange = CURRENT_EXCHANGE.get()
+        self._exchange = current_exchange()
         self._started_ns = perf_counter_ns()
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:

@@ -14,13 +14,14 @@ except ImportError:
     raise MissingExtraError("instrument(app)", "serve") from None
 
 from perfcli.api.endpoints import measure_fastapi, measure_routes
-from perfcli.api.exchange import CURRENT_EXCHANGE, Exchange, open_exchange
+from perfcli.api.exchange import Exchange
 from perfcli.api.server_timing import server_timing
+from perfcli.monitor.context import CURRENT_REQUEST
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from perfcli.monitor import PerformanceMonitor, Request
+    from perfcli.monitor import PerformanceMonitor
 
     App = TypeVar("App", bound=Starlette)
 
@@ -84,30 +85,28 @@ class _Monitoring:
             not self._monitor.enabled
             or scope["type"] != "http"
             or (scope["path"] in UNMEASURED_PATHS if self._paths is None else scope["path"] not in self._paths)
-            or CURRENT_EXCHANGE.get() is not None
+            or isinstance(CURRENT_REQUEST.get(), Exchange)
         ):
             await self._app(scope, receive, send)
             return
-        exchange = open_exchange(scope["headers"], self._monitor)
-        with self._monitor.request(exchange.request_id, exchange.trace_id) as request:
-            token = CURRENT_EXCHANGE.set(exchange)
-            try:
-                await self._app(scope, receive, _sender(send, exchange, request))
-            finally:
-                CURRENT_EXCHANGE.reset(token)
+        exchange = Exchange(self._monitor, scope["headers"])
+        try:
+            await self._app(scope, receive, _sender(send, exchange))
+        finally:
+            exchange.end()
 
 
-def _sender(send: Send, exchange: Exchange, request: Request) -> Send:
+def _sender(send: Send, exchange: Exchange) -> Send:
     """Add the headers to the first message, and end the request with the last: background tasks are no latency."""
 
     async def send_measured(message: Message) -> None:
         if message["type"] == "http.response.start":
-            timing = server_timing(exchange, perf_counter_ns()).encode("ascii")
-            own = ((b"x-request-id", exchange.request_id.encode("ascii")), (b"server-timing", timing))
-            await send({**message, "headers": [*message.get("headers", ()), *own]})
+            request_id = (b"x-request-id", exchange.transaction_id.encode("ascii"))
+            timing = (b"server-timing", server_timing(exchange, perf_counter_ns()).encode("ascii"))
+            await send({**message, "headers": [*message.get("headers", ()), request_id, timing]})
             return
         await send(message)
         if message["type"] == "http.response.body" and not message.get("more_body", False):
-            request.end()
+            exchange.end()
 
     return send_measured

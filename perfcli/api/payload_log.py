@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Collection
 
-from perfcli.api.exchange import CURRENT_EXCHANGE
+from perfcli.api.exchange import current_exchange
 from perfcli.logs import LogDelivery, LogEntry
 from perfcli.payloads import Payload
 
@@ -17,13 +17,13 @@ def payload_logger(delivery: LogDelivery, redacted: Collection[str]) -> Callable
     """Return a function that logs an input under the id of its request, the redacted fields masked."""
 
     def log(payload: Payload) -> None:
-        exchange = CURRENT_EXCHANGE.get()
+        exchange = current_exchange()
         entry = LogEntry(
             level=logging.INFO,
             logger="perfcli.payloads",
             created_ns=time.time_ns(),
             message="The input of a prediction.",
-            transaction_id=None if exchange is None else exchange.request_id,
+            transaction_id=None if exchange is None else exchange.transaction_id,
             trace_id=None if exchange is None else exchange.trace_id,
             fields=lambda: {"payload": redact(payload, redacted)},
         )

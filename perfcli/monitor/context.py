@@ -18,6 +18,7 @@ from perfcli.monitor.coroutines import running_task
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+    from typing import Self
 
     from perfcli.monitor.block import Block
     from perfcli.monitor.measurement import Measurement
@@ -38,20 +39,24 @@ class Request:
     __slots__ = ("_emit", "_outer", "begun_ns", "blocks", "is_open", "logged", "trace_id", "transaction_id")
 
     def __init__(
-        self, emit: Callable[[Measurement], None], transaction_id: str | None = None, trace_id: str | None = None
+        self,
+        emit: Callable[[Measurement], None],
+        transaction_id: str | None = None,
+        trace_id: str | None = None,
+        begun_ns: int | None = None,
     ) -> None:
+        """Begin a request, in the context that makes it."""
         self._emit = emit
         self.transaction_id = transaction_id
         self.trace_id = trace_id
+        self.begun_ns = perf_counter_ns() if begun_ns is None else begun_ns
         self.blocks: list[Block] = []
         self.logged: list[Measurement] = []
-        self.is_open = False
-
-    def __enter__(self) -> Request:
-        self.begun_ns = perf_counter_ns()
-        self._outer = CURRENT_REQUEST.get()
         self.is_open = True
+        self._outer = CURRENT_REQUEST.get()
         CURRENT_REQUEST.set(self)
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

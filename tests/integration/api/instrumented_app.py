@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from perfcli import instrument, performance_monitor
-from perfcli.api.exchange import CURRENT_EXCHANGE
+from perfcli.api.exchange import current_exchange
 from perfcli.monitor import Block, PerformanceMonitor
 
 SLEEP_S = 0.005
@@ -48,8 +48,8 @@ class _StampedBlock(Block):
     ) -> None:
         super().__exit__(kind, error, traceback)
         outer_ns = time.perf_counter_ns() - self._outer_ns
-        if (exchange := CURRENT_EXCHANGE.get()) is not None:
-            _outer_wall_ms[exchange.request_id] = outer_ns / 1e6
+        if (exchange := current_exchange()) is not None:
+            _outer_wall_ms[exchange.transaction_id] = outer_ns / 1e6
 
 
 class _StampedMonitor(PerformanceMonitor):
