@@ -93,7 +93,7 @@ def _measured(endpoint: Endpoint, is_coroutine: bool) -> Endpoint:
         if not isinstance(exchange, Exchange):
             return endpoint(*args, **values)
         exchange.entered_ns = perf_counter_ns()
-        with exchange.monitor.profile_call(code, may_suspend=False):
+        with exchange.monitor.profile_call(code, False):
             return endpoint(*args, **values)
 
     async def run_steps(*args: object, **values: object) -> object:

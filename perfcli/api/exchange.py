@@ -24,6 +24,8 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:=@/+-]{1,128}")
 # https://www.w3.org/TR/trace-context/#traceparent-header; a later version may append fields.
 _TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 
+_IDS_AT_A_TIME = 100
+
 
 class _RequestIds:
     """Ids that no other request has, of any process. They are no secrets: random numbers would take longer."""
@@ -33,9 +35,19 @@ class _RequestIds:
 
     def renew(self) -> None:
         """Begin anew, as a forked child must."""
-        self.prefix = secrets.token_hex(8)
-        # One step in C, so that two threads never get the same one.
-        self.count = itertools.count(1).__next__
+        self._prefix = secrets.token_hex(8)
+        self._numbers = itertools.count(1)
+        self._ready: list[tuple[str, bytes]] = []
+
+    def next(self) -> tuple[str, bytes]:
+        """Return an id, and what it is in a header."""
+        try:
+            return self._ready.pop()
+        except IndexError:
+            # A hundred are made at the price of two: to make one is code that no request before has just run.
+            ids = [f"{self._prefix}-{number}" for number in itertools.islice(self._numbers, _IDS_AT_A_TIME)]
+            self._ready = [(request_id, request_id.encode("ascii")) for request_id in reversed(ids)]
+            return self._ready.pop()
 
 
 _request_ids = _RequestIds()
@@ -49,26 +61,30 @@ class Exchange(Request):
     Its `transaction_id` is the client's `X-Request-ID` if it is a sane one, else a new one.
 
     Attributes:
+        raw_id: The same, as it is in a header.
         monitor: What measures the endpoint.
         called_ns: When the framework had read and validated the input; None before.
         entered_ns: When the endpoint began to run, after its wait for a worker thread; None before.
         stages_ns: Time per named stage inside the endpoint, in the order they first ran.
     """
 
-    __slots__ = ("called_ns", "entered_ns", "monitor", "stages_ns")
+    __slots__ = ("called_ns", "entered_ns", "monitor", "raw_id", "stages_ns")
 
     def __init__(self, monitor: PerformanceMonitor, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Take the ids from raw ASGI headers."""
         begun_ns = perf_counter_ns()
-        request_id = trace_id = None
+        request_id: str | None = None
+        trace_id: str | None = None
         for name, value in headers:
             if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+                raw_id = value
                 request_id = value.decode("ascii")
             elif name == b"traceparent":
                 trace_id = _trace_id(value)
         if request_id is None:
-            request_id = f"{_request_ids.prefix}-{_request_ids.count()}"
+            request_id, raw_id = _request_ids.next()
         Request.__init__(self, monitor.emit, request_id, trace_id, begun_ns)
+        self.raw_id = raw_id
         self.monitor = monitor
         self.called_ns: int | None = None
         self.entered_ns: int | None = None

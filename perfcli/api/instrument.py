@@ -101,9 +101,9 @@ def _sender(send: Send, exchange: Exchange) -> Send:
 
     async def send_measured(message: Message) -> None:
         if message["type"] == "http.response.start":
-            request_id = (b"x-request-id", exchange.transaction_id.encode("ascii"))
-            timing = (b"server-timing", server_timing(exchange, perf_counter_ns()).encode("ascii"))
-            await send({**message, "headers": [*message.get("headers", ()), request_id, timing]})
+            timing = server_timing(exchange, perf_counter_ns()).encode("ascii")
+            own = ((b"x-request-id", exchange.raw_id), (b"server-timing", timing))
+            await send({**message, "headers": [*message.get("headers", ()), *own]})
             return
         await send(message)
         if message["type"] == "http.response.body" and not message.get("more_body", False):

@@ -57,7 +57,7 @@ class Block(BlockMeasurement):
     )
 
     def __init__(
-        self, sampler: Sampler, cost: MonitorCost, code: CodeType | None = None, *, may_suspend: bool = True
+        self, sampler: Sampler, cost: MonitorCost, code: CodeType | None = None, may_suspend: bool = True
     ) -> None:
         """Prepare a block.
 
@@ -113,7 +113,7 @@ class Block(BlockMeasurement):
                 self._reserve_profile(coroutine)
             else:
                 self._reason = sampler.reason
-            # Python 3.11 would record the clocks as calls of the prediction; later it does not, but starting takes 15 us.
+            # Python 3.11 would record the clocks as calls of the prediction; later it does not, but to start takes 15 us.
             if self.profile is not None and not SEES_BUILTINS:
                 self._start_profile(self.profile)
             # The wall clock first and last, so that CPU time lies within it, and that of the thread within the process.
@@ -154,6 +154,7 @@ class Block(BlockMeasurement):
             self._has_ended = True
             self._hand_on()
             self._monitor_ns += perf_counter_ns() - wall_ns
+            self._cost.settle_later(self)
         except Exception:  # noqa: BLE001
             open_blocks.discard(self)
             self.is_open = False
@@ -234,7 +235,6 @@ class Block(BlockMeasurement):
         if CURRENT_BLOCK.get() is not (outer or self):
             CURRENT_BLOCK.set(outer or self)
         self._latest = None
-        self._cost.settle_later(self)
         request = CURRENT_REQUEST.get()
         if request is not None:
             self.transaction_id = request.transaction_id
@@ -242,7 +242,6 @@ class Block(BlockMeasurement):
             request.blocks.append(self)
         if request is None or not request.is_open:
             self.look_at_memory()
-            self._cost.settle_if_many()
 
     def _root(self) -> Block:
         block = self

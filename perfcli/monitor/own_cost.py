@@ -14,7 +14,7 @@ from perfcli.units import to_milliseconds
 if TYPE_CHECKING:
     from perfcli.monitor.measurement import BlockMeasurement
 
-# More blocks wait for nobody.
+# More come together only where nobody reads what is measured.
 _MOST_UNSETTLED = 100
 
 
@@ -42,8 +42,10 @@ class MonitorCost:
         self._overhead_ns = 0.0
 
     def settle_later(self, block: BlockMeasurement) -> None:
-        """Keep a finished block until somebody has time for it."""
+        """Keep a finished block until somebody has time for it, or there are too many."""
         self._unsettled.append(block)
+        if len(self._unsettled) > _MOST_UNSETTLED:
+            self.settle()
 
     def settle(self) -> None:
         """Settle the blocks that wait; nobody waits for somebody else who does it already."""
@@ -55,11 +57,6 @@ class MonitorCost:
                         self._unsettled.popleft().settle()
             finally:
                 self._lock.release()
-
-    def settle_if_many(self) -> None:
-        """Settle the blocks where nobody reads what is measured, and so nobody else does it."""
-        if len(self._unsettled) > _MOST_UNSETTLED:
-            self.settle()
 
     def add(self, wall_ns: int, monitor_ns: int, reason: str | None) -> None:
         """Add a finished block.

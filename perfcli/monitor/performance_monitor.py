@@ -79,14 +79,14 @@ class PerformanceMonitor:
         """Return a context manager that measures its block; a shared one that does nothing when switched off."""
         return Block(self._sampler, self._cost) if self.enabled else _OFF
 
-    def profile_call(self, code: CodeType, *, may_suspend: bool = True) -> Block | Off:
+    def profile_call(self, code: CodeType, may_suspend: bool) -> Block | Off:
         """Do as `profile`, for a caller that stands for others.
 
         Args:
             code: What is measured, when several share the code that enters the block.
             may_suspend: The block might be inside a coroutine.
         """
-        return Block(self._sampler, self._cost, code, may_suspend=may_suspend) if self.enabled else _OFF
+        return Block(self._sampler, self._cost, code, may_suspend) if self.enabled else _OFF
 
     def profiled(self, function: Callable[P, R]) -> Callable[P, R]:
         """Decorate a function or a coroutine function: each call is measured and logged.
