@@ -38,17 +38,18 @@ class Block(BlockMeasurement):
         mixed: Another prediction has begun in its thread, as coroutines and greenlets do.
         profile: Its cProfile while it runs; None when it has none.
         is_open: It has begun and not ended.
+        last_inside: Nested block that ended last, while it is open.
         thread: Thread it began in; after the end, the one it ended in.
         task: asyncio task it ended in; None outside of a loop.
     """
 
     __slots__ = (
         "_has_ended",
-        "_latest",
         "_may_suspend",
         "_suspended",
         "_watch",
         "is_open",
+        "last_inside",
         "mixed",
         "parent",
         "profile",
@@ -77,7 +78,7 @@ class Block(BlockMeasurement):
         self._rss_begun_bytes = self._rss_bytes = self.cpu_ns = None
         self._latency_ns = 0
         self._watch: SuspensionWatch | None = None
-        self._latest: Block | None = None
+        self.last_inside: Block | None = None
         self.parent: Block | None = None
         self.profile: DeepProfile | None = None
         self.task: weakref.ref[object] | None = None
@@ -88,7 +89,7 @@ class Block(BlockMeasurement):
     @property
     def latest(self) -> Block | None:
         """What was last measured in it: nested blocks while it is open, itself at the end; None before."""
-        return self if self._has_ended else self._latest
+        return self if self._has_ended else self.last_inside
 
     def __enter__(self) -> Block:
         try:
@@ -113,7 +114,7 @@ class Block(BlockMeasurement):
                 self._reserve_profile(coroutine)
             else:
                 self._reason = sampler.reason
-            # Python 3.11 would record the clocks as calls of the prediction; later it does not, but to start takes 15 us.
+            # Python 3.11 would record the clocks as calls of the prediction; later not, but it starts for 15 us.
             if self.profile is not None and not SEES_BUILTINS:
                 self._start_profile(self.profile)
             # The wall clock first and last, so that CPU time lies within it, and that of the thread within the process.
@@ -152,9 +153,21 @@ class Block(BlockMeasurement):
             self._error = kind
             self._undisturbed = self._undisturbed and profile is None and slot.profile is None
             self._has_ended = True
-            self._hand_on()
+            request = CURRENT_REQUEST.get()
+            if request is not None:
+                self.transaction_id, self.trace_id = request.transaction_id, request.trace_id
+                request.blocks.append(self)
+            if (
+                self._watch is not None
+                or CURRENT_BLOCK.get() is not self
+                or self.nested
+                or self.last_inside is not None
+            ):
+                self._leave_others()
             self._monitor_ns += perf_counter_ns() - wall_ns
-            self._cost.settle_later(self)
+            self._cost.unsettled.append(self)
+            if request is None or not request.is_open:
+                self.catch_up()
         except Exception:  # noqa: BLE001
             open_blocks.discard(self)
             self.is_open = False
@@ -217,31 +230,24 @@ class Block(BlockMeasurement):
             self._profile = None if self._reason else profile
             self.profile = None
 
-    def _hand_on(self) -> None:
-        """Leave what was measured with those who will ask for it."""
-        outer = None
+    def _leave_others(self) -> None:
+        """Leave the blocks and the task around it, which will ask for what was measured."""
         if self._watch is not None:
             # A reference proper would close a circle, because the context of the task holds this block.
             task = running_task()
             self.task = None if task is None else weakref.ref(task)
             self._watch = None
+        here = self
         if self.parent is not None:
             self.isolated = self._root().isolated
-            outer = self.parent if self.parent.is_open else None
+            if self.parent.is_open:
+                here = self.parent
+                here.last_inside = self
             self.parent = None
-        if outer is not None:
-            outer._latest = self
         # A generator may end its block in another context than it began it in.
-        if CURRENT_BLOCK.get() is not (outer or self):
-            CURRENT_BLOCK.set(outer or self)
-        self._latest = None
-        request = CURRENT_REQUEST.get()
-        if request is not None:
-            self.transaction_id = request.transaction_id
-            self.trace_id = request.trace_id
-            request.blocks.append(self)
-        if request is None or not request.is_open:
-            self.look_at_memory()
+        if CURRENT_BLOCK.get() is not here:
+            CURRENT_BLOCK.set(here)
+        self.last_inside = None
 
     def _root(self) -> Block:
         block = self

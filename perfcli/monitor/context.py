@@ -72,7 +72,7 @@ class Request:
         CURRENT_REQUEST.set(self._outer)
         latency_ns = perf_counter_ns() - self.begun_ns
         for block in self.blocks:
-            block.look_at_memory()
+            block.catch_up()
         for measurement in self.logged or [block for block in self.blocks if not block.nested]:
             measurement.extend_latency(latency_ns)
             self._emit(measurement)

@@ -131,7 +131,7 @@ class BlockMeasurement(Measurement):
 
     _begun_ns: Clocks
     _ended_ns: Clocks
-    _code: CodeType
+    _code: CodeType | None
     _cost: MonitorCost
     _sampler: Sampler
     _error: type[BaseException] | None
@@ -145,6 +145,11 @@ class BlockMeasurement(Measurement):
     _rss_begun_bytes: int | None
     _rss_bytes: int | None
     _undisturbed: bool
+
+    cpu_ns: int | None
+    in_flight: int
+    isolated: bool
+    nested: bool
 
     @property
     def light(self) -> Light:
@@ -172,15 +177,16 @@ class BlockMeasurement(Measurement):
         """Say how long the whole request took that the block was a part of."""
         self._latency_ns = max(self._latency_ns, latency_ns)
 
-    def look_at_memory(self) -> int:
-        """Return the resident set, taken now unless a profile has taken it, or somebody before."""
+    def catch_up(self) -> None:
+        """Do what can wait until the request is answered, but no longer."""
         if self._rss_bytes is None:
             self._rss_bytes = resident_memory.recent_bytes(self._ended_ns[0])
-        return self._rss_bytes
+        self._cost.settle_if_many()
 
     def settle(self) -> None:
         """Tell those who learn from it: what it cost, and what a prediction without a profile takes."""
         light = self.light
+        assert self._code is not None
         has_ended_well = light.error is None
         # Without a share there is no profile to compare with.
         if self._sampler.share > 0 and has_ended_well and light.undisturbed and light.cpu_ns is not None:
@@ -190,7 +196,9 @@ class BlockMeasurement(Measurement):
             self._sampler.observe(light.wall_ns, self._lock is not None, self._monitor_ns)
 
     def _measure(self) -> Light:
-        begun_ns, ended_ns, rss_bytes = self._begun_ns, self._ended_ns, self.look_at_memory()
+        begun_ns, ended_ns, rss_bytes = self._begun_ns, self._ended_ns, self._rss_bytes
+        if rss_bytes is None:
+            rss_bytes = resident_memory.recent_bytes(ended_ns[0])
         return Light(
             wall_ns=ended_ns[0] - begun_ns[0],
             cpu_ns=self.cpu_ns,
@@ -221,6 +229,7 @@ class BlockMeasurement(Measurement):
 
     def _with_overhead(self, deep: _Deep) -> _Deep:
         assert deep.calls is not None
+        assert self._code is not None
         if self.light.cpu_ns is not None:
             self._cost.per_call.observe_deep(self._code, self.light.cpu_ns, deep.calls)
         cost = self._cost.per_call.of(self._code)

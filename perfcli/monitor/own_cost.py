@@ -23,6 +23,7 @@ class MonitorCost:
 
     Attributes:
         per_call: What a profiled call costs, block by block.
+        unsettled: Finished blocks that wait until somebody has time for them.
     """
 
     def __init__(self) -> None:
@@ -34,29 +35,28 @@ class MonitorCost:
     def _begin_anew(self) -> None:
         # Reentrant: a signal may interrupt one prediction for another in the same thread.
         self._lock = threading.RLock()
-        self._unsettled: deque[BlockMeasurement] = deque()
+        self.unsettled: deque[BlockMeasurement] = deque()
         self._predictions = 0
         self._predictions_ns = 0
         self._not_profiled: dict[str, int] = {}
         self._monitor_ns = 0
         self._overhead_ns = 0.0
 
-    def settle_later(self, block: BlockMeasurement) -> None:
-        """Keep a finished block until somebody has time for it, or there are too many."""
-        self._unsettled.append(block)
-        if len(self._unsettled) > _MOST_UNSETTLED:
-            self.settle()
-
     def settle(self) -> None:
         """Settle the blocks that wait; nobody waits for somebody else who does it already."""
-        if self._unsettled and self._lock.acquire(blocking=False):
+        if self.unsettled and self._lock.acquire(blocking=False):
             try:
                 # Until there is none left; a block that ends meanwhile is one more.
                 with suppress(IndexError):
                     while True:
-                        self._unsettled.popleft().settle()
+                        self.unsettled.popleft().settle()
             finally:
                 self._lock.release()
+
+    def settle_if_many(self) -> None:
+        """Settle the blocks where nobody reads what is measured, and so nobody else does it."""
+        if len(self.unsettled) > _MOST_UNSETTLED:
+            self.settle()
 
     def add(self, wall_ns: int, monitor_ns: int, reason: str | None) -> None:
         """Add a finished block.
