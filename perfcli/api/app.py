@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from fastapi import Depends, FastAPI
@@ -63,7 +64,7 @@ def create_app(
         title="perfcli",
         description="Predictions of one model, and the time each of them takes.",
         version=__version__,
-        lifespan=_lifespan(predictor, examples, delivery, metrics, phase),
+        lifespan=_lifespan(predictor, examples, monitor, delivery, metrics, phase),
         # FastAPI's own pages load their scripts from the internet.
         docs_url=None,
         redoc_url=None,
@@ -115,13 +116,21 @@ def _examples(predictor: Predictor) -> dict[str, Payload]:
 
 
 def _lifespan(
-    predictor: Predictor, examples: dict[str, Payload], delivery: LogDelivery, metrics: ServiceMetrics, phase: Phase
+    predictor: Predictor,
+    examples: dict[str, Payload],
+    monitor: PerformanceMonitor,
+    delivery: LogDelivery,
+    metrics: ServiceMetrics,
+    phase: Phase,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     def warm_up() -> None:
         # A first prediction is three times as slow: imports, caches, thread pools.
         for payload in examples.values():
             for method in predictor.methods:
                 predictor.call(method, payload)
+        example = next(iter(examples.values()), None)
+        if example is not None:
+            monitor.calibrate(partial(predictor.call, "predict", example))
 
     async def keep_fresh() -> None:
         # Another worker may be asked for the numbers of this one.

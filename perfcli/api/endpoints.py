@@ -15,7 +15,7 @@ import inspect
 import sys
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from time import perf_counter_ns, thread_time_ns
-from types import CodeType, FunctionType, SimpleNamespace
+from types import FunctionType, SimpleNamespace
 from typing import TypeAlias, cast
 
 from starlette.requests import Request
@@ -86,8 +86,6 @@ def _measure_route(route: Route) -> None:
 def _measured(endpoint: Endpoint, is_coroutine: bool) -> Endpoint:
     """Wrap an endpoint so that it measures itself for the current exchange, and is otherwise what it was."""
 
-    code: CodeType
-
     def run(*args: object, **values: object) -> object:
         exchange = CURRENT_REQUEST.get()
         if not isinstance(exchange, Exchange):
@@ -103,7 +101,7 @@ def _measured(endpoint: Endpoint, is_coroutine: bool) -> Endpoint:
             return await coroutine
         exchange.entered_ns = perf_counter_ns()
         steps = _Steps(coroutine)
-        block = exchange.monitor.profile()
+        block = exchange.monitor.profile_call(code, True)
         with block:
             try:
                 return await steps

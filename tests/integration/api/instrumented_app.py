@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator
-from types import TracebackType
+from types import CodeType, TracebackType
 
 import uvicorn
 from fastapi import BackgroundTasks, FastAPI
@@ -53,8 +53,8 @@ class _StampedBlock(Block):
 
 
 class _StampedMonitor(PerformanceMonitor):
-    def profile(self) -> Block:
-        return _StampedBlock(self._sampler, self._cost)
+    def profile_call(self, code: CodeType, may_suspend: bool) -> Block:
+        return _StampedBlock(self._sampler, self._cost, code, may_suspend)
 
 
 def _spin() -> int:
