@@ -19,7 +19,13 @@ NOTABLE_RATIO = 1.1
 
 
 def advise_on_latency(
-    latency: LatencySummary, samples_s: Sequence[float], *, imprecise: bool, warm: bool, precision: float
+    latency: LatencySummary,
+    samples_s: Sequence[float],
+    *,
+    imprecise: bool,
+    warm: bool,
+    precision: float,
+    payloads: int = 1,
 ) -> Iterator[Advice]:
     """Judge how far the durations can be trusted."""
     if imprecise:
@@ -38,9 +44,10 @@ def advise_on_latency(
     if spread > NOISY_SPREAD and latency.runs >= 10:
         yield Advice(
             "noisy_machine",
-            f"The middle half of the calls spreads over {format_ratio(spread)} of the median: the machine is noisy, "
-            "or the payloads differ.",
-            "Close other programs, profile one payload at a time, or compare with: perfcli compare.",
+            f"The middle half of the calls spreads over {format_ratio(spread)} of the median: the machine is noisy"
+            f"{', or the payloads differ' if payloads > 1 else ''}.",
+            f"Close other programs, {'profile one payload at a time, ' if payloads > 1 else ''}"
+            "or compare with: perfcli compare.",
         )
     strange = outliers(samples_s)
     if len(strange) > MANY_OUTLIERS * latency.runs:

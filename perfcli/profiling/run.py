@@ -106,7 +106,12 @@ def run_profile(
     finding.warnings += advice.advise_on_profiler(overhead, sampler.profiler_refused)
     if latency is not None and cpu is not None:
         finding.warnings += advice.advise_on_latency(
-            latency, walls, imprecise=sampler.gave_up, warm=finding.warm, precision=plan.precision
+            latency,
+            walls,
+            imprecise=sampler.gave_up,
+            warm=finding.warm,
+            precision=plan.precision,
+            payloads=len(payloads),
         )
         finding.warnings += advice.advise_on_start(latency, finding.cold_start_s)
         finding.warnings += advice.advise_on_threads(environment, latency, cpu)

@@ -48,6 +48,22 @@ def test_advice_on_durations(code, given):
     assert given == {code}
 
 
+def test_a_single_payload_does_not_differ_from_others():
+    samples = [*([0.004] * 50), *([0.006] * 50)]
+    said = {
+        payloads: [
+            f"{advice.message} {advice.hint}"
+            for advice in advise_on_latency(
+                summarise_latency(samples), samples, imprecise=False, warm=True, precision=0.02, payloads=payloads
+            )
+            if advice.code == "noisy_machine"
+        ]
+        for payloads in (1, 2)
+    }
+    assert ["payload" in text for text in said[1]] == [False]
+    assert ["payload" in text for text in said[2]] == [True]
+
+
 def test_advice_names_its_figures():
     samples = [*QUIET, 0.05, 0.06, 0.07]
     (advice,) = advise_on_latency(summarise_latency(samples), samples, imprecise=False, warm=True, precision=0.02)

@@ -26,8 +26,12 @@ def row_of(lines: list[str], first: str) -> list[str]:
 
 def test_a_function_of_the_server_says_how_many_records_name_it(profile_result: ProfileResult) -> None:
     rare = FunctionTime("rare", "model.py", 7, 3.0, 0.009, 0.009, 0.009, 0.009, 0.45, records=12)
-    remote = replace(profile_result, server=ServerView({}, None, 50, (rare,), profiled=40))
-    row = row_of(shown(remote), "rare")
+    usual = FunctionTime("usual", "model.py", 9, 1.0, 0.001, 0.008, 0.001, 0.008, 0.05, records=40)
+    remote = replace(profile_result, server=ServerView({}, None, 50, (rare, usual), profiled=40))
+    lines = shown(remote)
+    named = [line.split()[0] for line in lines if line.endswith("/40 ")]
+    assert named == ["usual", "rare"]
+    row = row_of(lines, "rare")
     assert [*row[1:5], *row[-2:]] == ["9.00", "ms", "45.0", "%", "3", "12/40"]
     markdown = io.StringIO()
     MarkdownReporter().write(remote, markdown)
