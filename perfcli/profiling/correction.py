@@ -111,9 +111,11 @@ def without_profiler(functions: Sequence[tuple[float, float]], plain_s: float) -
     Calls do not cost alike. Where a few small functions are called over and over, what cProfile knows of them stays in
     the caches, and a call costs 120 ns; where every call is another one, as in pandas, 300 to 500 ns. One price for
     all would take more from the first than all of their time. So the price grows with the time t that a function takes
-    for each call it pays for: of t it keeps t / (1 + sqrt(price / t)). That has no unit and no constant of a machine.
+    for each call it pays for: of t it keeps t / (1 + log(1 + 2 price / t) / 2). Compiled code that takes long for a
+    call loses the price and no more, and none of this knows a unit or a constant of a machine.
+
     Of workloads of stages whose durations are known (pandas rows, forests, texts, small calls, compiled code) the worst
-    stage is 2.3 to 3.1 points of its share away in the mean; at one price for all 4.7 to 5.4, uncorrected 5.5 to 6.4
+    stage is 1.3 to 2.8 points of its share away in the mean; at one price for all 4.1 to 5.1, uncorrected 5.6 to 7.6
     (Python 3.11 to 3.13, `python -m tests.benchmarks correction`).
 
     Args:
@@ -126,11 +128,13 @@ def without_profiler(functions: Sequence[tuple[float, float]], plain_s: float) -
         return [self_s for self_s, _ in functions]
 
     def left_s(price_s: float) -> list[float]:
-        return [self_s / (1 + math.sqrt(price_s * calls / self_s)) if self_s else 0.0 for self_s, calls in functions]
+        return [
+            self_s / (1 + math.log1p(2 * price_s * calls / self_s) / 2) if self_s else 0.0
+            for self_s, calls in functions
+        ]
 
+    # Nobody loses more than the price, so that it is at least what would do if it were one for all.
     price_s, factor = (seen_s - plain_s) / calls, 4.0
-    while sum(left_s(price_s)) < plain_s:
-        price_s /= factor
     while price_s < 1000 and sum(left_s(price_s * factor)) > plain_s:
         price_s *= factor
     for _ in range(BISECTIONS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from statistics import fmean
 
@@ -46,10 +47,12 @@ def test_recorded_stages_have_about_the_share_that_they_have_without_a_profiler(
     assert fmean(largest_errors(lambda recorded: [self_us for _, self_us, _ in recorded["functions"]])) > 5
 
 
-def test_the_price_of_a_call_grows_with_the_root_of_the_time_for_it():
-    # At a price of 1: of 4 for 4 calls one half is left, of 9 for one call 9 / (1 + sqrt(1 / 9)).
-    left = without_profiler([(4.0, 4.0), (9.0, 1.0), (5.0, 0.0)], 2.0 + 6.75 + 5.0)
-    assert left == pytest.approx([2.0, 6.75, 5.0], rel=1e-4)
+def test_the_price_of_a_call_grows_with_the_time_for_it():
+    # At a price of 1: of 4 for 4 calls 4 / (1 + log(3) / 2) is left, of 100 for one call nearly 99, of 5 for none 5.
+    wanted = [4 / (1 + math.log(3) / 2), 100 / (1 + math.log(1.02) / 2), 5.0]
+    left = without_profiler([(4.0, 4.0), (100.0, 1.0), (5.0, 0.0)], sum(wanted))
+    assert left == pytest.approx(wanted, rel=1e-4)
+    assert left[1] == pytest.approx(99, rel=1e-3)
 
 
 def test_next_to_no_cost_is_next_to_nothing_less():
@@ -74,10 +77,10 @@ def test_what_other_programs_took_is_taken_from_all_alike():
 
 
 def with_cost(true_s: float, price: float, calls: float) -> float:
-    """Return what cProfile shows of a function: the t with t / (1 + sqrt(price * calls / t)) = true_s, by iteration."""
+    """Return what cProfile shows of a function, by iteration: the t that the correction leaves true_s of."""
     seen_s = true_s
     for _ in range(200):
-        seen_s = true_s * (1 + (price * calls / seen_s) ** 0.5) if seen_s else 0.0
+        seen_s = true_s * (1 + math.log1p(2 * price * calls / seen_s) / 2) if seen_s else 0.0
     return seen_s
 
 
