@@ -11,8 +11,8 @@ from perfcli.records.verdict import SloVerdict
 
 LoadKind = Literal["rate", "users"]
 ProbeOutcome = Literal["holds", "fails", "generator-bound", "disturbed", "inconclusive"]
-LATE: tuple[ProbeOutcome, ...] = ("generator-bound", "disturbed")
-"""Outcomes of a generator that did not keep its schedule: they say nothing of the service."""
+SILENT: tuple[ProbeOutcome, ...] = ("generator-bound", "disturbed")
+"""Outcomes that say nothing of the service: the generator or the machine was too busy."""
 CapacityOutcome = Literal["found", "below", "generator-bound", "unconfirmed"]
 
 
@@ -23,7 +23,8 @@ class Probe:
     Attributes:
         load: Arrivals per second, or users.
         outcome: Whether the SLOs held; `generator-bound` when the generator was late because it needs about all that
-            one core can do, `disturbed` when it was late although it needs much less.
+            one core can do, `disturbed` when it was late although it needs much less, or when the slowest
+            answers of the embedded API were late beside other programs that kept the machine busy.
         reason: Why it does not hold, in plain language; empty when it does.
         elapsed_s: Length of the measured window.
         throughput_rps: Requests that ended per second; None without any.

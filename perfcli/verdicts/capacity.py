@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from perfcli.errors import ExitCode
-from perfcli.records.capacity import LATE, CapacityOutcome, CapacityResult, LoadKind, Probe
+from perfcli.records.capacity import SILENT, CapacityOutcome, CapacityResult, LoadKind, Probe
 from perfcli.units import format_duration, format_load
 from perfcli.verdicts.bracket import Bracket
 
@@ -122,7 +122,7 @@ def find_knee(probes: Sequence[Probe]) -> float | None:
     """
     medians: dict[float, float] = {}
     for probe in probes:
-        if probe.p50_s is not None and probe.outcome not in LATE:
+        if probe.p50_s is not None and probe.outcome not in SILENT:
             medians[probe.load] = min(probe.p50_s, medians.get(probe.load, math.inf))
     if not medians:
         return None

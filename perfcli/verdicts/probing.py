@@ -24,6 +24,8 @@ FEW_WAITING = 10
 GROWING_SECONDS = 4
 GROWTH = 0.1
 """Of the arrivals of these seconds: by so much must the requests in flight have grown."""
+OTHERS = 0.15
+"""Of all processors: beside so much other work the slowest answers are late because of it."""
 NEAR_LIMIT = 0.5
 """Of a core: a generator that needs less is late because something else had the core."""
 
@@ -64,7 +66,9 @@ def queue_grows(result: LoadResult) -> bool:
     return rises and waiting[-1] - waiting[0] >= GROWTH * arrived
 
 
-def judge_probe(load: float, result: LoadResult, slos: Sequence[Slo], *, allow_few: bool) -> Probe:
+def judge_probe(
+    load: float, result: LoadResult, slos: Sequence[Slo], *, allow_few: bool, sees_all: bool = False
+) -> Probe:
     """Return what a run at this load says.
 
     In an open loop the lateness of a generator counts as latency, and makes it longer, never shorter: SLOs that hold in
@@ -75,11 +79,18 @@ def judge_probe(load: float, result: LoadResult, slos: Sequence[Slo], *, allow_f
         result: The run.
         slos: What must hold.
         allow_few: Take a percentile of too few samples as it is: on the way to the answer, but not for the answer.
+        sees_all: The service has no other processes than those that were watched, so that whatever else keeps the
+            processors busy is no part of it.
     """
     verdicts = evaluate(result, slos, allow_few=allow_few, allow_late=_in_open_loop(result))
     outcome, reason = _outcome(result, verdicts)
     if outcome != "holds" and result.generator.verdict == "generator-bound":
         outcome, reason = _why_late(load, result)
+    if outcome == "fails" and sees_all and _is_only_the_tail(result, slos, verdicts):
+        others = _cores_of_others(result) or 0.0
+        if others > OTHERS * (result.environment.cpus or 1):
+            busy = f"other programs used {others:.2g} of {result.environment.cpus} cores"
+            outcome, reason = "disturbed", f"the machine was too busy: {busy}; {reason}"
     law = check_littles_law(result)
     if law.is_broken:
         outcome, reason = "inconclusive", f"the measurement is wrong: {law}"
@@ -128,6 +139,25 @@ def _why_late(load: float, result: LoadResult) -> tuple[ProbeOutcome, str]:
         "disturbed",
         f"the machine was too busy: {said}, although the generator needs {format_ratio(needed)} of a core",
     )
+
+
+def _is_only_the_tail(result: LoadResult, slos: Sequence[Slo], verdicts: Sequence[SloVerdict]) -> bool:
+    """Tell whether the median keeps every limit that was lost: bursts of other work delay few requests and by much."""
+    median_s = result.total.latency.p50_s
+    lost = [slo for slo, verdict in zip(slos, verdicts, strict=True) if verdict.outcome == "fail"]
+    return bool(lost) and all(slo.unit == "s" and median_s is not None and median_s < slo.limit for slo in lost)
+
+
+def _cores_of_others(result: LoadResult) -> float | None:
+    """Return how many cores were busy with neither generator nor server, on average; None when one is not known."""
+    cpus, cores, elapsed_s = result.environment.cpus or 0, 0.0, 0.0
+    for second in result.seconds:
+        machine, generator, server = second.machine_cpu_ratio, second.generator_cpu_ratio, second.server_cpu_ratio
+        if second.measured and machine is not None and generator is not None and server is not None:
+            own = generator * result.generator.processes + server
+            cores += (machine * cpus - own) * second.elapsed_s
+            elapsed_s += second.elapsed_s
+    return max(0.0, cores / elapsed_s) if elapsed_s else None
 
 
 def _is_overloaded(seconds: Sequence[LoadSecond]) -> bool:

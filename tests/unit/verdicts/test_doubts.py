@@ -23,5 +23,6 @@ def test_load_that_held_and_failed_is_named_beside_a_late_generator() -> None:
     (advice,) = doubt_probes(tried, "rate")
     assert advice.code == "disturbed"
     assert advice.message == (
-        "Not every probe can be believed: 100/s both held and failed; in 2 of 5 the generator was late."
+        "Not every probe can be believed: 100/s both held and failed; "
+        "in 2 of 5 the generator was late or the machine too busy."
     )

@@ -113,6 +113,28 @@ def test_generator_that_is_late_with_little_to_do_shows_a_busy_machine(
     assert judge_probe(1999.0, late, SLOS, allow_few=False).outcome == "disturbed"
 
 
+def test_failure_beside_other_programs_is_not_that_of_a_service_all_of_which_is_seen(
+    run: Callable[..., LoadResult],
+) -> None:
+    # 0.8 of two cores were busy; the generator used 0.2 of one, the server 1.0: the others 0.4, of 0.3 allowed.
+    lost = run([0.020] * 3 + [0.100], [4] * 4)
+
+    def beside(machine: float, server: float | None = 1.0) -> LoadResult:
+        seconds = (replace(each, machine_cpu_ratio=machine, server_cpu_ratio=server) for each in lost.seconds)
+        return replace(lost, seconds=tuple(seconds))
+
+    probe = judge_probe(200.0, beside(0.8), SLOS, allow_few=True, sees_all=True)
+    assert (probe.outcome, probe.reason) == (
+        "disturbed",
+        "the machine was too busy: other programs used 0.4 of 2 cores; p99 < 50ms: p99 is 100 ms",
+    )
+    for seen, sees_all in ((beside(0.74), True), (beside(0.8), False), (beside(0.8, server=None), True)):
+        assert judge_probe(200.0, seen, SLOS, allow_few=True, sees_all=sees_all).outcome == "fails"
+    # No burst of other work makes every answer slow.
+    slow = replace(beside(0.8), total=run([0.100] * 4, [4] * 4).total)
+    assert judge_probe(200.0, slow, SLOS, allow_few=True, sees_all=True).outcome == "fails"
+
+
 def test_slos_that_hold_in_spite_of_a_late_generator_do_hold(run: Callable[..., LoadResult]) -> None:
     late = run([0.020] * 4, [4] * 4, generator=BOUND)
     assert is_decided(SLOS, 15.0, late)
