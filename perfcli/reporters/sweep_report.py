@@ -16,7 +16,7 @@ from perfcli.units import format_count, format_duration, format_rate
 
 WORTH_NAMING = 1.5
 
-_HEADER = ("rows", "threads", "one prediction", "95 % interval", "one row", "rows per second", "runs")
+_HEADER = ("rows", "threads", "prediction", "95 % interval", "one row", "throughput", "runs")
 
 
 def sweep_tables(result: SweepResult, _view: View) -> Iterator[RenderableType]:

@@ -65,7 +65,8 @@ def test_a_block_prints_what_the_readme_shows(commands: list[Command], folder: P
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "COLUMNS": "80",
+        # As wide as in a pipe, which is what the README shows.
+        "COLUMNS": "100",
         "API_PORT": port,
     }
     running: list[subprocess.Popen[str]] = []
