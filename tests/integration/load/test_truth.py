@@ -47,9 +47,11 @@ def test_percentiles_are_those_the_server_wrote_down_itself(
 ) -> None:
     """Within 5 % or 0.1 ms; on a machine too busy for that, within three times what a bare socket is late in turn.
 
-    Whatever else runs, the client sees no less than the server spent, and no more than lies between two arrivals.
+    Each percentile needs one quiet run. Whatever else runs, the client sees no less than the server spent, and no more
+    than lies between two arrivals.
     """
     bare_ms = dict.fromkeys(QUANTILES, 0.0)
+    strict = set(QUANTILES)
     for _ in range(ATTEMPTS):
         server = exact_server()
         outcome = perfcli(
@@ -63,13 +65,14 @@ def test_percentiles_are_those_the_server_wrote_down_itself(
         for key, value_ms in found_ms.items():
             assert service_ms[key] * 0.999 <= value_ms <= cycle_ms[key] * 1.001 + 0.02, key
         excess_ms = {key: found_ms[key] - service_ms[key] for key in QUANTILES}
-        if all(excess_ms[key] <= max(0.05 * service_ms[key], 0.1) for key in QUANTILES):
+        strict -= {key for key in QUANTILES if excess_ms[key] <= max(0.05 * service_ms[key], 0.1)}
+        if not strict:
             return
         server = exact_server()
         seen_ms, spent_ms = _percentiles_ms(server.ask_bare(query, 500)), _percentiles_ms(server.read()["service_ns"])
         bare_ms = {key: max(bare_ms[key], seen_ms[key] - spent_ms[key]) for key in QUANTILES}
-    for key in QUANTILES:
-        assert excess_ms[key] <= max(0.05 * service_ms[key], 0.1, 3 * bare_ms[key]), key
+    for key in strict:
+        assert excess_ms[key] <= 3 * bare_ms[key], key
 
 
 def test_half_of_503_leaves_the_median_of_the_successes_where_it_is(server: Any, perfcli: Perfcli) -> None:
@@ -121,11 +124,16 @@ def test_the_last_answers_of_a_run_are_not_held_up_by_its_end(serve: Any, perfcl
 
 
 @pytest.mark.slow
-def test_a_cold_start_is_found_and_left_out(server: Any, perfcli: Perfcli) -> None:
-    """Ten times slower for its first five seconds."""
-    outcome = perfcli("load", "--host", server.url, "--path", "/cold?s=0.02&for=5", "-u", "4", "-t", "20s", "--json")
-
-    record = outcome.record
+def test_a_cold_start_is_found_and_left_out(serve: Any, perfcli: Perfcli) -> None:
+    """Ten times slower for its first five seconds; beside bursts of other work no part of a run need be steady."""
+    for _ in range(ATTEMPTS):
+        server = serve()
+        outcome = perfcli(
+            *("load", "--host", server.url, "--path", "/cold?s=0.02&for=5", "-u", "4", "-t", "20s", "--json")
+        )
+        record = outcome.record
+        if 3.5 <= record["window"]["warm_up_s"] <= 6.5:
+            break
     assert 3.5 <= record["window"]["warm_up_s"] <= 6.5
     # 20 ms and not 200: the seconds of the cold server are shown, and not counted.
     assert 20 <= record["total"]["latency_ms"]["p50"] < 40
