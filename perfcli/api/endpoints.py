@@ -36,8 +36,8 @@ def measure_fastapi() -> None:
     """Have FastAPI measure the endpoints of instrumented applications; more than once is no more than once."""
     routing = sys.modules.get("fastapi.routing")
     original = getattr(routing, _SEAM, None)
-    if original is not None and not isinstance(original, _RunMeasured):
-        setattr(routing, _SEAM, _RunMeasured(original))
+    if original is not None and not hasattr(original, _MARK):
+        setattr(routing, _SEAM, _run_measured(original))
 
 
 def measure_routes(routes: Iterable[BaseRoute]) -> None:
@@ -50,25 +50,25 @@ def measure_routes(routes: Iterable[BaseRoute]) -> None:
             _measure_route(route)
 
 
-class _RunMeasured:
-    """Stands in for `fastapi.routing.run_endpoint_function`."""
+def _run_measured(original: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+    """Return what stands in for `fastapi.routing.run_endpoint_function`."""
+    # By identity, as a callable need not be hashable; it is kept beside, so that no other one gets its identity.
+    measured: dict[int, tuple[Endpoint, SimpleNamespace]] = {}
 
-    def __init__(self, original: Callable[..., Awaitable[object]]) -> None:
-        self._original = original
-        # By identity, as a callable need not be hashable; it is kept beside, so that no other one gets its identity.
-        self._measured: dict[int, tuple[Endpoint, SimpleNamespace]] = {}
-
-    def __call__(self, *, dependant: SimpleNamespace, is_coroutine: bool, **rest: object) -> Awaitable[object]:
+    def run_endpoint_function(*, dependant: SimpleNamespace, is_coroutine: bool, **rest: object) -> Awaitable[object]:
         exchange = CURRENT_REQUEST.get()
         if isinstance(exchange, Exchange):
             exchange.called_ns = perf_counter_ns()
             call = dependant.call
-            known = self._measured.get(id(call))
+            known = measured.get(id(call))
             if known is None:
                 # The function is all that the original reads of a dependant.
-                known = self._measured[id(call)] = (call, SimpleNamespace(call=_measured(call, is_coroutine)))
+                known = measured[id(call)] = (call, SimpleNamespace(call=_measured(call, is_coroutine)))
             dependant = known[1]
-        return self._original(dependant=dependant, is_coroutine=is_coroutine, **rest)
+        return original(dependant=dependant, is_coroutine=is_coroutine, **rest)
+
+    setattr(run_endpoint_function, _MARK, True)
+    return run_endpoint_function
 
 
 def _measure_route(route: Route) -> None:
