@@ -100,7 +100,7 @@ def ratios(own: list[list[float]], bare: list[list[float]], summary: Callable[[l
 
 
 class Client:
-    """Keeps a connection to each server, and does no more than it must: what it takes itself is no latency of theirs."""
+    """Keeps a connection to each server, and does no more than it must: its own time is no latency of theirs."""
 
     def __init__(self, ports: dict[str, int]) -> None:
         self._ports = ports

@@ -135,6 +135,22 @@ def test_every_kind_of_route_has_one_record_with_the_id_of_its_request(
     assert watched.ids() == ["id"]
 
 
+def test_a_client_has_its_answer_before_anything_is_logged(app: Starlette) -> None:
+    seen: list[str] = []
+    monitor = PerformanceMonitor(lambda measurement: seen.append("log"), enabled=True)
+    instrument(app, monitor)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        seen.append(message["type"])
+
+    scope: Scope = {"type": "http", "method": "GET", "path": "/plain", "query_string": b"", "headers": []}
+    contextvars.Context().run(asyncio.run, app(scope, receive, send))
+    assert seen == ["http.response.start", "http.response.body", "log"]
+
+
 def test_middleware_of_a_route_stays_around_its_endpoint(watched: _Watched) -> None:
     assert _get(instrument(_starlette(), watched.monitor), "/wrapped")[1]["body"] == b"plain"
     assert watched.ids() == ["id"]

@@ -1,10 +1,14 @@
 """What a profile costs: per call, per prediction, and in sum."""
 
+import cProfile
+from collections.abc import Callable
+
 import pytest
 
-from perfcli.monitor import Measurement, PerformanceMonitor, call_cost
+from perfcli.monitor import Block, Measurement, PerformanceMonitor, call_cost, deep
 from perfcli.monitor.call_cost import CallCost, CallCosts, calibrate
 from perfcli.monitor.own_cost import MonitorCost
+from perfcli.monitor.sampling import Sampler
 
 
 def block_a() -> None: ...
@@ -88,6 +92,59 @@ def test_a_calibration_finds_what_a_call_costs(monkeypatch: pytest.MonkeyPatch) 
     assert 20 < cost.ns < 5000
 
 
+@pytest.fixture
+def predict(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return a prediction of 100 calls whose profile costs 7 ns for each call; every third one is disturbed."""
+    now_ns, made = [0], [0]
+
+    def leaf() -> None: ...
+
+    def predict() -> None:
+        for _ in range(100):
+            leaf()
+        made[0] += 1
+        now_ns[0] += 5_000_000 if made[0] % 3 == 0 else 1_000_000
+        # The clock is read twice: 103 calls.
+        now_ns[0] += 0 if deep.slot.profile is None else 103 * 7
+
+    monkeypatch.setattr(call_cost, "thread_time_ns", lambda: now_ns[0])
+    return predict
+
+
+def test_a_calibration_on_a_prediction_finds_its_cost_also_where_the_machine_is_disturbed(
+    predict: Callable[[], None],
+) -> None:
+    costs = CallCosts()
+    costs.calibrate(predict)
+    assert costs.of(A) == CallCost(7.0, "calibration")
+
+
+def test_neighbours_know_better_than_a_calibration(predict: Callable[[], None]) -> None:
+    costs = CallCosts()
+    costs.calibrate(predict)
+    observe_pairs(costs, scatter_ns=0)
+    assert costs.of(A) == CallCost(pytest.approx(300), "neighbours")
+
+
+def test_a_prediction_that_cannot_be_profiled_leaves_the_cost_as_it_was(predict: Callable[[], None]) -> None:
+    costs = CallCosts()
+    other = cProfile.Profile()
+    other.enable()
+    try:
+        costs.calibrate(predict)
+    finally:
+        other.disable()
+    assert costs.of(A) == CallCost(100.0, "calibration")
+
+
+@pytest.mark.parametrize(("enabled", "share", "predictions"), [(True, 1.0, 66), (True, 0.0, 0), (False, 1.0, 0)])
+def test_only_a_monitor_that_will_profile_is_calibrated(enabled: bool, share: float, predictions: int) -> None:
+    made: list[int] = []
+    monitor = PerformanceMonitor(lambda measurement: None, enabled=enabled, sample_rate=share)
+    monitor.calibrate(lambda: made.append(1))
+    assert len(made) == predictions
+
+
 def test_without_any_knowledge_the_cost_is_unknown(
     monitor: PerformanceMonitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +217,16 @@ def test_the_sums_of_a_process_are_exact() -> None:
 
 def test_before_the_first_prediction_the_ratio_is_unknown() -> None:
     assert MonitorCost().document(1.0)["overhead_ratio"] is None
+
+
+def test_blocks_are_added_up_also_where_nobody_reads_what_is_measured() -> None:
+    cost = MonitorCost()
+    for _ in range(1000):
+        with Block(Sampler(0.0), cost):
+            pass
+    assert len(cost.unsettled) <= 100
+    assert cost.document(0.0)["predictions"] == 1000
+    assert len(cost.unsettled) == 0
 
 
 def test_the_monitor_tells_what_it_did(monitor: PerformanceMonitor) -> None:
