@@ -66,10 +66,12 @@ class Request:
 
     def end(self) -> None:
         """Log each prediction once, with the latency of the whole request; a request that has ended stays as it is."""
+        # Also the second time, which may be in another context: a streamed body is sent by a task of its own.
+        if CURRENT_REQUEST.get() is self:
+            CURRENT_REQUEST.set(self._outer)
         if not self.is_open:
             return
         self.is_open = False
-        CURRENT_REQUEST.set(self._outer)
         latency_ns = perf_counter_ns() - self.begun_ns
         for block in self.blocks:
             block.catch_up()

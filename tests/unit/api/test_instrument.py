@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -13,7 +14,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -135,20 +136,39 @@ def test_every_kind_of_route_has_one_record_with_the_id_of_its_request(
     assert watched.ids() == ["id"]
 
 
+async def _ask(app: ASGIApp, path: str, heard: Callable[[str], None]) -> None:
+    """Make one request in the context of the caller; tell the types of the messages."""
+    nothing_comes = asyncio.Event()
+
+    async def receive() -> Message:
+        await nothing_comes.wait()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        heard(message["type"])
+
+    await app({"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}, receive, send)
+
+
 def test_a_client_has_its_answer_before_anything_is_logged(app: Starlette) -> None:
     seen: list[str] = []
     monitor = PerformanceMonitor(lambda measurement: seen.append("log"), enabled=True)
-    instrument(app, monitor)
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Message) -> None:
-        seen.append(message["type"])
-
-    scope: Scope = {"type": "http", "method": "GET", "path": "/plain", "query_string": b"", "headers": []}
-    contextvars.Context().run(asyncio.run, app(scope, receive, send))
+    contextvars.Context().run(asyncio.run, _ask(instrument(app, monitor), "/plain", seen.append))
     assert seen == ["http.response.start", "http.response.body", "log"]
+
+
+def test_requests_of_one_context_are_measured_apart_also_where_another_task_sends_the_body(watched: _Watched) -> None:
+    def streamed(request: Request) -> StreamingResponse:
+        return StreamingResponse(iter(["a", "b"]))
+
+    app = instrument(Starlette(routes=[Route("/streamed", streamed)]), watched.monitor)
+
+    async def ask_twice() -> None:
+        for _ in range(2):
+            await _ask(app, "/streamed", lambda message: None)
+
+    contextvars.Context().run(asyncio.run, ask_twice())
+    assert len(set(watched.ids())) == 2
 
 
 def test_middleware_of_a_route_stays_around_its_endpoint(watched: _Watched) -> None:
