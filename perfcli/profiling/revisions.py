@@ -125,12 +125,13 @@ def _profile(folder: Path, arguments: Sequence[str]) -> ProfileResult:
 
 
 def _merge(results: Sequence[ProfileResult]) -> ProfileResult:
-    """Return the last result with the samples of all, and the median over all of the time of each stage."""
+    """Return the last result with the samples of all, and the medians over all of the time and share of each stage."""
     last = results[-1]
     stages = []
     for stage in last.stages:
-        times = [each.median_s for result in results for each in result.stages if each.name == stage.name]
-        stages.append(Stage(stage.name, median(times), stage.share, stage.calls))
+        known = [each for result in results for each in result.stages if each.name == stage.name]
+        time_s, share = median([each.median_s for each in known]), median([each.share for each in known])
+        stages.append(Stage(stage.name, time_s, share, stage.calls))
     samples = tuple(sample for result in results for sample in result.samples_s)
     return replace(last, samples_s=samples, stages=tuple(stages))
 
