@@ -32,8 +32,8 @@ def find_movements(
         before_s, after_s = medians_s
         functions = _moved("function", _functions(base, before_s), _functions(new, after_s), smallest_s)
         moved = [
-            *_moved("stage", _stages(base, before_s), _stages(new, after_s), smallest_s),
-            *_moved("phase", _phases(base, before_s), _phases(new, after_s), smallest_s),
+            *_moved_where_known("stage", _stages(base, before_s), _stages(new, after_s), smallest_s),
+            *_moved_where_known("phase", _phases(base, before_s), _phases(new, after_s), smallest_s),
             *_largest_first(functions)[:MAX_FUNCTIONS],
         ]
     elif isinstance(base, LoadResult) and isinstance(new, LoadResult):
@@ -54,6 +54,13 @@ def confirmed(moved: Sequence[Movement], again: Sequence[Movement]) -> tuple[Mov
 
 def _largest_first(moved: list[Movement]) -> list[Movement]:
     return sorted(moved, key=lambda movement: -abs(movement.difference_s))
+
+
+def _moved_where_known(
+    part: Part, base: Mapping[str, float], new: Mapping[str, float], smallest_s: float
+) -> list[Movement]:
+    """Compare nothing where one run has no such parts at all: they were not measured, and are not 0."""
+    return _moved(part, base, new, smallest_s) if base and new else []
 
 
 def _moved(part: Part, base: Mapping[str, float], new: Mapping[str, float], smallest_s: float) -> list[Movement]:

@@ -116,6 +116,13 @@ def test_parts_that_moved_are_named_the_largest_first(make_profile: MakeProfile)
     assert times == [pytest.approx([each / 1000 for each in row]) for row in expected]
 
 
+def test_stages_that_only_one_run_measured_have_not_moved(make_profile: MakeProfile) -> None:
+    base = make_profile([0.010] * 20, stages=make_stages(scale=0.2, predict=0.8), functions=())
+    new = make_profile([0.020] * 20, stages=(), functions=(make_function("wrapped", 10, 0.5),))
+    assert [movement.name for movement in compared(base, new).moved] == ["wrapped model.py"]
+    assert [movement.name for movement in compared(new, base).moved] == ["wrapped model.py"]
+
+
 def test_part_that_did_not_move_when_measured_again_is_not_named(make_profile: MakeProfile) -> None:
     # A burst of other work fell into the second stage of the one new profile, and into the third of the other.
     base = make_profile(QUIET, stages=make_stages(scale=0.2, predict=0.5, rest=0.3))
