@@ -35,6 +35,7 @@ def _count(value: float) -> str:
 FIGURES: Sequence[tuple[str, Callable[[LoadSecond], float | None], Callable[[float], str]]] = (
     ("throughput", lambda second: second.requests / second.elapsed_s, format_rate),
     ("p50", lambda second: second.latency.p50_s, format_duration),
+    ("p90", lambda second: second.latency.p90_s, format_duration),
     ("p95", lambda second: second.latency.p95_s, format_duration),
     ("p99", lambda second: second.latency.p99_s, format_duration),
     ("failures", lambda second: second.failures, _count),

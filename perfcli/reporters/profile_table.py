@@ -21,7 +21,7 @@ from perfcli.units import format_count, format_duration, format_ratio, format_si
 
 NOT_MEASURED = "-"
 WIDE = 120
-BARRED = 90
+BARRED = 80
 BAR_WIDTH = 6
 HISTOGRAM_WIDTH = 50
 

@@ -92,7 +92,7 @@ def test_the_view_follows_the_size_of_its_terminal_and_leaves_it_as_it_was(termi
     assert large[0].startswith(small[0][:50])
 
     # Nothing is left of the larger screen: neither its histogram nor a second copy of a figure.
-    names = ["throughput", "p50", "failures", "arrivals", "in", "server", "server", "generator", "generator"]
+    names = ["throughput", "p50", "p90", "failures", "arrivals", "in", "server", "server", "generator", "generator"]
     terminal.resize(60, 14, lambda screen: [line.split()[0] for line in screen[1:] if line.split()] == names)
 
     again = terminal.resize(80, 24, lambda screen: histogram_rows(screen) > 3)
