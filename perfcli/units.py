@@ -60,6 +60,11 @@ def format_duration(seconds: float) -> str:
     return f"{_three_digits(seconds * 1e9)} ns" if size else "0 s"
 
 
+def format_difference(seconds: float) -> str:
+    """Write by how much a duration is longer or shorter: `+1.30 ms`, `-412 us`."""
+    return f"{'+' if seconds > 0 else '-' if seconds < 0 else ''}{format_duration(abs(seconds))}"
+
+
 def format_size(size_bytes: float) -> str:
     """Write a size with three significant digits: `12.0 KiB`, `263 MiB`."""
     for scale, unit in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
@@ -71,6 +76,11 @@ def format_size(size_bytes: float) -> str:
 def format_ratio(ratio: float) -> str:
     """Write a ratio as a percentage: `0.125` -> `12.5 %`."""
     return f"{ratio * 100:.1f} %"
+
+
+def format_change(ratio: float) -> str:
+    """Write what is new over what was as the change it is: `1.2` -> `+20.0 %`."""
+    return f"{(ratio - 1) * 100:+.1f} %"
 
 
 def format_count(number: int, noun: str, plural: str = "") -> str:

@@ -12,7 +12,7 @@ from rich.text import Text
 from perfcli.records.comparison import Comparison, MetricChange, Movement
 from perfcli.reporters.markup import escape, markdown_table
 from perfcli.reporters.protocol import View
-from perfcli.units import format_count, format_duration, format_ratio
+from perfcli.units import format_change, format_count, format_difference, format_duration, format_ratio
 
 STYLES = {"slower": "bold red", "faster": "green", "same": "bold", "inconclusive": "yellow"}
 MARKDOWN_PARTS = 20
@@ -90,25 +90,20 @@ def _metric_cells(metric: MetricChange) -> tuple[str, ...]:
         metric.metric,
         format_duration(metric.base_s),
         format_duration(metric.new_s),
-        _percent(metric.ratio),
-        f"{_percent(metric.ci_low)} to {_percent(metric.ci_high)}",
+        format_change(metric.ratio),
+        f"{format_change(metric.ci_low)} to {format_change(metric.ci_high)}",
         metric.change,
     )
 
 
 def _movement_cells(movement: Movement) -> tuple[str, ...]:
-    sign = "+" if movement.difference_s > 0 else "-"
     return (
         movement.name,
         movement.part,
         format_duration(movement.base_s),
         format_duration(movement.new_s),
-        f"{sign}{format_duration(abs(movement.difference_s))}",
+        format_difference(movement.difference_s),
     )
-
-
-def _percent(ratio: float) -> str:
-    return f"{(ratio - 1) * 100:+.1f} %"
 
 
 def _table(columns: tuple[str, ...]) -> Table:

@@ -96,6 +96,11 @@ def test_ratios_are_written_as_percentages():
     assert units.format_ratio(0.1254) == "12.5 %"
 
 
+def test_what_changed_is_written_with_its_sign():
+    assert [units.format_change(ratio) for ratio in (1.2, 1, 0.958)] == ["+20.0 %", "+0.0 %", "-4.2 %"]
+    assert [units.format_difference(seconds) for seconds in (0.0013, 0, -412e-6)] == ["+1.30 ms", "0 s", "-412 us"]
+
+
 @given(st.integers(0, 2**45))
 def test_a_size_survives_the_json_key_to_the_byte(size):
     assert units.from_mebibytes(units.to_mebibytes(size)) == size

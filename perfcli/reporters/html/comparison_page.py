@@ -24,7 +24,7 @@ from perfcli.reporters.html.svg import (
     ticks,
     title,
 )
-from perfcli.units import format_duration, format_ratio
+from perfcli.units import format_change, format_difference, format_duration, format_ratio
 
 ROW = 30.0
 LEFT = 330.0
@@ -92,19 +92,20 @@ def draw_ratios(metrics: Sequence[MetricChange], min_effect: float) -> Markup:
     parts = [
         element("rect", x=left, y=frame.top, width=right - left, height=frame.bottom - frame.top, class_="idle"),
         rule(x(1), frame, "axis"),
-        *bottom_axis(frame, x, [1 + change for change in ticks(low - 1, high - 1, 6)], _percent),
+        *bottom_axis(frame, x, [1 + change for change in ticks(low - 1, high - 1, 6)], format_change),
     ]
     for position, metric in enumerate(metrics):
         y = frame.top + (position + 0.5) * ROW
-        words = f"{metric.metric} {_percent(metric.ratio)}, {_percent(metric.ci_low)} to {_percent(metric.ci_high)}"
+        interval = f"{format_change(metric.ci_low)} to {format_change(metric.ci_high)}"
+        words = f"{metric.metric} {format_change(metric.ratio)}, {interval}"
         reaching = [(x(metric.ci_low), y), (x(metric.ci_high), y)]
         parts += [
             text(f"{metric.metric}, {metric.change}", LEFT - 10, y + 4, class_="tick", text_anchor="end"),
             element("path", title(words), d="M{} {}L{} {}".format(*reaching[0], *reaching[1]), class_="line s0"),
             element("circle", title(words), cx=x(metric.ratio), cy=y, r=5, class_="dot"),
-            text(_percent(metric.ratio), frame.right + 10, y + 4, class_="strong"),
+            text(format_change(metric.ratio), frame.right + 10, y + 4, class_="strong"),
         ]
-    label = "Change by percentile: " + ", ".join(f"{metric.metric} {_percent(metric.ratio)}" for metric in metrics)
+    label = "Change by percentile: " + ", ".join(f"{metric.metric} {format_change(metric.ratio)}" for metric in metrics)
     return drawing(frame.bottom + 28, label, parts)
 
 
@@ -117,7 +118,6 @@ def draw_movements(moved: Sequence[Movement]) -> Markup:
     for position, movement in enumerate(moved):
         top, zero, edge = position * ROW, x(0), x(movement.difference_s)
         longer = movement.difference_s > 0
-        change = f"{'+' if longer else '-'}{format_duration(abs(movement.difference_s))}"
         spans = f"{format_duration(movement.base_s)} to {format_duration(movement.new_s)}"
         parts += [
             text(_short(movement.name), LEFT - 10, top + 19, class_="tick", text_anchor="end"),
@@ -130,7 +130,12 @@ def draw_movements(moved: Sequence[Movement]) -> Markup:
                 height=20,
                 class_="bar odd" if longer else "bar",
             ),
-            text(change, edge + (6 if longer else -6), top + 19, text_anchor="start" if longer else "end"),
+            text(
+                format_difference(movement.difference_s),
+                edge + (6 if longer else -6),
+                top + 19,
+                text_anchor="start" if longer else "end",
+            ),
         ]
     label = "What moved: " + ", ".join(movement.name for movement in moved)
     return drawing(frame.bottom, label, parts)
@@ -138,7 +143,3 @@ def draw_movements(moved: Sequence[Movement]) -> Markup:
 
 def _short(name: str, letters: int = 46) -> str:
     return name if len(name) <= letters else f"…{name[1 - letters :]}"
-
-
-def _percent(ratio: float) -> str:
-    return f"{(ratio - 1) * 100:+.1f} %"

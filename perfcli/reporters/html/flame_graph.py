@@ -10,7 +10,7 @@ from markupsafe import Markup
 from perfcli.records.call_tree import CallNode
 from perfcli.records.comparison import CallChange
 from perfcli.reporters.html.svg import WIDTH, drawing, element, text, title
-from perfcli.units import format_duration, format_ratio
+from perfcli.units import format_difference, format_duration, format_ratio
 
 ROW = 18.0
 NARROWEST = 1.6
@@ -63,8 +63,7 @@ def draw_flame_changes(changes: Sequence[CallChange]) -> Markup:
     parts = []
     for box in boxes:
         change = by_place[id(box.node)]
-        sign = "+" if change.difference_s > 0 else "-"
-        words = f"\n{sign}{format_duration(abs(change.difference_s))} from {format_duration(change.base_s)}"
+        words = f"\n{format_difference(change.difference_s)} from {format_duration(change.base_s)}"
         parts.append(_draw(box, whole_s, _shade(change.difference_s / whole_s), words))
     return _hang(boxes, label, parts)
 

@@ -11,6 +11,7 @@ from perfcli.records.latency_counts import add_latencies
 from perfcli.records.load import LoadResult, LoadSecond, Quantiles
 from perfcli.reporters.html.heat_map import draw_heat_map
 from perfcli.reporters.html.percentile_curve import draw_percentiles
+from perfcli.reporters.html.svg import size_ticks
 from perfcli.reporters.html.timeline import Line, Span, draw_timeline
 from perfcli.statistics.histograms import decode_histogram
 from perfcli.units import format_duration, format_rate, format_size
@@ -84,7 +85,7 @@ def _course(groups: Sequence[Group]) -> dict[str, Markup]:
     if known := _known(processors):
         drawings["processors"] = draw_timeline(spans, known, lambda cores: f"{cores:.2g} cores")
     if known := _known(memory):
-        drawings["memory"] = draw_timeline(spans, known, format_size)
+        drawings["memory"] = draw_timeline(spans, known, format_size, place=size_ticks)
     return drawings
 
 

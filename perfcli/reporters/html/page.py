@@ -26,7 +26,16 @@ from perfcli.reporters.html.profile_page import profile_drawings
 from perfcli.reporters.html.sweep_page import sweep_drawings
 from perfcli.reporters.load_table import describe_load, endpoint_rows
 from perfcli.reporters.sweep_report import describe_sweep
-from perfcli.units import format_duration, format_mean, format_quantity, format_rate, format_ratio, format_size
+from perfcli.units import (
+    format_change,
+    format_difference,
+    format_duration,
+    format_mean,
+    format_quantity,
+    format_rate,
+    format_ratio,
+    format_size,
+)
 
 V = TypeVar("V")
 
@@ -111,6 +120,8 @@ def _environment() -> Environment:
         "mean": _or_nothing(format_mean),
         "size": _or_nothing(format_size),
         "ratio": _or_nothing(format_ratio),
+        "change": format_change,
+        "difference": format_difference,
         "rate": _or_nothing(format_rate),
         "quantity": lambda value, unit: NOT_MEASURED if value is None else format_quantity(value, unit),
         "calls": lambda calls: f"{calls:.3g}" if calls < 100 else f"{calls:.0f}",

@@ -60,6 +60,12 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [number * step for number in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
+def size_ticks(low: float, high: float, count: int = 5) -> list[float]:
+    """Return values in bytes that are round in the unit in which sizes up to `high` are written."""
+    unit = next((unit for unit in (2**30, 2**20, 2**10) if high >= unit), 1)
+    return [value * unit for value in ticks(low / unit, high / unit, count)]
+
+
 def log_ticks(low: float, high: float) -> list[float]:
     """Return the powers of ten from `low` to `high`, with 2 and 5 times them where there are few."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)

@@ -52,6 +52,7 @@ def draw_timeline(
     lines: Sequence[Line],
     show: Callable[[float], str],
     *,
+    place: Callable[[float, float, int], Sequence[float]] = ticks,
     logarithmic: bool = False,
 ) -> Markup:
     """Draw lines over the time of the run; spans that are not measured are shaded.
@@ -60,11 +61,12 @@ def draw_timeline(
         spans: In order; at least one.
         lines: At least one value is not None.
         show: Writes a value.
+        place: From the lowest and the highest value, and about how many there shall be, to the values on the axis.
         logarithmic: Equal factors are equally far apart; all values must be positive.
     """
     x = Scale(0, spans[-1].end_s, FRAME.left, FRAME.right)
     y = _value_scale([value for line in lines for value in line.values if value is not None], logarithmic)
-    marks = log_ticks(y.low, y.high) if logarithmic else ticks(y.low, y.high, 4)
+    marks = log_ticks(y.low, y.high) if logarithmic else place(y.low, y.high, 4)
     parts = [
         *shade_idle(spans, x, FRAME),
         *left_axis(FRAME, y, marks, show),

@@ -53,6 +53,26 @@ CHECKED = """async (page, window) => {
 }"""
 
 
+USED = """(page, window) => {
+  const said = [];
+  const shown = () => page.getElementById("flame-info").textContent.split("\\n")[0];
+  const heading = page.querySelector("#distribution button");
+  const figure = page.querySelector("#distribution ~ figure");
+  for (let times = 0; times < 2; times++) {
+    heading.click();
+    said.push([heading.getAttribute("aria-expanded"), window.getComputedStyle(figure).display]);
+  }
+  const search = page.getElementById("flame-search");
+  search.value = "PATIENTMODEL.";
+  search.dispatchEvent(new window.Event("input"));
+  for (const key of ["Enter", "Enter", "Enter", "Escape"]) {
+    search.dispatchEvent(new window.KeyboardEvent("keydown", {key}));
+    said.push(shown());
+  }
+  return JSON.stringify(said);
+}"""
+
+
 def page_of(kind: str) -> str:
     page = io.StringIO()
     REPORTERS[".html"].write(read_result(RUNS[kind]), page)
@@ -95,7 +115,7 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     pages = {}
     for kind in RUNS:
         html = re.sub('<meta http-equiv="Content-Security-Policy"[^>]*>', "", page_of(kind))
-        (dark,) = re.findall(r"@media \(prefers-color-scheme: dark\) \{(.*)\}\n", html)
+        (dark,) = re.findall(r"@media screen and \(prefers-color-scheme: dark\) \{(.*)\}\n", html)
         more = f'<style id="dark" media="not all">{dark}</style><script>{script}</script></body>'
         pages[kind] = html.replace("</body>", more)
     return opened(pages, tmp_path_factory.mktemp("axe"), CHECKED)[0]
@@ -142,6 +162,15 @@ def test_a_check_of_accessibility_finds_nothing_in_light_and_in_dark(kind, check
     assert dark["violations"] == []
     assert light["passes"] > 15
     assert dark["passes"] == 1
+
+
+def test_a_heading_folds_what_is_below_it_and_enter_goes_through_the_frames_that_were_found(tmp_path):
+    said, console = opened({"profile": page_of("profile")}, tmp_path, USED)
+    assert console == ""
+    assert json.loads(said["profile"]) == [
+        ["false", "none"], ["true", "block"],
+        "PatientModel.predict", "PatientModel.predict_proba", "PatientModel.predict", "(prediction)",
+    ]  # fmt: skip
 
 
 def test_the_script_makes_tables_sortable_and_the_flame_graph_searchable(with_script):

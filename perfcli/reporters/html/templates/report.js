@@ -1,13 +1,21 @@
 "use strict";
 // All of this is an addition: without it the page shows the same numbers.
+const buttonIn = (head, act) => {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = head.textContent;
+  head.replaceChildren(button);
+  button.addEventListener("click", () => { act(button); });
+  return button;
+};
+for (const head of document.querySelectorAll("section > h2")) {
+  const fold = (button) => { button.ariaExpanded = String(!head.parentElement.classList.toggle("folded")); };
+  buttonIn(head, fold).ariaExpanded = "true";
+}
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, column) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = head.textContent;
-    head.replaceChildren(button);
-    button.addEventListener("click", () => {
+    buttonIn(head, () => {
       const numeric = head.classList.contains("n");
       const current = head.getAttribute("aria-sort");
       const descending = current ? current === "ascending" : numeric;
@@ -61,15 +69,16 @@ if (flame) {
   };
   document.getElementById("flame-reset").addEventListener("click", () => { zoom(frames[0]); });
   const search = document.getElementById("flame-search");
-  const found = () => frames.filter((box) => search.value && box.words.toLowerCase().includes(search.value.toLowerCase()));
+  let found = [], shown = 0;
   search.addEventListener("input", () => {
-    const matching = new Set(found());
-    for (const box of frames) box.group.classList.toggle("hit", matching.has(box));
-    hits.textContent = search.value ? `${matching.size} found; Enter shows the widest` : "";
+    const wanted = search.value.toLowerCase();
+    found = frames.filter((box) => wanted && box.words.toLowerCase().includes(wanted)).sort((a, b) => b.width - a.width);
+    shown = 0;
+    for (const box of frames) box.group.classList.toggle("hit", found.includes(box));
+    hits.textContent = wanted ? `${found.length} found; Enter shows them, the widest first` : "";
   });
   search.addEventListener("keydown", (event) => {
-    const widest = found().sort((a, b) => b.width - a.width)[0];
-    if (event.key === "Enter" && widest) zoom(widest);
+    if (event.key === "Enter" && found.length) zoom(found[shown++ % found.length]);
     if (event.key === "Escape") zoom(frames[0]);
   });
   for (const hidden of document.querySelectorAll(".tools, .info")) hidden.hidden = false;

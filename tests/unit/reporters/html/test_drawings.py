@@ -19,7 +19,7 @@ from perfcli.reporters.html.curves import Curve, draw_curves
 from perfcli.reporters.html.distribution import draw_distribution
 from perfcli.reporters.html.flame_graph import ROW, draw_flame_changes, draw_flame_graph, layout
 from perfcli.reporters.html.percentile_curve import draw_percentiles, percentile_points
-from perfcli.reporters.html.svg import WIDTH, Scale, log_ticks, number, path, ticks
+from perfcli.reporters.html.svg import WIDTH, Scale, log_ticks, number, path, size_ticks, ticks
 from perfcli.reporters.html.timeline import Line, Span, draw_timeline
 
 
@@ -66,6 +66,15 @@ def test_ticks_are_round_and_within_the_range(low, high, expected):
 def test_logarithmic_ticks_are_powers_of_ten_with_2_and_5_where_there_is_room():
     assert log_ticks(1, 100) == pytest.approx([1, 2, 5, 10, 20, 50, 100])
     assert log_ticks(0.001, 100) == pytest.approx([0.001, 0.01, 0.1, 1, 10, 100])
+
+
+@pytest.mark.parametrize(
+    ("high", "unit", "expected"),
+    [(0.5, 1, [0, 0.2, 0.4]), (2500, 2**10, [0, 1, 2]), (200 * 2**20, 2**20, [0, 50, 100, 150, 200]),
+     (1.2 * 2**30, 2**30, [0, 0.5, 1])],
+)  # fmt: skip
+def test_sizes_have_ticks_that_are_round_in_their_own_unit(high, unit, expected):
+    assert size_ticks(0, high, 4) == pytest.approx([value * unit for value in expected])
 
 
 def test_coordinates_are_written_to_a_hundredth():

@@ -208,6 +208,18 @@ def test_a_comparison_comes_back_as_it_was_with_its_call_tree(comparison):
     assert decode(earlier) == replace(decode(encode(comparison)), call_tree=(), distributions=None)  # type: ignore[type-var]
 
 
+def test_a_comparison_shows_its_intervals_and_differences_in_words(comparison):
+    text = Page(render(comparison)).text
+    assert "median 5.00 ms 6.00 ms +20.0 % +10.0 % to +30.0 % 0.001 slower" in text
+    assert "scaler stage 1.00 ms 2.00 ms +1.00 ms" in text
+
+
+def test_the_memory_of_a_load_has_round_sizes_on_its_axis(load_result):
+    seconds = tuple(replace(second, server_rss_bytes=190 * 2**20) for second in load_result.seconds)
+    text = Page(render(replace(load_result, seconds=seconds))).text
+    assert "0 B 50.0 MiB 100 MiB 150 MiB" in text
+
+
 def test_a_search_for_capacity_shows_every_load_that_was_tried(capacity):
     text = Page(render(capacity)).text
     assert "It holds 30.0/s, and less than 40.0/s." in text
