@@ -18,6 +18,8 @@ GENERATOR_TRIES = 3
 """The generator is the limit when it was at one load so many times in a row; once may be a neighbour's burst."""
 DISTURBED_TRIES = 2
 """When the machine was too busy for one load so many times in a row, a lower one may tell more."""
+INCONCLUSIVE_TRIES = 2
+"""What says nothing so many times in a row will not say more; once it may have lost a second of samples to warm-up."""
 KNEE = 2.0
 
 Prober = Callable[[float, bool], Probe]
@@ -93,8 +95,9 @@ def search_capacity(
             load = bracket.back_off(load) if _in_a_row(search.probes) >= DISTURBED_TRIES else load
             continue
         if found.outcome == "inconclusive":
-            _end(search, "unconfirmed", found.reason)
-            return
+            if _in_a_row(search.probes) >= INCONCLUSIVE_TRIES:
+                _end(search, "unconfirmed", found.reason)
+            continue
         if found.outcome == "holds":
             bracket.hold(load)
         else:

@@ -257,6 +257,18 @@ def test_confirmation_without_samples_enough_leaves_the_answer_open() -> None:
     assert (search.outcome, search.capacity) == ("unconfirmed", None)
 
 
+def test_one_confirmation_without_samples_enough_is_made_again() -> None:
+    confirmations = iter(["inconclusive"])
+
+    def probe(load: float, confirming: bool) -> Probe:
+        lacking = next(confirmations, None) if confirming else None
+        return make_probe(load, lacking, load) if lacking else server(200.0)(load, confirming)
+
+    search = searched(probe)
+    assert search.outcome == "found"
+    assert search.capacity == pytest.approx(200, rel=0.05)
+
+
 def test_search_whose_probes_are_used_up_has_no_answer() -> None:
     search = searched(server(1e9), max_probes=3)
     assert [probe.load for probe in search.probes] == [50.0, 100.0, 200.0]
@@ -294,7 +306,7 @@ def test_search_starts_no_probe_when_its_time_is_up() -> None:
 
 def test_slo_that_was_not_measured_ends_the_search_without_an_answer() -> None:
     search = searched(lambda load, _: make_probe(load, "inconclusive", load))
-    assert (search.outcome, search.reason, len(search.probes)) == ("unconfirmed", "50 inconclusive", 1)
+    assert (search.outcome, search.reason, len(search.probes)) == ("unconfirmed", "50 inconclusive", 2)
 
 
 def test_knee_is_the_last_load_whose_median_has_not_doubled() -> None:
