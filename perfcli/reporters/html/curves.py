@@ -37,10 +37,17 @@ class Curve(NamedTuple):
         name: For the legend.
         points: Quantity and seconds, in any order; the curve is interrupted where None says that too little was
             measured, and goes through the median where a quantity was measured more than once.
+        doubtful: What cannot be believed: drawn as hollow dots that the curve does not go through.
     """
 
     name: str
     points: Sequence[tuple[float, float | None]]
+    doubtful: Sequence[tuple[float, float | None]] = ()
+
+    @property
+    def every(self) -> Sequence[tuple[float, float | None]]:
+        """Both kinds of points."""
+        return [*self.points, *self.doubtful]
 
 
 def draw_curves(
@@ -54,14 +61,14 @@ def draw_curves(
     """Draw durations, on a logarithmic axis, over a quantity.
 
     Args:
-        curves: At least one value in each, all positive.
+        curves: At least one value in each, believed or not, all positive.
         show: Writes the quantity.
         marks: Where a vertical line stands, and its label.
         band: Part of the quantity's axis that is shaded.
         logarithmic: The quantity has a logarithmic axis too.
     """
-    places = [x for curve in curves for x, _ in curve.points]
-    heights = [y for curve in curves for _, y in curve.points if y is not None]
+    places = [x for curve in curves for x, _ in curve.every]
+    heights = [y for curve in curves for _, y in curve.every if y is not None]
     low, high = min(places), max(places)
     start = low / 1.05 if logarithmic else 0.0
     x = Scale(start, high * 1.05, FRAME.left, FRAME.right, logarithmic=logarithmic)
@@ -77,9 +84,10 @@ def draw_curves(
         line = [None if seconds is None else (x(quantity), y(seconds)) for quantity, seconds in _one_each(curve.points)]
         parts.append(element("path", d=path(line), class_=f"line s{position % 4}"))
         parts += [
-            element("circle", title(f"{curve.name} at {show(quantity)}: {format_duration(seconds)}"),
-                    cx=x(quantity), cy=y(seconds), r=4, class_=f"dot d{position % 4}")
-            for quantity, seconds in sorted(curve.points, key=lambda point: point[0])
+            element("circle", title(f"{curve.name} at {show(quantity)}: {format_duration(seconds)}{note}"),
+                    cx=x(quantity), cy=y(seconds), r=4, class_=f"{class_}{position % 4}")
+            for points, class_, note in ((curve.points, "dot d", ""), (curve.doubtful, "hollow s", ", doubtful"))
+            for quantity, seconds in sorted(points, key=lambda point: point[0])
             if seconds is not None
         ]  # fmt: skip
     for place, label in marks:

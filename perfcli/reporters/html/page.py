@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from perfcli import __version__
 from perfcli.records import ProfileResult
-from perfcli.records.capacity import CapacityResult
+from perfcli.records.capacity import SILENT, CapacityResult
 from perfcli.records.codec import Result
 from perfcli.records.comparison import Comparison
 from perfcli.records.load import LoadResult
@@ -78,6 +78,7 @@ def _capacity(result: CapacityResult) -> dict[str, object]:
         "drawings": capacity_drawings(result),
         "outcome": describe_capacity(result),
         "show_load": load_writer(result),
+        "doubtful": any(probe.outcome in SILENT for probe in result.probes),
     }
 
 

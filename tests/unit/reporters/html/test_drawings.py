@@ -300,6 +300,21 @@ def test_a_curve_goes_through_the_median_of_equal_quantities_and_stops_where_too
     assert len(elements(svg, "circle")) == 5
 
 
+def test_a_curve_does_not_go_through_what_cannot_be_believed():
+    svg = draw_curves([Curve("p50", [(10, 0.005), (20, 0.006)], [(20, 0.2), (40, 0.4)])], str)
+    (line,) = [path for path in elements(svg, "path", "line s0") if points(path)[0][1] > curves.FRAME.top]
+    frame = curves.FRAME
+    x = Scale(0, 42, frame.left, frame.right)
+    y = Scale(0.005 / 1.2, 0.4 * 1.2, frame.bottom, frame.top, logarithmic=True)
+    expected = [(x(10), y(0.005)), (x(20), y(0.006))]
+    assert [value for point in points(line) for value in point] == pytest.approx(
+        [value for point in expected for value in point], abs=0.01
+    )
+    hollow = elements(svg, "circle", "hollow s0")
+    assert [words(dot) for dot in hollow] == ["p50 at 20: 200 ms, doubtful", "p50 at 40: 400 ms, doubtful"]
+    assert [float(dot.get("cx", 0)) for dot in hollow] == pytest.approx([x(20), x(40)], abs=0.01)
+
+
 def test_ratios_stand_with_their_intervals_around_one():
     metric = MetricChange("median", 0.005, 0.006, 1.2, 1.1, 1.3, 0.001, "slower", None)
     svg = draw_ratios([metric], 0.05)

@@ -232,6 +232,15 @@ def test_a_search_over_numbers_of_workers_shows_what_each_holds(capacity):
     assert text.count("1 10.0/s 12.0/s found 2 - - below the SLOs fail at the lowest load") == 1
 
 
+def test_a_probe_that_says_nothing_of_the_service_is_a_hollow_dot(capacity):
+    assert "Hollow dots" not in Page(render(capacity)).text
+    busy = replace(capacity, probes=(*capacity.probes, replace(probe(20, 0.5), outcome="disturbed")))
+    page = Page(render(busy))
+    assert "Hollow dots say nothing of the service" in page.text
+    hollow = [attributes["class"] for tag, attributes in page.tags if tag == "circle" if "hollow" in str(attributes)]
+    assert hollow == ["hollow s0", "hollow s1", "hollow s2"]
+
+
 def test_a_sweep_shows_every_batch(sweep):
     text = Page(render(sweep)).text
     assert "10 2 2.10 ms 1.90 ms to - 210 us 50" in text
