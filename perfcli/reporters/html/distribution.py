@@ -27,6 +27,8 @@ from perfcli.units import format_count, format_duration
 HEIGHT = 260.0
 FRAME = Frame(left=56, top=28, right=WIDTH - 16, bottom=HEIGHT - 34)
 BINS = 48
+REACH = 3.0
+"""The axis is at most so many times as long as the range of the ordinary calls: else they would be one column."""
 
 
 def draw_distribution(samples_s: Sequence[float], latency: LatencySummary) -> Markup:
@@ -34,7 +36,7 @@ def draw_distribution(samples_s: Sequence[float], latency: LatencySummary) -> Ma
     strange = set(outliers(samples_s))
     ordinary = [value for position, value in enumerate(samples_s) if position not in strange]
     odd = [samples_s[position] for position in sorted(strange)]
-    low, high = _range(samples_s)
+    low, high = _range(samples_s, ordinary)
     counts, odd_counts = bins(ordinary, low, high, BINS), bins(odd, low, high, BINS)
     most = max(one + other for one, other in zip(counts, odd_counts, strict=True))
     x, y = Scale(low, high, FRAME.left, FRAME.right), Scale(0, most, FRAME.bottom, FRAME.top)
@@ -43,26 +45,29 @@ def draw_distribution(samples_s: Sequence[float], latency: LatencySummary) -> Ma
     parts = [
         *left_axis(FRAME, y, [value for value in ticks(0, most) if value == int(value)], lambda value: f"{value:.0f}"),
         *_interval(x, latency),
-        *_bars(counts, odd_counts, x, y),
+        *_bars(counts, odd_counts, x, y, max(samples_s)),
         *bottom_axis(FRAME, x, ticks(low, high, 8), format_duration),
         *_median(x, latency),
+        *_beyond(high, max(samples_s)),
         *(text("▼", x(value), FRAME.top - 4, class_="outlier", text_anchor="middle") for value in odd),
     ]
     return drawing(HEIGHT, label, parts)
 
 
-def _range(values: Sequence[float]) -> tuple[float, float]:
-    low, high = min(values), max(values)
+def _range(values: Sequence[float], ordinary: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), min(max(values), min(ordinary) + REACH * (max(ordinary) - min(ordinary)))
     return (low, high) if high > low else (low * 0.99, high * 1.01 + 1e-9)
 
 
-def _bars(counts: Sequence[int], odd_counts: Sequence[int], x: Scale, y: Scale) -> list[str]:
+def _bars(counts: Sequence[int], odd_counts: Sequence[int], x: Scale, y: Scale, longest_s: float) -> list[str]:
+    """Draw a column for each class; the last one holds all that is beyond the axis."""
     step = (x.high - x.low) / len(counts)
     width = (x.end - x.start) / len(counts)
     drawn = []
     for position, (ordinary, odd) in enumerate(zip(counts, odd_counts, strict=True)):
         left, base = x.start + position * width, 0
-        place = f"{format_duration(x.low + position * step)} to {format_duration(x.low + (position + 1) * step)}"
+        end_s = longest_s if position == len(counts) - 1 else x.low + (position + 1) * step
+        place = f"{format_duration(x.low + position * step)} to {format_duration(end_s)}"
         for count, class_, noun in ((ordinary, "bar", "calls"), (odd, "bar odd", "outliers")):
             if count:
                 top = y(base + count)
@@ -79,6 +84,13 @@ def _bars(counts: Sequence[int], odd_counts: Sequence[int], x: Scale, y: Scale) 
                 )
                 base += count
     return drawn
+
+
+def _beyond(high_s: float, longest_s: float) -> list[str]:
+    if longest_s <= high_s:
+        return []
+    words = f"the last column: up to {format_duration(longest_s)}"
+    return [text(words, FRAME.right, FRAME.top + 12, class_="tick", text_anchor="end")]
 
 
 def _interval(x: Scale, latency: LatencySummary) -> list[str]:

@@ -102,7 +102,7 @@ def test_the_bars_of_the_distribution_hold_every_call_and_are_as_high_as_their_n
 def test_the_median_and_its_interval_stand_where_they_are():
     svg = draw_distribution(SAMPLES, LATENCY)
     frame = distribution.FRAME
-    scale = Scale(0.0050, 0.0090, frame.left, frame.right)
+    scale = Scale(0.0050, 0.0059, frame.left, frame.right)
     (line,) = elements(svg, "line", "median")
     assert float(line.get("x1", 0)) == pytest.approx(scale(0.00515), abs=0.01)
     (interval,) = elements(svg, "rect", "interval")
@@ -116,6 +116,28 @@ def test_outliers_are_marked():
     assert float(mark.get("x", 0)) == pytest.approx(distribution.FRAME.right, abs=0.01)
     (bar,) = elements(svg, "rect", "bar odd")
     assert words(bar).endswith("1 outliers")
+
+
+def test_an_outlier_far_away_leaves_the_others_their_room():
+    svg = draw_distribution([*SAMPLES, 0.0054], LATENCY)
+    frame = distribution.FRAME
+    (bar,) = elements(svg, "rect", "bar odd")
+    assert float(bar.get("x", 0)) + float(bar.get("width", 0)) == pytest.approx(frame.right, abs=0.6)
+    assert words(bar).endswith("to 9.00 ms: 1 outliers")
+    assert "the last column: up to 9.00 ms" in svg
+    lefts = [float(each.get("x", 0)) for each in elements(svg, "rect", "bar")]
+    assert max(lefts) - min(lefts) > (frame.right - frame.left) * 0.3
+
+
+def test_an_axis_that_holds_all_calls_says_nothing_of_a_last_column():
+    assert "last column" not in draw_distribution(SAMPLES[:-1], LATENCY)
+
+
+@pytest.mark.parametrize("odd", [0.001, 0.009])
+def test_every_call_is_drawn_where_all_but_one_are_equal(odd):
+    svg = draw_distribution([0.005] * 5 + [odd], LATENCY)
+    bars = [*elements(svg, "rect", "bar"), *elements(svg, "rect", "bar odd")]
+    assert sum(int(words(bar).split(": ")[1].split()[0]) for bar in bars) == 6
 
 
 def test_equal_calls_can_be_drawn():
