@@ -89,8 +89,8 @@ def main() -> None:
         asked = ("load", "--rate", "60", "--arrivals", "poisson", "-t", "20s")
         live, _ = split_screens(run(*asked, "-o", str(load), lines=26))
         draw_terminal(live, f"perfcli {' '.join(asked)}", HERE / "load.svg")
-        photograph(profile, HERE / "report-profile.png", 1700)
-        photograph(load, HERE / "report-load.png", 1290)
+        photograph(profile, HERE / "report-profile.png", 1920)
+        photograph(load, HERE / "report-load.png", 1370)
 
 
 if __name__ == "__main__":
