@@ -71,8 +71,8 @@ def told_when_interrupted() -> Iterator[None]:
 
 def _with_own_metrics(plan: LoadPlan) -> LoadPlan:
     """Read the metrics of a `perfcli serve` on this machine, too; a stranger is not asked for any unless told to be."""
+    from perfcli.hosts import is_loopback
     from perfcli.loadtest.planning import aim
-    from perfcli.loadtest.urls import is_loopback
     from perfcli.loadtest.watch import is_served_by_perfcli
 
     base_url = plan.engine.base_url
@@ -92,8 +92,8 @@ def confirm_target(plan: LoadPlan, *, yes: bool, bound: str | None = None) -> No
     Raises:
         UsageError: The person does not agree, or nobody can be asked, because there is no terminal.
     """
+    from perfcli.hosts import is_loopback
     from perfcli.loadtest.planning import describe_bound
-    from perfcli.loadtest.urls import is_loopback
 
     url = plan.description.url
     if not plan.engine.base_url or is_loopback(url):

@@ -22,6 +22,7 @@ def open_local(model: str | None, method: str | None, *, trust: bool, stage: Seq
 
 def open_url(url: str, *, header: Sequence[str], timeout: str, insecure: bool, http_method: str) -> Target:
     """Make ready to call a remote API."""
+    from perfcli.hosts import is_loopback
     from perfcli.settings import load_token
     from perfcli.targets.remote import open_remote
 
@@ -31,7 +32,8 @@ def open_url(url: str, *, header: Sequence[str], timeout: str, insecure: bool, h
         timeout_s=read_duration("--timeout", timeout),
         insecure=insecure,
         http_method=http_method,
-        log_token=load_token(),
+        # That of an API on this machine is in the environment or .env; a stranger's server only need ask for it.
+        log_token=load_token() if is_loopback(url) else None,
     )
 
 

@@ -12,6 +12,7 @@ import orjson
 
 from perfcli.bundled import bundled_path
 from perfcli.errors import ExitCode, MeasurementError, PerfcliError, TargetUnreachableError, UsageError
+from perfcli.hosts import is_loopback
 from perfcli.loadtest.advice import ENGINE_CRASHED, SCENARIO_ERROR
 from perfcli.loadtest.calibration import Calibration, cache_folder, calibrate
 from perfcli.loadtest.child import Engine, running_engine, stopped_by_signals
@@ -19,7 +20,7 @@ from perfcli.loadtest.plan import Plan
 from perfcli.loadtest.planning import LoadPlan
 from perfcli.loadtest.recording import UNREACHED, Recording
 from perfcli.loadtest.server_metrics import MetricSample, MetricsRefusedError, account, read_metrics
-from perfcli.loadtest.urls import address_of, is_loopback
+from perfcli.loadtest.urls import address_of
 from perfcli.loadtest.watch import Watch, watch_server
 from perfcli.loadtest.wire import Crash, End, Hello, Message, Second, WorkerLost
 from perfcli.records.environment import Environment

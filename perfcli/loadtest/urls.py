@@ -1,8 +1,7 @@
-"""The URL of a service: what of it is the address, what the path, and whether it is this very machine."""
+"""The URL of a service: what of it is the address, and what the path."""
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from perfcli.errors import UsageError
@@ -27,15 +26,6 @@ def split_url(url: str) -> tuple[str, str]:
         hint = "Send credentials with --header 'Authorization: ...', and a query with --path."
         raise UsageError(f"A host takes no user, query or fragment: {parts.scheme}://{parts.hostname}.", hint)
     return f"{parts.scheme}://{parts.netloc}", parts.path or "/"
-
-
-def is_loopback(url: str) -> bool:
-    """Tell whether a URL leads to this very machine, without asking a name server."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def address_of(base_url: str) -> tuple[str, int]:

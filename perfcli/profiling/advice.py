@@ -136,7 +136,8 @@ def advise_on_server(server: ServerView | None) -> Iterator[Advice]:
         yield Advice(
             "log_refused",
             "The server did not show its log: its own metrics and functions are missing.",
-            "If it carries perfcli's monitor, set API_TOKEN here to the token it has there.",
+            "If it carries perfcli's monitor, set API_TOKEN here to the token it has there; for an API on another "
+            "machine, send --header 'Authorization: Bearer ...'.",
         )
 
 

@@ -51,7 +51,7 @@ def open_remote(
         timeout_s: Longest wait for the connection, and for each part of the answer.
         insecure: Trust any TLS certificate.
         http_method: POST, PUT or PATCH with the payload as JSON body, or GET with one row as query.
-        log_token: Shown to the API when it asks for one before it shows its log.
+        log_token: Shown to the API when it asks for one before it shows its log; only for one that may know it.
 
     Raises:
         UsageError: The URL, a header or the method cannot be used.

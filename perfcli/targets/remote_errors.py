@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import ssl
 from http import HTTPStatus
@@ -12,6 +11,7 @@ import httpcore
 import httpx
 
 from perfcli.errors import PerfcliError, TargetAnswerError, TargetUnreachableError
+from perfcli.hosts import is_loopback
 from perfcli.secrets import mask_url
 from perfcli.targets.wording import describe_error, one_line
 from perfcli.units import format_duration
@@ -84,7 +84,7 @@ def not_json(response: httpx.Response, url: httpx.URL) -> TargetAnswerError:
 def _explain_connection(error: Exception, url: httpx.URL, shown: str) -> TargetUnreachableError:
     cause = _cause(error)
     if isinstance(cause, ConnectionRefusedError):
-        hint = "Start the API with `perfcli serve`." if _is_loopback(url.host) else "Check host and port."
+        hint = "Start the API with `perfcli serve`." if is_loopback(str(url)) else "Check host and port."
         return TargetUnreachableError(f"Cannot reach {shown}: connection refused.", hint)
     if isinstance(cause, socket.gaierror | UnicodeError):
         return TargetUnreachableError(
@@ -124,10 +124,3 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return ""
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -9,7 +9,6 @@ import pytest
 from perfcli.errors import UsageError
 from perfcli.loadtest.plan import Segment
 from perfcli.loadtest.planning import LoadOptions, LoadPlan, aim, describe_bound, plan_load
-from perfcli.loadtest.urls import is_loopback
 
 MakePlan = Callable[..., LoadPlan]
 
@@ -101,23 +100,6 @@ def test_wishes_that_cannot_be_met_are_refused(make_plan: MakePlan, options: dic
         make_plan(**options)
 
     assert "secret" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("url", "loopback"),
-    [
-        ("http://127.0.0.1:8000/predict", True),
-        ("http://127.8.8.8", True),
-        ("http://[::1]:8000", True),
-        ("http://localhost", True),
-        ("http://api.localhost", True),
-        ("http://192.168.0.5", False),
-        ("http://localhost.example.com", False),
-        ("http://example.com/localhost", False),
-    ],
-)
-def test_loopback_is_told_by_the_host_alone(url: str, loopback: bool) -> None:
-    assert is_loopback(url) is loopback
 
 
 @pytest.mark.parametrize(
