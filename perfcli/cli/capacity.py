@@ -61,7 +61,7 @@ def capacity(
             min=4,
             help="Give up after so many probes, confirmations included; those that a busy machine spoilt do not count.",
         ),
-    ] = 20,
+    ] = 30,
     max_time: Annotated[
         str,
         typer.Option(

@@ -43,7 +43,7 @@ class SearchPlan:
     by: LoadKind = "rate"
     lowest: float = 1.0
     precision: float = 0.05
-    max_probes: int = 20
+    max_probes: int = 30
     max_time_s: float = math.inf
 
 
