@@ -91,7 +91,7 @@ def _measured(endpoint: Endpoint, is_coroutine: bool) -> Endpoint:
         if not isinstance(exchange, Exchange):
             return endpoint(*args, **values)
         exchange.entered_ns = perf_counter_ns()
-        with exchange.monitor.profile_call(code, False):
+        with exchange.monitor.profile_endpoint(code, exchange):
             return endpoint(*args, **values)
 
     async def run_steps(*args: object, **values: object) -> object:
@@ -101,7 +101,7 @@ def _measured(endpoint: Endpoint, is_coroutine: bool) -> Endpoint:
             return await coroutine
         exchange.entered_ns = perf_counter_ns()
         steps = _Steps(coroutine)
-        block = exchange.monitor.profile_call(code, True)
+        block = exchange.monitor.profile_endpoint(code)
         with block:
             try:
                 return await steps

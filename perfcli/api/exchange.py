@@ -37,17 +37,13 @@ class _RequestIds:
         """Begin anew, as a forked child must."""
         self._prefix = secrets.token_hex(8)
         self._numbers = itertools.count(1)
-        self._ready: list[tuple[str, bytes]] = []
+        self.ready: list[str] = []
 
-    def next(self) -> tuple[str, bytes]:
-        """Return an id, and what it is in a header."""
-        try:
-            return self._ready.pop()
-        except IndexError:
-            # A hundred are made at the price of two: to make one is code that no request before has just run.
-            ids = [f"{self._prefix}-{number}" for number in itertools.islice(self._numbers, _IDS_AT_A_TIME)]
-            self._ready = [(request_id, request_id.encode("ascii")) for request_id in reversed(ids)]
-            return self._ready.pop()
+    def next(self) -> str:
+        """Return an id, and have others `ready`: to make one is code that no request before has just run."""
+        more = [f"{self._prefix}-{number}" for number in itertools.islice(self._numbers, _IDS_AT_A_TIME)]
+        self.ready = more[:0:-1]
+        return more[0]
 
 
 _request_ids = _RequestIds()
@@ -61,34 +57,40 @@ class Exchange(Request):
     Its `transaction_id` is the client's `X-Request-ID` if it is a sane one, else a new one.
 
     Attributes:
-        raw_id: The same, as it is in a header.
-        monitor: What measures the endpoint.
         called_ns: When the framework had read and validated the input; None before.
         entered_ns: When the endpoint began to run, after its wait for a worker thread; None before.
-        stages_ns: Time per named stage inside the endpoint, in the order they first ran.
+        stages_ns: Time per named stage inside the endpoint, in the order they first ran; None without any.
     """
 
-    __slots__ = ("called_ns", "entered_ns", "monitor", "raw_id", "stages_ns")
+    called_ns: int | None = None
+    entered_ns: int | None = None
+    stages_ns: dict[str, int] | None = None
 
-    def __init__(self, monitor: PerformanceMonitor, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    def __init__(
+        self, monitor: PerformanceMonitor, headers: Iterable[tuple[bytes, bytes]], outer: Request | None
+    ) -> None:
         """Take the ids from raw ASGI headers."""
-        begun_ns = perf_counter_ns()
-        request_id: str | None = None
-        trace_id: str | None = None
-        for name, value in headers:
-            if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-                raw_id = value
-                request_id = value.decode("ascii")
-            elif name == b"traceparent":
-                trace_id = _trace_id(value)
-        if request_id is None:
-            request_id, raw_id = _request_ids.next()
-        Request.__init__(self, monitor.emit, request_id, trace_id, begun_ns)
-        self.raw_id = raw_id
+        # All by itself, as a block does.
+        self.begun_ns = perf_counter_ns()
         self.monitor = monitor
-        self.called_ns: int | None = None
-        self.entered_ns: int | None = None
-        self.stages_ns: dict[str, int] = {}
+        self.blocks = []
+        self.logged = []
+        for name, value in headers:
+            if name == b"x-request-id" or name == b"traceparent":
+                self._take_id(name, value)
+        if self.transaction_id is None:
+            try:
+                self.transaction_id = _request_ids.ready.pop()
+            except IndexError:
+                self.transaction_id = _request_ids.next()
+        self._outer = outer
+        CURRENT_REQUEST.set(self)
+
+    def _take_id(self, name: bytes, value: bytes) -> None:
+        if name == b"traceparent":
+            self.trace_id = _trace_id(value)
+        elif _REQUEST_ID.fullmatch(value):
+            self.transaction_id = value.decode("ascii")
 
 
 def current_exchange() -> Exchange | None:
@@ -111,7 +113,8 @@ class stage:  # noqa: N801 - reads as a function, and is faster than a generator
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         if self._exchange is not None:
-            stages_ns = self._exchange.stages_ns
+            stages_ns = self._exchange.stages_ns or {}
+            self._exchange.stages_ns = stages_ns
             stages_ns[self._name] = stages_ns.get(self._name, 0) + perf_counter_ns() - self._started_ns
 
 

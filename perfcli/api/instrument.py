@@ -85,28 +85,24 @@ class _Monitoring:
             not self._monitor.enabled
             or scope["type"] != "http"
             or (scope["path"] in UNMEASURED_PATHS if self._paths is None else scope["path"] not in self._paths)
-            or isinstance(CURRENT_REQUEST.get(), Exchange)
+            or isinstance(outer := CURRENT_REQUEST.get(), Exchange)
         ):
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(self._monitor, scope["headers"])
+        exchange = Exchange(self._monitor, scope["headers"], outer)
+
+        async def send_measured(message: Message) -> None:
+            """Add the headers to the first message, and end with the last: background tasks are no latency."""
+            if message["type"] == "http.response.start":
+                timing = (b"server-timing", server_timing(exchange, perf_counter_ns()).encode("ascii"))
+                request_id = (b"x-request-id", str(exchange.transaction_id).encode("ascii"))
+                await send({**message, "headers": [*message.get("headers", ()), request_id, timing]})
+                return
+            await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                exchange.end()
+
         try:
-            await self._app(scope, receive, _sender(send, exchange))
+            await self._app(scope, receive, send_measured)
         finally:
             exchange.end()
-
-
-def _sender(send: Send, exchange: Exchange) -> Send:
-    """Add the headers to the first message, and end the request with the last: background tasks are no latency."""
-
-    async def send_measured(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            timing = server_timing(exchange, perf_counter_ns()).encode("ascii")
-            own = ((b"x-request-id", exchange.raw_id), (b"server-timing", timing))
-            await send({**message, "headers": [*message.get("headers", ()), *own]})
-            return
-        await send(message)
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
-            exchange.end()
-
-    return send_measured

@@ -24,25 +24,28 @@ def server_timing(exchange: Exchange, now_ns: int) -> str:
     A phase that was not reached is left out. Of too many stages the last are left out, never the total.
     """
     begun_ns, called_ns, entered_ns = exchange.begun_ns, exchange.called_ns, exchange.entered_ns
-    header = total = f"total;dur={_ms(now_ns - begun_ns)}"
-    if exchange.stages_ns:
-        header = _stages(exchange.stages_ns, total)
-    if called_ns is not None and entered_ns is not None:
-        header = f"parse;dur={_ms(called_ns - begun_ns)}, queue;dur={_ms(entered_ns - called_ns)}, {header}"
-    return header
+    total_us = (now_ns - begun_ns) // 1000
+    stages = _stages(exchange.stages_ns) if exchange.stages_ns else ""
+    if called_ns is None or entered_ns is None:
+        return f"{stages}total;dur={total_us // 1000}{_FRACTIONS[total_us % 1000]}"
+    parse_us, queue_us = (called_ns - begun_ns) // 1000, (entered_ns - called_ns) // 1000
+    # Written out: after a prediction each first call, and the formatting of a first float, takes microseconds.
+    return (
+        f"parse;dur={parse_us // 1000}{_FRACTIONS[parse_us % 1000]}, "
+        f"queue;dur={queue_us // 1000}{_FRACTIONS[queue_us % 1000]}, "
+        f"{stages}total;dur={total_us // 1000}{_FRACTIONS[total_us % 1000]}"
+    )
 
 
-def _stages(stages_ns: Mapping[str, int], total: str) -> str:
-    stages = [f"{_token(name)};dur={_ms(spent_ns)}, " for name, spent_ns in stages_ns.items() if name != "total"]
+def _stages(stages_ns: Mapping[str, int]) -> str:
+    stages = [
+        f"{_token(name)};dur={spent_ns // 1_000_000}{_FRACTIONS[spent_ns // 1000 % 1000]}, "
+        for name, spent_ns in stages_ns.items()
+        if name != "total"
+    ]
     while sum(map(len, stages)) > _MAX_STAGES_BYTES:
         stages.pop()
-    return "".join((*stages, total))
-
-
-def _ms(nanoseconds: int) -> str:
-    # After a prediction, to format a first float takes 6 us.
-    microseconds = nanoseconds // 1000
-    return f"{microseconds // 1000}{_FRACTIONS[microseconds % 1000]}"
+    return "".join(stages)
 
 
 @functools.lru_cache(maxsize=256)

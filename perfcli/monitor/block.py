@@ -9,12 +9,12 @@ import weakref
 from _thread import get_ident
 from time import perf_counter_ns, process_time_ns, thread_time_ns
 from types import CodeType, FrameType, TracebackType
+from typing import TYPE_CHECKING
 
 from perfcli.monitor.clocks import resident_memory
 from perfcli.monitor.context import CURRENT_BLOCK, CURRENT_REQUEST, open_blocks
 from perfcli.monitor.coroutines import SuspensionWatch, coroutine_around, running_task
 from perfcli.monitor.deep import (
-    SEES_BUILTINS,
     DeepProfile,
     NotProfiledError,
     OtherProfilerError,
@@ -23,6 +23,9 @@ from perfcli.monitor.deep import (
 from perfcli.monitor.measurement import BlockMeasurement
 from perfcli.monitor.own_cost import MonitorCost
 from perfcli.monitor.sampling import Sampler
+
+if TYPE_CHECKING:
+    from perfcli.monitor.context import Request
 
 _LOG = logging.getLogger("perfcli.monitor")
 _warned: set[str] = set()
@@ -43,22 +46,14 @@ class Block(BlockMeasurement):
         task: asyncio task it ended in; None outside of a loop.
     """
 
-    __slots__ = (
-        "_has_ended",
-        "_may_suspend",
-        "_suspended",
-        "_watch",
-        "is_open",
-        "last_inside",
-        "mixed",
-        "parent",
-        "profile",
-        "task",
-        "thread",
-    )
+    parent: Block | None = None
+    mixed: bool = False
+    last_inside: Block | None = None
+    task: weakref.ref[object] | None = None
+    _watch: SuspensionWatch | None = None
 
     def __init__(
-        self, sampler: Sampler, cost: MonitorCost, code: CodeType | None = None, may_suspend: bool = True
+        self, sampler: Sampler, cost: MonitorCost, code: CodeType | None = None, request: Request | None = None
     ) -> None:
         """Prepare a block.
 
@@ -66,30 +61,23 @@ class Block(BlockMeasurement):
             sampler: Decides whether it is profiled.
             cost: Is told what that cost.
             code: What the block stands for, when several share the code that enters them.
-            may_suspend: It might be inside a coroutine; to look for that takes longer than all the clocks.
+            request: The request whose endpoint it is: entered and left by one function, which is no coroutine.
         """
-        # Not by the class above: on the request path a call takes longer than what it does.
-        self._metrics = self.transaction_id = self.trace_id = None
+        # All by itself: on the request path a call takes longer than what it does.
         self._sampler = sampler
         self._cost = cost
         self._code = code
-        self._may_suspend = may_suspend
-        self._reason = self._profile = self._lock = self._light = None
-        self._rss_begun_bytes = self._rss_bytes = self.cpu_ns = None
-        self._latency_ns = 0
-        self._watch: SuspensionWatch | None = None
-        self.last_inside: Block | None = None
-        self.parent: Block | None = None
+        self._request = request
         self.profile: DeepProfile | None = None
-        self.task: weakref.ref[object] | None = None
-        self.in_flight = 1
-        self.isolated = True
-        self.nested = self.mixed = self.is_open = self._suspended = self._has_ended = False
+        self.is_open = False
+        self._is_plain = True
 
     @property
     def latest(self) -> Block | None:
         """What was last measured in it: nested blocks while it is open, itself at the end; None before."""
-        return self if self._has_ended else self.last_inside
+        if self.is_open:
+            return self.last_inside
+        return self if self._ended_ns else None
 
     def __enter__(self) -> Block:
         try:
@@ -97,33 +85,28 @@ class Block(BlockMeasurement):
             self.thread = get_ident()
             outer = CURRENT_BLOCK.get()
             if outer is not None and outer.is_open:
-                self.parent = outer
-                self.in_flight = outer.in_flight
-                self.nested = True
+                self._begin_inside(outer)
             else:
                 open_blocks.add(self)
                 # Of two that begin at once, at least one sees the other.
                 if len(open_blocks) > 1:
                     self._meet_others()
             CURRENT_BLOCK.set(self)
-            coroutine = self._look_around(sys._getframe(1)) if self._may_suspend else None  # noqa: SLF001  # as inspect
+            coroutine = self._look_around(sys._getframe(1)) if self._request is None else None  # noqa: SLF001  # as inspect
             self._undisturbed = slot.profile is None
             sampler = self._sampler
-            self._rate = sampler.rate
-            if self._rate and sampler.draw():
+            self._rate = rate = sampler.rate
+            if rate and sampler.random() < rate:
                 self._reserve_profile(coroutine)
             else:
                 self._reason = sampler.reason
-            # Python 3.11 would record the clocks as calls of the prediction; later not, but it starts for 15 us.
-            if self.profile is not None and not SEES_BUILTINS:
+            # Outside of the clocks, as it starts for up to 15 us.
+            if self.profile is not None:
                 self._start_profile(self.profile)
             # The wall clock first and last, so that CPU time lies within it, and that of the thread within the process.
-            wall_ns, process_ns, thread_ns = perf_counter_ns(), process_time_ns(), thread_time_ns()
-            self._begun_ns = (wall_ns, thread_ns, process_ns)
-            self._monitor_ns = wall_ns - entered_ns
+            self._begun_ns = begun_ns = (perf_counter_ns(), process_time_ns(), thread_time_ns())
+            self._monitor_ns = begun_ns[0] - entered_ns
             self.is_open = True
-            if self.profile is not None and SEES_BUILTINS:
-                self._start_profile(self.profile)
         except Exception:  # noqa: BLE001  # a monitor must not break what it measures
             warn_once("A prediction could not be measured", exc_info=True)
         return self
@@ -133,47 +116,38 @@ class Block(BlockMeasurement):
     ) -> None:
         try:
             profile = self.profile
-            # See above: the profile ends before the clocks are read, or after.
-            if profile is not None and SEES_BUILTINS:
+            ended_ns = (thread_time_ns(), process_time_ns(), perf_counter_ns())
+            if profile is not None:
                 self._end_profile(profile)
-            thread_ns, process_ns, wall_ns = thread_time_ns(), process_time_ns(), perf_counter_ns()
-            if profile is not None and not SEES_BUILTINS:
-                self._end_profile(profile)
-            if self._watch is not None or profile is not None:
-                self._judge_profile(profile)
             open_blocks.discard(self)
             if not self.is_open:
                 return
             self.is_open = False
-            thread = get_ident()
-            if self.cpu_ns is None and thread == self.thread and not self._suspended:
-                self.cpu_ns = thread_ns - self._begun_ns[1]
-            self.thread = thread
-            self._ended_ns = (wall_ns, thread_ns, process_ns)
+            self._ended_ns = ended_ns
             self._error = kind
-            self._undisturbed = self._undisturbed and profile is None and slot.profile is None
-            self._has_ended = True
-            request = CURRENT_REQUEST.get()
+            if slot.profile is not None:
+                self._undisturbed = False
+            if not self._is_plain or CURRENT_BLOCK.get() is not self:
+                self._leave_others(profile)
+            request = self._request or CURRENT_REQUEST.get()
             if request is not None:
-                self.transaction_id, self.trace_id = request.transaction_id, request.trace_id
                 request.blocks.append(self)
-            if (
-                self._watch is not None
-                or CURRENT_BLOCK.get() is not self
-                or self.nested
-                or self.last_inside is not None
-            ):
-                self._leave_others()
-            self._monitor_ns += perf_counter_ns() - wall_ns
-            self._cost.unsettled.append(self)
+            self._monitor_ns += perf_counter_ns() - ended_ns[2]
             if request is None or not request.is_open:
-                self.catch_up()
+                self.catch_up(request)
         except Exception:  # noqa: BLE001
             open_blocks.discard(self)
             self.is_open = False
             warn_once("A prediction could not be measured", exc_info=True)
 
+    def _begin_inside(self, outer: Block) -> None:
+        self.parent = outer
+        self.in_flight = outer.in_flight
+        self.nested = True
+        self._is_plain = outer._is_plain = False
+
     def _look_around(self, frame: FrameType) -> CodeType | None:
+        self._is_plain = False
         self._code = self._code or frame.f_code
         coroutine = coroutine_around(frame)
         if coroutine is not None:
@@ -199,6 +173,7 @@ class Block(BlockMeasurement):
         except NotProfiledError as error:
             self._do_without(error)
         else:
+            self._is_plain = self._undisturbed = False
             self._lock = threading.Lock()
             self._rss_begun_bytes = resident_memory.read_bytes()
 
@@ -220,23 +195,19 @@ class Block(BlockMeasurement):
         except NotProfiledError as error:
             self._reason = str(error)
 
-    def _judge_profile(self, profile: DeepProfile | None) -> None:
+    def _leave_others(self, profile: DeepProfile | None) -> None:
+        """Leave the thread, the task and the blocks around it, which will ask for what was measured."""
+        was_suspended = False
         if self._watch is not None:
-            self._suspended = self._watch.end()
-        if profile is not None:
-            if self.mixed or self._suspended:
-                self._reason = profile.spoil()
-            self._rss_bytes = resident_memory.read_bytes()
-            self._profile = None if self._reason else profile
-            self.profile = None
-
-    def _leave_others(self) -> None:
-        """Leave the blocks and the task around it, which will ask for what was measured."""
-        if self._watch is not None:
+            was_suspended = self._watch.end()
             # A reference proper would close a circle, because the context of the task holds this block.
             task = running_task()
             self.task = None if task is None else weakref.ref(task)
             self._watch = None
+        begun_in, self.thread = self.thread, get_ident()
+        self._owns_thread_time = not was_suspended and begun_in == self.thread
+        if profile is not None:
+            self._keep_profile(profile, was_suspended)
         here = self
         if self.parent is not None:
             self.isolated = self._root().isolated
@@ -248,6 +219,13 @@ class Block(BlockMeasurement):
         if CURRENT_BLOCK.get() is not here:
             CURRENT_BLOCK.set(here)
         self.last_inside = None
+
+    def _keep_profile(self, profile: DeepProfile, was_suspended: bool) -> None:
+        if self.mixed or was_suspended:
+            self._reason = profile.spoil()
+        self._rss_bytes = resident_memory.read_bytes()
+        self._profile = None if self._reason else profile
+        self.profile = None
 
     def _root(self) -> Block:
         block = self

@@ -12,7 +12,7 @@ _LONGEST_STATM_BYTES = 256
 _FRESH_NS = 100_000_000
 
 
-# Wall time, CPU time of the thread, CPU time of the process, in nanoseconds.
+# Wall time, CPU time of the process and CPU time of the thread, in nanoseconds; in this order or the other way round.
 Clocks: TypeAlias = tuple[int, int, int]
 
 

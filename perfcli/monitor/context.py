@@ -16,18 +16,19 @@ from typing import TYPE_CHECKING
 from perfcli.monitor.coroutines import running_task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
     from perfcli.monitor.block import Block
     from perfcli.monitor.measurement import Measurement
+    from perfcli.monitor.performance_monitor import PerformanceMonitor
 
 
 class Request:
     """What is measured while one request is answered, and is logged at its end; a context manager.
 
     Attributes:
+        monitor: Takes what is measured.
         transaction_id: Id of the request.
         trace_id: Its W3C trace; None without one.
         begun_ns: `perf_counter_ns` when it began.
@@ -36,23 +37,21 @@ class Request:
         is_open: The request is still being answered.
     """
 
-    __slots__ = ("_emit", "_outer", "begun_ns", "blocks", "is_open", "logged", "trace_id", "transaction_id")
+    # What is the same for most of them is said here and not by each.
+    transaction_id: str | None = None
+    trace_id: str | None = None
+    is_open: bool = True
 
     def __init__(
-        self,
-        emit: Callable[[Measurement], None],
-        transaction_id: str | None = None,
-        trace_id: str | None = None,
-        begun_ns: int | None = None,
+        self, monitor: PerformanceMonitor, transaction_id: str | None = None, trace_id: str | None = None
     ) -> None:
         """Begin a request, in the context that makes it."""
-        self._emit = emit
-        self.transaction_id = transaction_id
-        self.trace_id = trace_id
-        self.begun_ns = perf_counter_ns() if begun_ns is None else begun_ns
+        self.begun_ns = perf_counter_ns()
+        self.monitor = monitor
         self.blocks: list[Block] = []
         self.logged: list[Measurement] = []
-        self.is_open = True
+        self.transaction_id = transaction_id
+        self.trace_id = trace_id
         self._outer = CURRENT_REQUEST.get()
         CURRENT_REQUEST.set(self)
 
@@ -74,10 +73,10 @@ class Request:
         self.is_open = False
         latency_ns = perf_counter_ns() - self.begun_ns
         for block in self.blocks:
-            block.catch_up()
+            block.catch_up(self)
         for measurement in self.logged or [block for block in self.blocks if not block.nested]:
             measurement.extend_latency(latency_ns)
-            self._emit(measurement)
+            self.monitor.emit(measurement)
 
 
 CURRENT_BLOCK: ContextVar[Block | None] = ContextVar("perfcli_block", default=None)

@@ -6,15 +6,18 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import CodeType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from perfcli.monitor.clocks import Clocks, resident_memory
-from perfcli.monitor.deep import SEES_BUILTINS, DeepProfile, NotProfiledError
+from perfcli.monitor.deep import DeepProfile, NotProfiledError
 from perfcli.monitor.functions import count_calls, top_functions
 from perfcli.monitor.own_cost import MonitorCost
 from perfcli.monitor.sampling import Sampler
 from perfcli.records import TopFunction
 from perfcli.units import to_mebibytes, to_milliseconds
+
+if TYPE_CHECKING:
+    from perfcli.monitor.context import Request
 
 
 class Measurement:
@@ -24,8 +27,6 @@ class Measurement:
         transaction_id: Id of the request; None outside of requests.
         trace_id: W3C trace of the request; None when it came without one.
     """
-
-    __slots__ = ("_metrics", "trace_id", "transaction_id")
 
     def __init__(
         self,
@@ -103,53 +104,37 @@ class BlockMeasurement(Measurement):
         in_flight: Predictions under way when it began, its own included.
         isolated: No other prediction has been under way together with it so far.
         nested: It ran inside another block.
-        cpu_ns: CPU time of its thread, or what its owner knows better; None when it cannot be told.
+        cpu_ns: CPU time of the thread where its owner knows better than the clocks; else None.
     """
 
-    __slots__ = (
-        "_begun_ns",
-        "_code",
-        "_cost",
-        "_ended_ns",
-        "_error",
-        "_latency_ns",
-        "_light",
-        "_lock",
-        "_monitor_ns",
-        "_profile",
-        "_rate",
-        "_reason",
-        "_rss_begun_bytes",
-        "_rss_bytes",
-        "_sampler",
-        "_undisturbed",
-        "cpu_ns",
-        "in_flight",
-        "isolated",
-        "nested",
-    )
-
+    # What is the same for most of them is said here and not by each.
+    transaction_id: str | None = None
+    trace_id: str | None = None
+    cpu_ns: int | None = None
+    in_flight: int = 1
+    isolated: bool = True
+    nested: bool = False
+    _metrics: Mapping[str, object] | None = None
+    _reason: str | None = None
+    _profile: DeepProfile | None = None
+    _light: Light | None = None
+    _lock: threading.Lock | None = None
+    _rss_begun_bytes: int | None = None
+    _rss_bytes: int | None = None
+    _latency_ns: int = 0
+    # Nothing else ran in the thread meanwhile, and the block ended in the one it began in.
+    _owns_thread_time: bool = True
+    # In the order they are read: wall, process, thread, and at the end the other way round.
     _begun_ns: Clocks
-    _ended_ns: Clocks
+    _ended_ns: Clocks | None = None
+    _error: type[BaseException] | None = None
+
     _code: CodeType | None
     _cost: MonitorCost
-    _sampler: Sampler
-    _error: type[BaseException] | None
-    _latency_ns: int
-    _light: Light | None
-    _lock: threading.Lock | None
     _monitor_ns: int
-    _profile: DeepProfile | None
     _rate: float
-    _reason: str | None
-    _rss_begun_bytes: int | None
-    _rss_bytes: int | None
+    _sampler: Sampler
     _undisturbed: bool
-
-    cpu_ns: int | None
-    in_flight: int
-    isolated: bool
-    nested: bool
 
     @property
     def light(self) -> Light:
@@ -177,11 +162,13 @@ class BlockMeasurement(Measurement):
         """Say how long the whole request took that the block was a part of."""
         self._latency_ns = max(self._latency_ns, latency_ns)
 
-    def catch_up(self) -> None:
+    def catch_up(self, request: Request | None) -> None:
         """Do what can wait until the request is answered, but no longer."""
-        if self._rss_bytes is None:
-            self._rss_bytes = resident_memory.recent_bytes(self._ended_ns[0])
-        self._cost.settle_if_many()
+        if request is not None:
+            self.transaction_id, self.trace_id = request.transaction_id, request.trace_id
+        if self._rss_bytes is None and self._ended_ns is not None:
+            self._rss_bytes = resident_memory.recent_bytes(self._ended_ns[2])
+        self._cost.wait_for(self)
 
     def settle(self) -> None:
         """Tell those who learn from it: what it cost, and what a prediction without a profile takes."""
@@ -196,13 +183,18 @@ class BlockMeasurement(Measurement):
             self._sampler.observe(light.wall_ns, self._lock is not None, self._monitor_ns)
 
     def _measure(self) -> Light:
-        begun_ns, ended_ns, rss_bytes = self._begun_ns, self._ended_ns, self._rss_bytes
+        assert self._ended_ns is not None
+        wall_begun_ns, process_begun_ns, thread_begun_ns = self._begun_ns
+        thread_ended_ns, process_ended_ns, wall_ended_ns = self._ended_ns
+        cpu_ns, rss_bytes = self.cpu_ns, self._rss_bytes
+        if cpu_ns is None and self._owns_thread_time:
+            cpu_ns = thread_ended_ns - thread_begun_ns
         if rss_bytes is None:
-            rss_bytes = resident_memory.recent_bytes(ended_ns[0])
+            rss_bytes = resident_memory.recent_bytes(wall_ended_ns)
         return Light(
-            wall_ns=ended_ns[0] - begun_ns[0],
-            cpu_ns=self.cpu_ns,
-            process_cpu_ns=ended_ns[2] - begun_ns[2],
+            wall_ns=wall_ended_ns - wall_begun_ns,
+            cpu_ns=cpu_ns,
+            process_cpu_ns=process_ended_ns - process_begun_ns,
             rss_bytes=rss_bytes,
             rss_delta_bytes=None if self._rss_begun_bytes is None else rss_bytes - self._rss_begun_bytes,
             in_flight=self.in_flight,
@@ -252,7 +244,6 @@ def _document(light: Light, deep: _Deep) -> dict[str, object]:
         "profiled": deep.calls is not None,
         "reason": deep.reason,
         "isolated": light.isolated,
-        "counts_builtins": None if deep.calls is None else SEES_BUILTINS,
         "profiler_overhead_ms": None if deep.overhead_ns is None else _ms(deep.overhead_ns),
         "profiler_overhead_source": deep.overhead_source,
         "corrected_time_ms": None if deep.overhead_ns is None else _ms(light.wall_ns - deep.overhead_ns),

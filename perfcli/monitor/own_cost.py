@@ -53,8 +53,9 @@ class MonitorCost:
             finally:
                 self._lock.release()
 
-    def settle_if_many(self) -> None:
-        """Settle the blocks where nobody reads what is measured, and so nobody else does it."""
+    def wait_for(self, block: BlockMeasurement) -> None:
+        """Settle a finished block with the next record that is read, or where none is read, with many others."""
+        self.unsettled.append(block)
         if len(self.unsettled) > _MOST_UNSETTLED:
             self.settle()
 

@@ -87,14 +87,14 @@ class PerformanceMonitor:
         """Return a context manager that measures its block; a shared one that does nothing when switched off."""
         return Block(self._sampler, self._cost) if self.enabled else _OFF
 
-    def profile_call(self, code: CodeType, may_suspend: bool) -> Block | Off:
+    def profile_endpoint(self, code: CodeType, request: Request | None = None) -> Block | Off:
         """Do as `profile`, for a caller that stands for others.
 
         Args:
-            code: What is measured, when several share the code that enters the block.
-            may_suspend: The block might be inside a coroutine.
+            code: What is measured, as several share the code that enters the block.
+            request: The request that is answered, if the block is neither in a coroutine nor in a generator.
         """
-        return Block(self._sampler, self._cost, code, may_suspend) if self.enabled else _OFF
+        return Block(self._sampler, self._cost, code, request) if self.enabled else _OFF
 
     def profiled(self, function: Callable[P, R]) -> Callable[P, R]:
         """Decorate a function or a coroutine function: each call is measured and logged.
@@ -149,7 +149,7 @@ class PerformanceMonitor:
         A middleware wraps the application in it. Logged is what the handlers gave to `log_metrics`, else every block
         that is not inside another one; the latency is that of the whole request.
         """
-        return Request(self.emit, transaction_id, trace_id)
+        return Request(self, transaction_id, trace_id)
 
     def emit(self, measurement: Measurement) -> None:
         """Hand a measurement to the log; a failing log is reported once and is no problem of the caller."""

@@ -21,6 +21,7 @@ class Sampler:
 
     Attributes:
         rate: Probability that the next prediction is profiled, 0 to 1.
+        random: Draws a number from 0 up to 1; below the rate, the prediction is profiled.
         reason: Why a prediction that is not drawn has no profile.
         share: Part of the predictions to profile, 0 to 1; under a budget the most there can be.
         has_budget: It wants to be told what each prediction lasted.
@@ -37,19 +38,15 @@ class Sampler:
         self.share = share
         self._budget = budget
         # Not the shared generator: whoever seeds that one expects its numbers for himself.
-        self._random = random.Random(seed)
+        own_random = random.Random(seed)
+        self.random = own_random.random
         self._plain_ns: float | None = None
         self._own_ns = 0.0
         self._deep_ns: float | None = None
         self.has_budget = budget is not None
         self._steer()
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._random.seed)
-
-    def draw(self) -> bool:
-        """Decide about one prediction."""
-        rate = self.rate
-        return rate >= 1.0 or (rate > 0.0 and self._random.random() < rate)
+            os.register_at_fork(after_in_child=own_random.seed)
 
     def observe(self, duration_ns: int, profiled: bool, own_ns: int = 0) -> None:
         """Take note of a prediction; a lost update between threads is no harm to an average.

@@ -24,6 +24,7 @@ from starlette.types import Receive, Scope, Send
 from perfcli import instrument, performance_monitor
 from perfcli.api.exchange import current_exchange
 from perfcli.monitor import Block, PerformanceMonitor
+from perfcli.monitor.context import Request
 
 SLEEP_S = 0.005
 BURN_NS = 50_000_000
@@ -36,8 +37,6 @@ _outer_wall_ms: dict[str, float] = {}
 
 class _StampedBlock(Block):
     """A block with a watch around it."""
-
-    __slots__ = ("_outer_ns",)
 
     def __enter__(self) -> Block:
         self._outer_ns = time.perf_counter_ns()
@@ -53,8 +52,8 @@ class _StampedBlock(Block):
 
 
 class _StampedMonitor(PerformanceMonitor):
-    def profile_call(self, code: CodeType, may_suspend: bool) -> Block:
-        return _StampedBlock(self._sampler, self._cost, code, may_suspend)
+    def profile_endpoint(self, code: CodeType, request: Request | None = None) -> Block:
+        return _StampedBlock(self._sampler, self._cost, code, request)
 
 
 def _spin() -> int:

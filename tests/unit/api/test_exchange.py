@@ -16,7 +16,7 @@ SPAN = "b7ad6b7169203331"
 
 def open_exchange(headers: list[tuple[bytes, bytes]]) -> Exchange:
     """Begin and end an exchange."""
-    with Exchange(PerformanceMonitor(lambda measurement: None), headers) as exchange:
+    with Exchange(PerformanceMonitor(lambda measurement: None), headers, None) as exchange:
         return exchange
 
 
@@ -70,7 +70,7 @@ def test_an_invalid_traceparent_gives_none(sent: str) -> None:
 
 
 def test_stages_of_one_name_add_up_in_the_order_they_first_ran() -> None:
-    with Exchange(PerformanceMonitor(lambda measurement: None), []) as exchange:
+    with Exchange(PerformanceMonitor(lambda measurement: None), [], None) as exchange:
         for name in ("features", "model", "features"):
             with stage(name):
                 pass

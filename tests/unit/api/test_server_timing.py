@@ -18,10 +18,10 @@ def an_exchange(
     called_ns: int | None = None, entered_ns: int | None = None, stages_ns: dict[str, int] | None = None
 ) -> Exchange:
     """Return one that has begun a millisecond after zero."""
-    exchange = Exchange(PerformanceMonitor(lambda measurement: None), [])
+    exchange = Exchange(PerformanceMonitor(lambda measurement: None), [], None)
     exchange.end()
     exchange.begun_ns, exchange.called_ns, exchange.entered_ns = 1_000_000, called_ns, entered_ns
-    exchange.stages_ns = stages_ns or {}
+    exchange.stages_ns = stages_ns
     return exchange
 
 

@@ -107,7 +107,7 @@ sampler = Sampler(0.5)
 read, write = os.pipe()
 for _ in range(2):
     if os.fork() == 0:
-        os.write(write, bytes(sampler.draw() for _ in range(64)))
+        os.write(write, bytes(sampler.random() < sampler.rate for _ in range(64)))
         os._exit(0)
     os.wait()
 draws = os.read(read, 64), os.read(read, 64)

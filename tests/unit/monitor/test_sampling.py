@@ -14,19 +14,19 @@ MILLISECOND_NS = 1_000_000
 
 def test_by_default_every_prediction_is_drawn() -> None:
     sampler = Sampler()
-    assert all(sampler.draw() for _ in range(1000))
+    assert all(sampler.random() < sampler.rate for _ in range(1000))
     assert sampler.rate == 1.0
 
 
 def test_a_share_of_zero_draws_none_and_says_why() -> None:
     sampler = Sampler(0.0)
-    assert not any(sampler.draw() for _ in range(1000))
+    assert not any(sampler.random() < sampler.rate for _ in range(1000))
     assert sampler.reason == "not sampled"
 
 
 def test_a_share_is_drawn_at_random_and_not_in_step() -> None:
     sampler = Sampler(0.1, seed=1)
-    drawn = [number for number in range(20_000) if sampler.draw()]
+    drawn = [number for number in range(20_000) if (sampler.random() < sampler.rate)]
     # Binomial(20000, 0.1): the mean is 2000, its standard deviation 42.
     assert 2000 - 4 * 42 <= len(drawn) <= 2000 + 4 * 42
     assert len({number % 10 for number in drawn}) == 10
@@ -36,7 +36,7 @@ def test_the_draws_leave_the_generator_of_the_service_alone() -> None:
     random.seed(3)
     expected = random.random()
     random.seed(3)
-    Sampler(0.5).draw()
+    Sampler(0.5).random()
     assert random.random() == expected
 
 
@@ -45,7 +45,7 @@ def test_under_a_budget_profiling_adds_that_part_to_the_serving_time(budget: flo
     sampler = Sampler(budget=budget, seed=7)
     added_ns = plain_ns = 0
     for _ in range(200_000):
-        drawn = sampler.draw()
+        drawn = sampler.random() < sampler.rate
         sampler.observe(22 * MILLISECOND_NS if drawn else 10 * MILLISECOND_NS, drawn)
         added_ns += 12 * MILLISECOND_NS if drawn else 0
         plain_ns += 10 * MILLISECOND_NS
@@ -81,7 +81,7 @@ def test_before_anything_is_measured_a_profile_is_taken_to_be_expensive() -> Non
 
 def test_a_budget_of_zero_profiles_nothing_and_says_why() -> None:
     sampler = Sampler(budget=0.0)
-    assert not any(sampler.draw() for _ in range(1000))
+    assert not any(sampler.random() < sampler.rate for _ in range(1000))
     assert sampler.reason == "over budget"
 
 
