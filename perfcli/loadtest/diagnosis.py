@@ -73,9 +73,10 @@ def _generator_bound(result: LoadResult) -> str | None:
     if generator.verdict == "trustworthy":
         return None
     reasons = "; ".join(generator.reasons)
-    exhausted = generator.cpu_ratio is not None and generator.cpu_ratio >= BUSY_CORE
-    remedy = f"try --processes {generator.processes + 1}" if exhausted else "give it a machine, or a core, of its own"
-    return f"The generator is the limit, not the service: {reasons}: {remedy}."
+    if generator.cpu_ratio is not None and generator.cpu_ratio >= BUSY_CORE:
+        return f"The generator is the limit, not the service: {reasons}: try --processes {generator.processes + 1}."
+    used = "" if generator.cpu_ratio is None else f", which used {format_ratio(generator.cpu_ratio)} of a core"
+    return f"The machine was too busy for the generator{used}: {reasons}: give it a machine, or a core, of its own."
 
 
 def _memory_growth(result: LoadResult) -> str | None:

@@ -1,14 +1,29 @@
-"""Stores that a test may stop, kill and start again."""
+"""Processes of a test's own, and stores that it may stop, kill and start again."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+
+@pytest.fixture
+def start_process() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start processes that are killed with the test: it fails where something is wrong, and does not wait for ever."""
+    with ExitStack() as running:
+
+        def start(command: Sequence[str], **options: object) -> subprocess.Popen[str]:
+            process = running.enter_context(subprocess.Popen(command, text=True, stdout=subprocess.PIPE, **options))
+            running.callback(process.kill)
+            return process
+
+        yield start
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,15 +26,17 @@ main()
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_command_that_is_broken_off_says_so_in_one_line(tmp_path: Path, number: int, code: int) -> None:
+def test_a_command_that_is_broken_off_says_so_in_one_line(
+    start_process: Callable[..., subprocess.Popen[str]], tmp_path: Path, number: int, code: int
+) -> None:
     log = tmp_path / "api.log"
     log.write_text(RECORD)
     command = [sys.executable, "-m", "perfcli", "logs", "tail", "-f", "--from", str(log)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
-        assert process.stdout is not None
-        assert "started" in process.stdout.readline()
-        process.send_signal(number)
-        _, said = process.communicate(timeout=60)
+    process = start_process(command, stderr=subprocess.PIPE, cwd=tmp_path)
+    assert process.stdout is not None
+    assert "started" in process.stdout.readline()
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (code, "Interrupted.\n")
 
 

@@ -163,7 +163,7 @@ def test_a_remote_api_tells_its_own_functions(perfcli):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interruption_reports_what_was_measured(tmp_path: Path, number, code):
+def test_an_interruption_reports_what_was_measured(start_process, tmp_path: Path, number, code):
     marker = tmp_path / "called"
     (tmp_path / "model.py").write_text(
         "import time\n"
@@ -176,19 +176,17 @@ def test_an_interruption_reports_what_was_measured(tmp_path: Path, number, code)
         "    return 1\n"
     )
     command = [sys.executable, "-m", "perfcli", "profile", str(PATIENT), "--model", "model:model", "--runs", "100000"]
-    with subprocess.Popen(
+    process = start_process(
         [*command, "--json", "-o", "run.json"],
         cwd=tmp_path,
-        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         env={**os.environ, "COLUMNS": "100"},
-    ) as process:
-        deadline = time.monotonic() + 60
-        while not marker.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        process.send_signal(number)
-        said, complained = process.communicate(timeout=60)
+    )
+    deadline = time.monotonic() + 60
+    while not marker.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(number)
+    said, complained = process.communicate(timeout=60)
     assert process.returncode == code, complained
     record = json.loads(said)
     assert record["partial"] is True

@@ -220,16 +220,21 @@ def test_interrupted_run_is_no_verdict_and_keeps_its_record(
     ],
 )
 def test_question_that_is_interrupted_is_no_failed_slo(
-    folder: Path, arguments: tuple[str, ...], asked: str, number: int, code: int
+    start_process: Callable[..., subprocess.Popen[str]],
+    folder: Path,
+    arguments: tuple[str, ...],
+    asked: str,
+    number: int,
+    code: int,
 ) -> None:
     terminal, stdin = os.openpty()
     command = [sys.executable, "-m", "perfcli", *arguments, "--host", "http://192.0.2.1"]
     try:
-        with subprocess.Popen(command, cwd=folder, stdin=stdin, stderr=subprocess.PIPE, text=True) as process:
-            assert process.stderr is not None
-            told, question = process.stderr.readline(), process.stderr.read(len("Go on?"))
-            process.send_signal(number)
-            assert process.wait(60) == code
+        process = start_process(command, cwd=folder, stdin=stdin, stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        told, question = process.stderr.readline(), process.stderr.read(len("Go on?"))
+        process.send_signal(number)
+        assert process.wait(60) == code
         assert asked in told
         assert question == "Go on?"
     finally:
@@ -238,13 +243,15 @@ def test_question_that_is_interrupted_is_no_failed_slo(
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", "\x04"])
-def test_question_that_is_not_agreed_to_loads_nothing(folder: Path, answer: str) -> None:
+def test_question_that_is_not_agreed_to_loads_nothing(
+    start_process: Callable[..., subprocess.Popen[str]], folder: Path, answer: str
+) -> None:
     terminal, stdin = os.openpty()
     command = [sys.executable, "-m", "perfcli", "load", "--host", "http://192.0.2.1"]
     try:
-        with subprocess.Popen(command, cwd=folder, stdin=stdin, stderr=subprocess.PIPE, text=True) as process:
-            os.write(terminal, answer.encode())
-            _, told = process.communicate(timeout=60)
+        process = start_process(command, cwd=folder, stdin=stdin, stderr=subprocess.PIPE)
+        os.write(terminal, answer.encode())
+        _, told = process.communicate(timeout=60)
     finally:
         os.close(terminal)
         os.close(stdin)

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,35 +149,21 @@ def perfcli(start: Callable[..., Command]) -> Callable[..., Outcome]:
 
 
 @pytest.fixture
-def exact_server() -> Iterator[Callable[[], ExactServer]]:
+def exact_server(start_process: Callable[..., subprocess.Popen[str]]) -> Callable[[], ExactServer]:
     """Start servers that know to the microsecond how long they took."""
-    with ExitStack() as running:
-
-        def start() -> ExactServer:
-            process = running.enter_context(
-                subprocess.Popen([sys.executable, str(EXACT_SERVER)], stdout=subprocess.PIPE, text=True)
-            )
-            running.callback(process.terminate)
-            assert process.stdout is not None
-            return ExactServer(f"http://127.0.0.1:{int(process.stdout.readline())}")
-
-        yield start
+    return lambda: ExactServer(_served_url(start_process, EXACT_SERVER))
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[], CountingServer]]:
+def serve(start_process: Callable[..., subprocess.Popen[str]]) -> Callable[[], CountingServer]:
     """Start servers with counts at zero."""
-    with ExitStack() as running:
+    return lambda: CountingServer(_served_url(start_process, SERVER))
 
-        def start() -> CountingServer:
-            process = running.enter_context(
-                subprocess.Popen([sys.executable, str(SERVER)], stdout=subprocess.PIPE, text=True)
-            )
-            running.callback(process.terminate)
-            assert process.stdout is not None
-            return CountingServer(f"http://127.0.0.1:{int(process.stdout.readline())}")
 
-        yield start
+def _served_url(start_process: Callable[..., subprocess.Popen[str]], program: Path) -> str:
+    process = start_process([sys.executable, str(program)])
+    assert process.stdout is not None
+    return f"http://127.0.0.1:{int(process.stdout.readline())}"
 
 
 @pytest.fixture

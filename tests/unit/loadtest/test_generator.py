@@ -56,12 +56,16 @@ def test_requests_sent_late_count_when_the_delay_is_a_visible_part_of_the_latenc
 ) -> None:
     late = latencies([0.0001] * 490 + [0.005] * 10)
 
-    fast = record([second(0, endpoint([0.010] * 500, service_s=[0.010] * 500), lag=late)], rate_rps=500.0)
+    fast = record(
+        [second(0, endpoint([0.010] * 500, service_s=[0.010] * 500), lag=late, cpu_ratio=0.05)], rate_rps=500.0
+    )
     slow = record([second(0, endpoint([0.900] * 500, service_s=[0.900] * 500), lag=late)], rate_rps=500.0)
 
     assert fast.generator.verdict == "generator-bound"
     assert "5.00 ms late, beside a p99 of 10.0 ms" in fast.generator.reasons[0]
     assert slow.generator.verdict == "trustworthy"
+    assert fast.diagnosis is not None
+    assert fast.diagnosis.startswith("The machine was too busy for the generator, which used 5.0 % of a core: 1.0 % of")
 
 
 def test_a_delay_of_less_than_a_millisecond_is_none(
