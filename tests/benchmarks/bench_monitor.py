@@ -29,7 +29,8 @@ COSTLY = (
     "again",
     "every prediction deep",
     "... with get_metrics in place",
-    "such a cProfile, nothing else",
+    "cProfile on and off, nothing else",
+    "... without C functions, as ours",
     "naive",
 )
 CHEAP_ROUNDS = 250
@@ -53,7 +54,7 @@ def main() -> None:
     _print_ratios(_interleaved({name: conditions[name] for name in CHEAP}, CHEAP_ROUNDS, CHEAP_CALLS))
     durations = _interleaved({name: conditions[name] for name in COSTLY}, COSTLY_ROUNDS, COSTLY_CALLS)
     _print_ratios(durations)
-    beyond_ns = median(durations["every prediction deep"]) - median(durations["such a cProfile, nothing else"])
+    beyond_ns = median(durations["every prediction deep"]) - median(durations["cProfile on and off, nothing else"])
     print(f"deep beyond cProfile itself: {beyond_ns / 1e6:+.3f} ms   target <= 0.3 ms")
     _print_garbage(conditions)
     _print_extraction()
@@ -84,11 +85,14 @@ def _conditions() -> dict[str, Callable[[], object]]:
             _predict()
         deep.log_metrics(deep.get_metrics())
 
-    def only_cprofile() -> None:
-        profiler = cProfile.Profile(subcalls=False, builtins=False)
-        profiler.enable()
-        _predict()
-        profiler.disable()
+    def only(**flags: bool) -> Callable[[], object]:
+        def call() -> None:
+            profiler = cProfile.Profile(**flags)
+            profiler.enable()
+            _predict()
+            profiler.disable()
+
+        return call
 
     deep = PerformanceMonitor(_queue.append, enabled=True)
     return {
@@ -99,7 +103,8 @@ def _conditions() -> dict[str, Callable[[], object]]:
         "budget 1 %": watched(PerformanceMonitor(_queue.append, enabled=True, overhead_budget=0.01)),
         "every prediction deep": watched(deep),
         "... with get_metrics in place": read_in_place,
-        "such a cProfile, nothing else": only_cprofile,
+        "cProfile on and off, nothing else": only(),
+        "... without C functions, as ours": only(subcalls=False, builtins=False),
         "naive": naive,
     }
 
