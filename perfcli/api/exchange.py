@@ -37,13 +37,14 @@ class _RequestIds:
         """Begin anew, as a forked child must."""
         self._prefix = secrets.token_hex(8)
         self._numbers = itertools.count(1)
-        self.ready: list[str] = []
+        self.ready: list[tuple[str, bytes]] = []
 
-    def next(self) -> str:
-        """Return an id, and have others `ready`: to make one is code that no request before has just run."""
-        more = [f"{self._prefix}-{number}" for number in itertools.islice(self._numbers, _IDS_AT_A_TIME)]
-        self.ready = more[:0:-1]
-        return more[0]
+    def next(self) -> tuple[str, bytes]:
+        """Return an id and what it is in a header, and have more `ready`: what makes one is cold by then."""
+        ids = [f"{self._prefix}-{number}" for number in itertools.islice(self._numbers, _IDS_AT_A_TIME)]
+        first, *more = [(request_id, request_id.encode("ascii")) for request_id in ids]
+        self.ready = more[::-1]
+        return first
 
 
 _request_ids = _RequestIds()
@@ -57,14 +58,14 @@ class Exchange(Request):
     Its `transaction_id` is the client's `X-Request-ID` if it is a sane one, else a new one.
 
     Attributes:
+        raw_id: The same, as it is in a header.
         called_ns: When the framework had read and validated the input; None before.
         entered_ns: When the endpoint began to run, after its wait for a worker thread; None before.
-        stages_ns: Time per named stage inside the endpoint, in the order they first ran; None without any.
+        stages_ns: Time per named stage inside the endpoint, in the order they first ran.
     """
 
     called_ns: int | None = None
     entered_ns: int | None = None
-    stages_ns: dict[str, int] | None = None
 
     def __init__(
         self, monitor: PerformanceMonitor, headers: Iterable[tuple[bytes, bytes]], outer: Request | None
@@ -75,14 +76,15 @@ class Exchange(Request):
         self.monitor = monitor
         self.blocks = []
         self.logged = []
+        self.stages_ns: dict[str, int] = {}
         for name, value in headers:
             if name == b"x-request-id" or name == b"traceparent":
                 self._take_id(name, value)
         if self.transaction_id is None:
             try:
-                self.transaction_id = _request_ids.ready.pop()
+                self.transaction_id, self.raw_id = _request_ids.ready.pop()
             except IndexError:
-                self.transaction_id = _request_ids.next()
+                self.transaction_id, self.raw_id = _request_ids.next()
         self._outer = outer
         CURRENT_REQUEST.set(self)
 
@@ -90,7 +92,7 @@ class Exchange(Request):
         if name == b"traceparent":
             self.trace_id = _trace_id(value)
         elif _REQUEST_ID.fullmatch(value):
-            self.transaction_id = value.decode("ascii")
+            self.transaction_id, self.raw_id = value.decode("ascii"), value
 
 
 def current_exchange() -> Exchange | None:
@@ -113,8 +115,7 @@ class stage:  # noqa: N801 - reads as a function, and is faster than a generator
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         if self._exchange is not None:
-            stages_ns = self._exchange.stages_ns or {}
-            self._exchange.stages_ns = stages_ns
+            stages_ns = self._exchange.stages_ns
             stages_ns[self._name] = stages_ns.get(self._name, 0) + perf_counter_ns() - self._started_ns
 
 

@@ -95,7 +95,7 @@ class _Monitoring:
             """Add the headers to the first message, and end with the last: background tasks are no latency."""
             if message["type"] == "http.response.start":
                 timing = (b"server-timing", server_timing(exchange, perf_counter_ns()).encode("ascii"))
-                request_id = (b"x-request-id", str(exchange.transaction_id).encode("ascii"))
+                request_id = (b"x-request-id", exchange.raw_id)
                 await send({**message, "headers": [*message.get("headers", ()), request_id, timing]})
                 return
             await send(message)

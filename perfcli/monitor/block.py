@@ -15,6 +15,7 @@ from perfcli.monitor.clocks import resident_memory
 from perfcli.monitor.context import CURRENT_BLOCK, CURRENT_REQUEST, open_blocks
 from perfcli.monitor.coroutines import SuspensionWatch, coroutine_around, running_task
 from perfcli.monitor.deep import (
+    SEES_BUILTINS,
     DeepProfile,
     NotProfiledError,
     OtherProfilerError,
@@ -100,13 +101,15 @@ class Block(BlockMeasurement):
                 self._reserve_profile(coroutine)
             else:
                 self._reason = sampler.reason
-            # Outside of the clocks, as it starts for up to 15 us.
-            if self.profile is not None:
+            # Python 3.11 would record the clocks as calls of the prediction; later not, but it starts for 15 us.
+            if self.profile is not None and not SEES_BUILTINS:
                 self._start_profile(self.profile)
             # The wall clock first and last, so that CPU time lies within it, and that of the thread within the process.
             self._begun_ns = begun_ns = (perf_counter_ns(), process_time_ns(), thread_time_ns())
             self._monitor_ns = begun_ns[0] - entered_ns
             self.is_open = True
+            if self.profile is not None and SEES_BUILTINS:
+                self._start_profile(self.profile)
         except Exception:  # noqa: BLE001  # a monitor must not break what it measures
             warn_once("A prediction could not be measured", exc_info=True)
         return self
@@ -116,8 +119,11 @@ class Block(BlockMeasurement):
     ) -> None:
         try:
             profile = self.profile
+            # See above: the profile ends before the clocks are read, or after.
+            if profile is not None and SEES_BUILTINS:
+                self._end_profile(profile)
             ended_ns = (thread_time_ns(), process_time_ns(), perf_counter_ns())
-            if profile is not None:
+            if profile is not None and not SEES_BUILTINS:
                 self._end_profile(profile)
             open_blocks.discard(self)
             if not self.is_open:
@@ -131,14 +137,23 @@ class Block(BlockMeasurement):
                 self._leave_others(profile)
             request = self._request or CURRENT_REQUEST.get()
             if request is not None:
+                # The request has the block from now on; both ways would be a circle.
+                self._request = None
+                self.transaction_id, self.trace_id = request.transaction_id, request.trace_id
                 request.blocks.append(self)
             self._monitor_ns += perf_counter_ns() - ended_ns[2]
+            self._cost.unsettled.append(self)
             if request is None or not request.is_open:
-                self.catch_up(request)
+                self.catch_up()
         except Exception:  # noqa: BLE001
-            open_blocks.discard(self)
-            self.is_open = False
+            self._give_up()
             warn_once("A prediction could not be measured", exc_info=True)
+
+    def _give_up(self) -> None:
+        open_blocks.discard(self)
+        self.is_open = False
+        if self.profile is not None:
+            self._end_profile(self.profile)
 
     def _begin_inside(self, outer: Block) -> None:
         self.parent = outer
@@ -190,6 +205,7 @@ class Block(BlockMeasurement):
             warn_once("Predictions are measured without cProfile: %s", self._reason)
 
     def _end_profile(self, profile: DeepProfile) -> None:
+        self.profile = None
         try:
             profile.end()
         except NotProfiledError as error:
@@ -225,7 +241,6 @@ class Block(BlockMeasurement):
             self._reason = profile.spoil()
         self._rss_bytes = resident_memory.read_bytes()
         self._profile = None if self._reason else profile
-        self.profile = None
 
     def _root(self) -> Block:
         block = self

@@ -157,7 +157,7 @@ def _measure(work: Callable[[], object], rounds: int, settling: int, calls: int)
     except NotProfiledError:
         return None
     added_ns = _lower_quartile(profiled_ns) - _lower_quartile(plain_ns)
-    return CallCost(added_ns / counted, "calibration") if added_ns > 0 else None
+    return CallCost(added_ns / counted, "calibration") if counted and added_ns > 0 else None
 
 
 def _lower_quartile(values: list[int]) -> float:

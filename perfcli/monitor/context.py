@@ -73,10 +73,13 @@ class Request:
         self.is_open = False
         latency_ns = perf_counter_ns() - self.begun_ns
         for block in self.blocks:
-            block.catch_up(self)
-        for measurement in self.logged or [block for block in self.blocks if not block.nested]:
+            block.catch_up()
+        # A block around the endpoint may outlive the request, as that of a dependency does.
+        outermost = [block for block in self.blocks if not block.nested] or self.blocks[-1:]
+        for measurement in self.logged or outermost:
             measurement.extend_latency(latency_ns)
-            self.monitor.emit(measurement)
+            if measurement.claim():
+                self.monitor.emit(measurement)
 
 
 CURRENT_BLOCK: ContextVar[Block | None] = ContextVar("perfcli_block", default=None)

@@ -6,18 +6,15 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import CodeType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from perfcli.monitor.clocks import Clocks, resident_memory
-from perfcli.monitor.deep import DeepProfile, NotProfiledError
+from perfcli.monitor.deep import SEES_BUILTINS, DeepProfile, NotProfiledError
 from perfcli.monitor.functions import count_calls, top_functions
 from perfcli.monitor.own_cost import MonitorCost
 from perfcli.monitor.sampling import Sampler
 from perfcli.records import TopFunction
 from perfcli.units import to_mebibytes, to_milliseconds
-
-if TYPE_CHECKING:
-    from perfcli.monitor.context import Request
 
 
 class Measurement:
@@ -28,6 +25,8 @@ class Measurement:
         trace_id: W3C trace of the request; None when it came without one.
     """
 
+    _is_claimed: bool = False
+
     def __init__(
         self,
         metrics: Mapping[str, object] | None = None,
@@ -37,6 +36,11 @@ class Measurement:
         self._metrics: Mapping[str, object] | None = metrics
         self.transaction_id = transaction_id
         self.trace_id = trace_id
+
+    def claim(self) -> bool:
+        """Tell whether to log it: a block that ends together with its request would be logged by both."""
+        is_first, self._is_claimed = not self._is_claimed, True
+        return is_first
 
     def document(self) -> dict[str, object]:
         """Return the metrics, JSON-ready and flat; the caller may do with the dict what he likes."""
@@ -57,7 +61,7 @@ class Light(NamedTuple):
         wall_ns: Length of the block.
         cpu_ns: CPU time of the thread; None when the block awaited, and others ran in it meanwhile, or when it
             ended in another thread than it began in.
-        process_cpu_ns: CPU time of all threads of the process meanwhile.
+        process_cpu_ns: CPU time of all threads of the process meanwhile; None in a child forked inside the block.
         rss_bytes: Resident set at the end; without a profile, at most a tenth of a second before it, or when its
             request had been answered.
         rss_delta_bytes: Growth of the resident set; None without a profile, as a second look would cost more than all
@@ -72,7 +76,7 @@ class Light(NamedTuple):
 
     wall_ns: int
     cpu_ns: int | None
-    process_cpu_ns: int
+    process_cpu_ns: int | None
     rss_bytes: int
     rss_delta_bytes: int | None
     in_flight: int
@@ -150,25 +154,23 @@ class BlockMeasurement(Measurement):
         """
         self._cost.settle()
         if self._lock is None:
-            metrics = self._metrics or _document(self.light, self._without_profile())
+            self._metrics = metrics = self._metrics or _document(self.light, self._without_profile())
         else:
+            # To read a profile out is to empty it: who comes second finds the metrics.
             with self._lock:
-                metrics = self._metrics or _document(self.light, self._read_profile())
+                self._metrics = metrics = self._metrics or _document(self.light, self._read_profile())
                 self._profile = None
-        self._metrics = metrics
         return {**metrics, "latency_ms": _ms(max(self._latency_ns, self.light.wall_ns))}
 
     def extend_latency(self, latency_ns: int) -> None:
         """Say how long the whole request took that the block was a part of."""
         self._latency_ns = max(self._latency_ns, latency_ns)
 
-    def catch_up(self, request: Request | None) -> None:
-        """Do what can wait until the request is answered, but no longer."""
-        if request is not None:
-            self.transaction_id, self.trace_id = request.transaction_id, request.trace_id
+    def catch_up(self) -> None:
+        """Do what can wait until the request is answered, but no longer; may be called twice."""
         if self._rss_bytes is None and self._ended_ns is not None:
             self._rss_bytes = resident_memory.recent_bytes(self._ended_ns[2])
-        self._cost.wait_for(self)
+        self._cost.settle_if_many()
 
     def settle(self) -> None:
         """Tell those who learn from it: what it cost, and what a prediction without a profile takes."""
@@ -188,13 +190,13 @@ class BlockMeasurement(Measurement):
         thread_ended_ns, process_ended_ns, wall_ended_ns = self._ended_ns
         cpu_ns, rss_bytes = self.cpu_ns, self._rss_bytes
         if cpu_ns is None and self._owns_thread_time:
-            cpu_ns = thread_ended_ns - thread_begun_ns
+            cpu_ns = _forwards(thread_begun_ns, thread_ended_ns)
         if rss_bytes is None:
             rss_bytes = resident_memory.recent_bytes(wall_ended_ns)
         return Light(
             wall_ns=wall_ended_ns - wall_begun_ns,
             cpu_ns=cpu_ns,
-            process_cpu_ns=process_ended_ns - process_begun_ns,
+            process_cpu_ns=_forwards(process_begun_ns, process_ended_ns),
             rss_bytes=rss_bytes,
             rss_delta_bytes=None if self._rss_begun_bytes is None else rss_bytes - self._rss_begun_bytes,
             in_flight=self.in_flight,
@@ -232,6 +234,11 @@ class BlockMeasurement(Measurement):
         return replace(deep, overhead_ns=overhead_ns, overhead_source=cost.source)
 
 
+def _forwards(begun_ns: int, ended_ns: int) -> int | None:
+    """Return the time between; None when it was another clock, of a forked child or a new thread with an old number."""
+    return ended_ns - begun_ns if ended_ns >= begun_ns else None
+
+
 def _document(light: Light, deep: _Deep) -> dict[str, object]:
     return {
         "inference_time_ms": _ms(light.wall_ns),
@@ -244,10 +251,11 @@ def _document(light: Light, deep: _Deep) -> dict[str, object]:
         "profiled": deep.calls is not None,
         "reason": deep.reason,
         "isolated": light.isolated,
+        "counts_builtins": None if deep.calls is None else SEES_BUILTINS,
         "profiler_overhead_ms": None if deep.overhead_ns is None else _ms(deep.overhead_ns),
         "profiler_overhead_source": deep.overhead_source,
         "corrected_time_ms": None if deep.overhead_ns is None else _ms(light.wall_ns - deep.overhead_ns),
-        "process_cpu_time_ms": _ms(light.process_cpu_ns),
+        "process_cpu_time_ms": None if light.process_cpu_ns is None else _ms(light.process_cpu_ns),
         "wait_ms": None if light.cpu_ns is None else _ms(max(0, light.wall_ns - light.cpu_ns)),
         "in_flight": light.in_flight,
         "sample_rate": light.sample_rate,

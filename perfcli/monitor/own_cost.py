@@ -53,9 +53,8 @@ class MonitorCost:
             finally:
                 self._lock.release()
 
-    def wait_for(self, block: BlockMeasurement) -> None:
-        """Settle a finished block with the next record that is read, or where none is read, with many others."""
-        self.unsettled.append(block)
+    def settle_if_many(self) -> None:
+        """Settle the blocks where nobody reads what is measured, and so nobody else does it."""
         if len(self.unsettled) > _MOST_UNSETTLED:
             self.settle()
 

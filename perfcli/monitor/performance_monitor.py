@@ -173,8 +173,8 @@ class PerformanceMonitor:
             yield block
         finally:
             request = CURRENT_REQUEST.get()
-            if block.latest is not None and (request is None or not request.is_open):
-                self.emit(block.latest)
+            if (request is None or not request.is_open) and (ended := block.latest) and ended.claim():
+                self.emit(ended)
 
     def _latest(self) -> BlockMeasurement | None:
         block, request = CURRENT_BLOCK.get(), CURRENT_REQUEST.get()

@@ -8,6 +8,8 @@ import random
 # Weight of one prediction in the moving averages; the rare deep ones have to count sooner.
 _PLAIN_WEIGHT = 1 / 256
 _DEEP_WEIGHT = 1 / 16
+# Under a budget, so that there is always something to compare a profile with.
+_HIGHEST_RATE = 0.5
 # Before anything is measured a deep profile is taken to cost twice the prediction: pandas and scikit-learn need 1.2.
 _ASSUMED_COST_RATIO = 2.0
 
@@ -40,9 +42,9 @@ class Sampler:
         # Not the shared generator: whoever seeds that one expects its numbers for himself.
         own_random = random.Random(seed)
         self.random = own_random.random
-        self._plain_ns: float | None = None
-        self._own_ns = 0.0
-        self._deep_ns: float | None = None
+        self._plain_ns = _Average(_PLAIN_WEIGHT)
+        self._own_ns = _Average(_PLAIN_WEIGHT)
+        self._deep_ns = _Average(_DEEP_WEIGHT)
         self.has_budget = budget is not None
         self._steer()
         if hasattr(os, "register_at_fork"):
@@ -57,27 +59,36 @@ class Sampler:
             own_ns: What measuring it took, before and after.
         """
         if profiled:
-            self._deep_ns = _average(self._deep_ns, duration_ns, _DEEP_WEIGHT)
+            self._deep_ns.add(duration_ns + own_ns)
         else:
-            self._own_ns = _average(None if self._plain_ns is None else self._own_ns, own_ns, _PLAIN_WEIGHT)
-            self._plain_ns = _average(self._plain_ns, duration_ns, _PLAIN_WEIGHT)
+            self._own_ns.add(own_ns)
+            self._plain_ns.add(duration_ns)
         self._steer()
 
     def _steer(self) -> None:
         # Worked out here, once for each prediction, and not where it is read, which is more often.
         rate = self.share
         if self._budget is not None:
-            own_ratio = self._own_ns / self._plain_ns if self._plain_ns else 0.0
-            rate = min(rate, max(0.0, self._budget - own_ratio) / max(self._cost_ratio(), self._budget, 1e-9))
+            own_ratio = self._own_ns.value / self._plain_ns.value if self._plain_ns.value else 0.0
+            rate = min(rate, _HIGHEST_RATE, max(0.0, self._budget - own_ratio) / self._cost_ratio())
         self.reason = "over budget" if rate < self.share else "not sampled"
         self.rate = rate
 
     def _cost_ratio(self) -> float:
-        if not self._plain_ns or self._deep_ns is None:
+        if not self._plain_ns.value or not self._deep_ns.value:
             return _ASSUMED_COST_RATIO
         # Noise can make a profile look free; it never is.
-        return max(self._deep_ns / self._plain_ns - 1.0, 0.1)
+        return max((self._deep_ns.value - self._own_ns.value) / self._plain_ns.value - 1.0, 0.1)
 
 
-def _average(average: float | None, value: float, weight: float) -> float:
-    return value if average is None else average + weight * (value - average)
+class _Average:
+    """A moving average; of the first values all count alike, or the very first, which is slow, would for long."""
+
+    def __init__(self, weight: float) -> None:
+        self.value = 0.0
+        self._weight = weight
+        self._seen = 0
+
+    def add(self, value: float) -> None:
+        self._seen += 1
+        self.value += max(self._weight, 1 / self._seen) * (value - self.value)

@@ -79,8 +79,8 @@ def _check(request_id: str, answer: Answer, metrics: dict[str, object]) -> None:
     if metrics["profiled"]:
         functions = {function["function"] for function in metrics["top_functions"]}
         assert ("_spin" in functions) == ("-burn-" in request_id)
-        # Half of the calls are of a builtin, which the profile does not count.
-        assert stamp["calls"] / 2 - 2 <= metrics["function_calls"] <= stamp["calls"] / 2 + 20
+        # Half of the calls are of a builtin, which the profile of Python 3.12 and later does not count.
+        assert stamp["calls"] / 2 - 2 <= metrics["function_calls"] <= stamp["calls"] + 20
     else:
         assert metrics["function_calls"] is None
         assert metrics["reason"]

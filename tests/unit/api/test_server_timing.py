@@ -21,7 +21,7 @@ def an_exchange(
     exchange = Exchange(PerformanceMonitor(lambda measurement: None), [], None)
     exchange.end()
     exchange.begun_ns, exchange.called_ns, exchange.entered_ns = 1_000_000, called_ns, entered_ns
-    exchange.stages_ns = stages_ns
+    exchange.stages_ns = stages_ns or {}
     return exchange
 
 

@@ -1,6 +1,7 @@
 """What a profile costs: per call, per prediction, and in sum."""
 
 import cProfile
+import functools
 from collections.abc import Callable
 
 import pytest
@@ -235,3 +236,11 @@ def test_the_monitor_tells_what_it_did(monitor: PerformanceMonitor) -> None:
     cost = monitor.cost()
     assert (cost["predictions"], cost["profiled"]) == (2, 1)
     assert cost["not_profiled"] == {"an enclosing block is being profiled": 1}
+
+
+def test_a_prediction_without_a_call_has_no_cost_per_call() -> None:
+    costs = CallCosts()
+    costs.calibrate(functools.partial(sum, range(3000)))
+    calibrated = costs.of(A)
+    assert calibrated is not None
+    assert calibrated.ns > 0

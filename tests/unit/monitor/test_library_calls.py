@@ -1,11 +1,15 @@
 """The calls a service makes, one after the other in one thread."""
 
 import json
+import sys
+import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from perfcli.monitor import Block, Measurement, PerformanceMonitor
+from perfcli.monitor.deep import SEES_BUILTINS
 
 THE_SEVEN = [
     "inference_time_ms",
@@ -29,8 +33,7 @@ def branch(calls: int) -> int:
     return abs(number)
 
 
-# Calls of C functions, as that of `abs`, are not counted.
-BRANCH_OF_TEN = 11
+BRANCH_OF_TEN = 11 + (1 if SEES_BUILTINS else 0)
 
 
 def metrics_of(monitor: PerformanceMonitor) -> dict[str, object]:
@@ -65,6 +68,7 @@ def test_exactly_the_calls_of_the_block_are_counted(monitor: PerformanceMonitor)
     assert metrics["profiled"] is True
     assert metrics["reason"] is None
     assert metrics["function_calls"] == BRANCH_OF_TEN
+    assert metrics["counts_builtins"] is (sys.version_info < (3, 12))
 
 
 def test_an_empty_block_has_no_calls(monitor: PerformanceMonitor) -> None:
@@ -81,7 +85,8 @@ def test_functions_have_their_qualified_name_their_file_and_their_calls(monitor:
     functions = metrics_of(monitor)["top_functions"]
     assert isinstance(functions, list)
     by_name = {function["function"]: function for function in functions}
-    assert {name: function["calls"] for name, function in by_name.items()} == {"leaf": 10, "branch": 1}
+    expected = {"leaf": 10, "branch": 1} | ({"abs": 1} if SEES_BUILTINS else {})
+    assert {name: function["calls"] for name, function in by_name.items()} == expected
     assert by_name["leaf"]["file"].endswith("tests/unit/monitor/test_library_calls.py")
     assert by_name["leaf"]["line"] == leaf.__code__.co_firstlineno
     assert by_name["branch"]["cumulative_time_ms"] >= by_name["branch"]["total_time_ms"]
@@ -247,3 +252,42 @@ class TestNesting:
                 raise ValueError("x")
             assert metrics_of(monitor)["error"] == "ValueError"
         assert metrics_of(monitor)["error"] is None
+
+
+@pytest.mark.parametrize("clock", ["perf_counter_ns", "process_time_ns", "thread_time_ns"])
+def test_a_clock_that_fails_at_the_end_leaves_no_profile_behind(
+    monitor: PerformanceMonitor, monkeypatch: pytest.MonkeyPatch, clock: str
+) -> None:
+    def fail() -> int:
+        raise OSError
+
+    with monkeypatch.context() as broken, monitor.profile():
+        broken.setattr(f"perfcli.monitor.block.{clock}", fail)
+    with monitor.profile():
+        branch(10)
+    assert metrics_of(monitor)["profiled"] is True
+
+
+def test_cpu_time_of_a_block_that_ends_in_a_new_thread_is_unknown_or_its_own(monitor: PerformanceMonitor) -> None:
+    def halves() -> Iterator[None]:
+        with monitor.profile():
+            yield
+
+    block = halves()
+    found: list[dict[str, object]] = []
+
+    def begin() -> None:
+        sum(range(2_000_000))
+        next(block)
+
+    def end() -> None:
+        next(block, None)
+        found.append(metrics_of(monitor))
+
+    # The second may get the number of the first, and then its clock began later.
+    for half in (begin, end):
+        thread = threading.Thread(target=half)
+        thread.start()
+        thread.join()
+    assert found[0]["cpu_time_ms"] is None
+    assert found[0]["wait_ms"] is None

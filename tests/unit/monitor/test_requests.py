@@ -1,6 +1,7 @@
 """What a middleware and the decorator do: one request, its ids, its latency, its log."""
 
 import asyncio
+import contextvars
 import gc
 import threading
 import time
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from perfcli.monitor import BlockMeasurement, Measurement, PerformanceMonitor
+from perfcli.monitor import Block, BlockMeasurement, Measurement, PerformanceMonitor
 
 
 def predict() -> int:
@@ -224,3 +225,67 @@ def test_a_finished_task_is_freed_at_once(monitor: PerformanceMonitor) -> None:
         assert asyncio.run(serve()) is None
     finally:
         gc.enable()
+
+
+def test_an_answered_request_and_the_block_of_its_endpoint_are_freed_at_once() -> None:
+    monitor = PerformanceMonitor(lambda measurement: None, enabled=True)
+    gc.disable()
+    try:
+        with monitor.request() as request:
+            with monitor.profile_endpoint(predict.__code__, request) as block:
+                predict()
+            assert block is not None
+            block.document()
+        freed = weakref.ref(block)
+        del block, request
+        with monitor.profile():
+            pass
+        monitor.get_metrics()
+        assert freed() is None
+    finally:
+        gc.enable()
+
+
+class _EndsWithItsRequest(list[Block]):
+    """Blocks of a request that ends just when it has got one: a thread switch at the worst moment, made certain."""
+
+    def __init__(self) -> None:
+        self.appended, self.ended = threading.Event(), threading.Event()
+
+    def append(self, block: Block) -> None:
+        super().append(block)
+        self.appended.set()
+        self.ended.wait(60)
+
+
+def test_a_block_that_ends_together_with_its_request_is_counted_and_logged_once_with_its_id(
+    emitted: list[Measurement],
+) -> None:
+    monitor = PerformanceMonitor(emitted.append, enabled=True, sample_rate=0.0)
+    request = monitor.request("r-1", "t-1")
+    request.blocks = blocks = _EndsWithItsRequest()
+    worker = threading.Thread(target=contextvars.copy_context().run, args=(monitor.profiled(predict),))
+    worker.start()
+    assert blocks.appended.wait(60)
+    request.end()
+    blocks.ended.set()
+    worker.join()
+    assert [ids(measurement) for measurement in emitted] == [("r-1", "t-1")]
+    assert monitor.cost()["predictions"] == 1
+
+
+def test_a_block_is_counted_before_its_request_ends(monitor: PerformanceMonitor) -> None:
+    with monitor.request():
+        with monitor.profile():
+            predict()
+        assert monitor.cost()["predictions"] == 1
+
+
+def test_an_endpoint_is_logged_also_when_the_block_around_it_outlives_the_request(
+    monitor: PerformanceMonitor, emitted: list[Measurement]
+) -> None:
+    with monitor.profile():
+        with monitor.request("r-1"), monitor.profile():
+            predict()
+        assert [measurement.transaction_id for measurement in emitted] == ["r-1"]
+    assert len(emitted) == 1

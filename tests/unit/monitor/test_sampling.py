@@ -75,6 +75,20 @@ def test_nothing_is_profiled_where_measuring_takes_the_budget() -> None:
     assert (sampler.rate, sampler.reason) == (0.0, "over budget")
 
 
+def test_a_slow_first_prediction_and_dear_profiles_of_short_ones_do_not_break_the_budget() -> None:
+    sampler = Sampler(budget=0.2, seed=7)
+    sampler.observe(200_000, profiled=False, own_ns=1_000)
+    added_ns = 0
+    for _ in range(20_000):
+        if sampler.random() < sampler.rate:
+            sampler.observe(12_000, profiled=True, own_ns=20_000)
+            added_ns += 24_000
+        else:
+            sampler.observe(8_000, profiled=False, own_ns=1_000)
+            added_ns += 1_000
+    assert added_ns / (20_000 * 8_000) == pytest.approx(0.2, rel=0.15)
+
+
 def test_before_anything_is_measured_a_profile_is_taken_to_be_expensive() -> None:
     assert Sampler(budget=0.01).rate == pytest.approx(0.005)
 
