@@ -99,7 +99,8 @@ def _named_row(name: str, columns: Sequence[str], value: object) -> type[BaseMod
     # Columns are aliases: a column may be called `copy`, `_id` or `mean radius (mm)`, and a field may not.
     fields = {f"column_{number}": (value, Field(alias=column)) for number, column in enumerate(columns)}
     # The signature knows fields by name only.
-    return create_model(name, __config__=_STRICT, **fields)  # type: ignore[call-overload, no-any-return]
+    row: type[BaseModel] = create_model(name, __config__=_STRICT, **fields)  # type: ignore[call-overload]  # see above
+    return row
 
 
 def _is_nested(value: list[object]) -> bool:

@@ -19,7 +19,7 @@ class Sampler:
 
     Under a budget the rate is `(budget * duration - own) / cost`: duration is that of the predictions that were not
     profiled, own what measuring them took, cost what profiling one adds to it, all averaged over recent traffic.
-    Where measuring alone takes the budget, nothing is profiled.
+    Where measuring alone takes the budget, nothing is profiled, and never more than half.
 
     Attributes:
         rate: Probability that the next prediction is profiled, 0 to 1.
@@ -67,12 +67,14 @@ class Sampler:
 
     def _steer(self) -> None:
         # Worked out here, once for each prediction, and not where it is read, which is more often.
-        rate = self.share
+        rate, reason = self.share, "not sampled"
         if self._budget is not None:
+            rate = min(rate, _HIGHEST_RATE)
             own_ratio = self._own_ns.value / self._plain_ns.value if self._plain_ns.value else 0.0
-            rate = min(rate, _HIGHEST_RATE, max(0.0, self._budget - own_ratio) / self._cost_ratio())
-        self.reason = "over budget" if rate < self.share else "not sampled"
-        self.rate = rate
+            affordable = max(0.0, self._budget - own_ratio) / self._cost_ratio()
+            if affordable < rate:
+                rate, reason = affordable, "over budget"
+        self.rate, self.reason = rate, reason
 
     def _cost_ratio(self) -> float:
         if not self._plain_ns.value or not self._deep_ns.value:

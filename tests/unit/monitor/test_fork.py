@@ -92,6 +92,20 @@ print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), *fine]))
     assert result == [7, True, True, True]
 
 
+def test_cpu_time_of_a_block_that_began_before_the_fork_is_unknown_in_the_child() -> None:
+    result = run("""
+burnt = [number * number for number in range(2_000_000)]
+with monitor.profile():
+    child = os.fork()
+metrics = monitor.get_metrics()
+times = [metrics[name] for name in ("cpu_time_ms", "process_cpu_time_ms", "wait_ms")]
+if child == 0:
+    os._exit(7 if times == [None] * 3 else 1)
+print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), all(each >= 0 for each in times)]))
+""")
+    assert result == [7, True]
+
+
 def test_a_worker_counts_from_its_own_start() -> None:
     result = run("""
 predict(), predict()

@@ -291,3 +291,25 @@ def test_cpu_time_of_a_block_that_ends_in_a_new_thread_is_unknown_or_its_own(mon
         thread.join()
     assert found[0]["cpu_time_ms"] is None
     assert found[0]["wait_ms"] is None
+
+
+def test_two_threads_that_read_one_record_read_the_same(monitor: PerformanceMonitor) -> None:
+    with monitor.profile() as block:
+        branch(10)
+    assert block is not None
+    others: list[dict[str, object]] = []
+
+    class ReadOnceMoreWhenFree:
+        """The lock of the record; another reader comes just when it is free again."""
+
+        def __enter__(self) -> None: ...
+
+        def __exit__(self, kind: object, error: object, traceback: object) -> None:
+            if not others:
+                others.append({})
+                others.append(block.document())
+
+    block._lock = ReadOnceMoreWhenFree()  # type: ignore[assignment]  # all that is asked of it
+    metrics = block.document()
+    assert metrics["profiled"] is True
+    assert others[1] == metrics

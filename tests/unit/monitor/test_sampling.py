@@ -89,6 +89,14 @@ def test_a_slow_first_prediction_and_dear_profiles_of_short_ones_do_not_break_th
     assert added_ns / (20_000 * 8_000) == pytest.approx(0.2, rel=0.15)
 
 
+def test_half_of_the_predictions_stay_to_compare_with_however_large_the_budget_is() -> None:
+    sampler = Sampler(budget=1.0)
+    for _ in range(10):
+        sampler.observe(10 * MILLISECOND_NS, profiled=False)
+        sampler.observe(12 * MILLISECOND_NS, profiled=True)
+    assert (sampler.rate, sampler.reason) == (0.5, "not sampled")
+
+
 def test_before_anything_is_measured_a_profile_is_taken_to_be_expensive() -> None:
     assert Sampler(budget=0.01).rate == pytest.approx(0.005)
 
