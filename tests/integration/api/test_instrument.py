@@ -73,7 +73,9 @@ def _check(request_id: str, answer: Answer, metrics: dict[str, object]) -> None:
     assert answer.headers["x-request-id"] == request_id
     assert metrics["latency_ms"] >= metrics["inference_time_ms"]
     if "-sleep-" in request_id:
-        assert metrics["cpu_time_ms"] < 3
+        # A thread may have to collect the garbage of all; its own watch knows. That of a coroutine also counts others.
+        own_ms = 0 if "async" in request_id else stamp["cpu_ms"]
+        assert metrics["cpu_time_ms"] < 3 + own_ms
     else:
         assert metrics["cpu_time_ms"] == pytest.approx(stamp["cpu_ms"], rel=0.15)
     if metrics["profiled"]:
