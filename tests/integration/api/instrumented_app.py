@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import cProfile
+import gc
 import itertools
 import socket
 import sys
@@ -190,5 +191,7 @@ instrument(app, _StampedMonitor(performance_monitor.emit, enabled=performance_mo
 
 
 if __name__ == "__main__":
+    # An endpoint in which it collects would call the finalizers of others, which its stamp does not know of.
+    gc.disable()
     config = uvicorn.Config(app, http="httptools", access_log=False, log_level="warning")
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
