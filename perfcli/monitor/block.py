@@ -38,8 +38,8 @@ class Block(BlockMeasurement):
     Nothing that fails in here reaches the code in the block: it is logged once, and the block runs unmeasured.
 
     Attributes:
+        entered_ns: `perf_counter_ns` when its prediction began, the outermost block.
         parent: Block around it; None when it is the outermost, or has ended.
-        mixed: Another prediction has begun in its thread, as coroutines and greenlets do.
         profile: Its cProfile while it runs; None when it has none.
         is_open: It has begun and not ended.
         last_inside: Nested block that ended last, while it is open.
@@ -48,7 +48,6 @@ class Block(BlockMeasurement):
     """
 
     parent: Block | None = None
-    mixed: bool = False
     last_inside: Block | None = None
     task: weakref.ref[object] | None = None
     _watch: SuspensionWatch | None = None
@@ -82,19 +81,22 @@ class Block(BlockMeasurement):
 
     def __enter__(self) -> Block:
         try:
-            entered_ns = perf_counter_ns()
+            self.entered_ns = entered_ns = perf_counter_ns()
             self.thread = get_ident()
             outer = CURRENT_BLOCK.get()
             if outer is not None and outer.is_open:
                 self._begin_inside(outer)
             else:
+                # In this order: of two that begin at once, each counts the other now, or is not the latest later.
                 open_blocks.add(self)
-                # Of two that begin at once, at least one sees the other.
-                if len(open_blocks) > 1:
-                    self._meet_others()
+                open_blocks.latest_ns = entered_ns
+                self.in_flight = len(open_blocks)
             CURRENT_BLOCK.set(self)
             coroutine = self._look_around(sys._getframe(1)) if self._request is None else None  # noqa: SLF001  # as inspect
-            self._undisturbed = slot.profile is None
+            other_profile = slot.profile
+            self._undisturbed = other_profile is None
+            if other_profile is not None and other_profile.thread == self.thread and not self.nested:
+                other_profile.is_mixed = True
             sampler = self._sampler
             self._rate = rate = sampler.rate
             if rate and sampler.random() < rate:
@@ -133,6 +135,8 @@ class Block(BlockMeasurement):
             self._error = kind
             if slot.profile is not None:
                 self._undisturbed = False
+            if self.in_flight > 1 or open_blocks.latest_ns != self.entered_ns:
+                self.isolated = False
             if not self._is_plain or CURRENT_BLOCK.get() is not self:
                 self._leave_others(profile)
             request = self._request or CURRENT_REQUEST.get()
@@ -157,6 +161,7 @@ class Block(BlockMeasurement):
 
     def _begin_inside(self, outer: Block) -> None:
         self.parent = outer
+        self.entered_ns = outer.entered_ns
         self.in_flight = outer.in_flight
         self.nested = True
         self._is_plain = outer._is_plain = False
@@ -168,16 +173,6 @@ class Block(BlockMeasurement):
         if coroutine is not None:
             self._watch = SuspensionWatch()
         return coroutine
-
-    def _meet_others(self) -> None:
-        """Tell the predictions in flight of this one; a nested block is a part of its prediction, not another one."""
-        others = [block for block in tuple(open_blocks) if block is not self]
-        self.in_flight = len(others) + 1
-        self.isolated = not others
-        for other in others:
-            other.isolated = False
-            if other.thread == self.thread:
-                other.mixed = True
 
     def _reserve_profile(self, coroutine: CodeType | None) -> None:
         if self._is_inside_a_profile():
@@ -226,7 +221,6 @@ class Block(BlockMeasurement):
             self._keep_profile(profile, was_suspended)
         here = self
         if self.parent is not None:
-            self.isolated = self._root().isolated
             if self.parent.is_open:
                 here = self.parent
                 here.last_inside = self
@@ -237,16 +231,10 @@ class Block(BlockMeasurement):
         self.last_inside = None
 
     def _keep_profile(self, profile: DeepProfile, was_suspended: bool) -> None:
-        if self.mixed or was_suspended:
+        if profile.is_mixed or was_suspended:
             self._reason = profile.spoil()
         self._rss_bytes = resident_memory.read_bytes()
         self._profile = None if self._reason else profile
-
-    def _root(self) -> Block:
-        block = self
-        while block.parent is not None:
-            block = block.parent
-        return block
 
     def _is_inside_a_profile(self) -> bool:
         block = self.parent

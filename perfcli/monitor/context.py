@@ -85,8 +85,18 @@ class Request:
 CURRENT_BLOCK: ContextVar[Block | None] = ContextVar("perfcli_block", default=None)
 CURRENT_REQUEST: ContextVar[Request | None] = ContextVar("perfcli_request", default=None)
 
-open_blocks: set[Block] = set()
-"""Every block of this process that has begun and not ended."""
+
+class OpenBlocks(set["Block"]):
+    """Every block of this process that has begun and not ended, those left out that are inside another one.
+
+    Attributes:
+        latest_ns: `entered_ns` of the last that began, ended or not: who finds another's has not been alone.
+    """
+
+    latest_ns = 0
+
+
+open_blocks = OpenBlocks()
 
 
 def _forget_other_threads() -> None:

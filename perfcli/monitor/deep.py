@@ -38,12 +38,18 @@ class OtherProfilerError(NotProfiledError):
 
 
 class DeepProfile:
-    """One cProfile run. Made by `reserve`, then started and ended once, by the same thread."""
+    """One cProfile run. Made by `reserve`, then started and ended once, by the same thread.
 
-    __slots__ = ("_coroutine", "_profiler", "thread")
+    Attributes:
+        thread: The one that is profiled.
+        is_mixed: Another prediction has begun in its thread, as coroutines and generators do.
+    """
+
+    __slots__ = ("_coroutine", "_profiler", "is_mixed", "thread")
 
     def __init__(self, coroutine: CodeType | None) -> None:
         self.thread = get_ident()
+        self.is_mixed = False
         self._coroutine = coroutine
         # Who called whom is not shown, and costs a quarter of the time.
         self._profiler = Profile(subcalls=False, builtins=SEES_BUILTINS)

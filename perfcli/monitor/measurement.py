@@ -106,7 +106,7 @@ class BlockMeasurement(Measurement):
 
     Attributes:
         in_flight: Predictions under way when it began, its own included.
-        isolated: No other prediction has been under way together with it so far.
+        isolated: No other prediction has been under way together with it; known at its end.
         nested: It ran inside another block.
         cpu_ns: CPU time of the thread where its owner knows better than the clocks; else None.
     """
