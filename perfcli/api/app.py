@@ -27,7 +27,7 @@ from perfcli.api.shared_log import SharedLog
 from perfcli.bundled import bundled_path
 from perfcli.logs import LogDelivery, MemorySink, open_delivery
 from perfcli.logs.library import open_monitor
-from perfcli.logs.sources import open_source
+from perfcli.logs.sources import open_store
 from perfcli.monitor import PerformanceMonitor
 from perfcli.payloads import Payload, read_payloads
 from perfcli.settings import Settings, load_settings
@@ -105,7 +105,9 @@ def _recent_log(settings: Settings, shared_dir: Path | None) -> MemorySink | Sha
 def _log_reader(settings: Settings, recent: RecentLog) -> LogReader:
     """Read from the first store that is configured; without one, the recent log of this server."""
     store = next((name for name in settings.logging_handler if name != "stdout"), None)
-    return open_source(store, settings).read if store else lambda query: query.select(recent.newest_first())
+    return (
+        open_store(store, settings).page if store else lambda query, offset: query.page(recent.newest_first(), offset)
+    )
 
 
 def _examples(predictor: Predictor) -> dict[str, Payload]:

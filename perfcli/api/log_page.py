@@ -11,11 +11,10 @@ from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, Field
 
 from perfcli.errors import MeasurementError, UsageError
-from perfcli.logs import Record
-from perfcli.logs.query import LogQuery, oldest_timestamp
+from perfcli.logs.query import LogQuery, RecordPage, oldest_timestamp
 
-LogReader: TypeAlias = Callable[[LogQuery], list[Record]]
-"""Returns the records asked for, the newest first."""
+LogReader: TypeAlias = Callable[[LogQuery, int], RecordPage]
+"""Returns the records that follow so many of those asked for, the newest first."""
 
 Level: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
@@ -46,11 +45,11 @@ def log_router(read: LogReader) -> APIRouter:
     ) -> LogPage:
         """Show the log records, the newest first."""
         try:
-            found = read(LogQuery(_oldest(since), level, request_id))
+            found = read(LogQuery(_oldest(since), level, request_id, limit), offset)
         except MeasurementError as error:
             raise HTTPException(503, error.message) from error
-        page = [orjson.loads(record.line) for record in found[offset : offset + limit]]
-        return LogPage(total=len(found), limit=limit, offset=offset, logs=page)
+        logs = [orjson.loads(record.line) for record in found.records]
+        return LogPage(total=found.total, limit=limit, offset=offset, logs=logs)
 
     return router
 

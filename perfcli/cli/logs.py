@@ -72,7 +72,7 @@ def show(
 
     with _opened(place) as source:
         if slowest is not None:
-            records = slowest_of(source.read(_query(since, level, request_id)), slowest)
+            records = slowest_of(source.scan(_query(since, level, request_id)), slowest)
         else:
             records = list(reversed(source.read(_query(since, level, request_id, limit))))
     if not records:
@@ -159,7 +159,7 @@ def summary(
     from perfcli.logs.text import write_summary
 
     with _opened(place) as source:
-        found = summarize(source.read(_query(since, level, request_id)))
+        found = summarize(source.scan(_query(since, level, request_id)))
     if as_json:
         typer.echo(orjson.dumps(found.document()))
     else:
@@ -180,6 +180,9 @@ def _opened(place: str | None) -> Iterator[LogSource]:
         if source.broken:
             lines = format_count(source.broken, "broken line was", "broken lines were")
             typer.echo(f"{source.address}: {lines} passed over.", err=True)
+        if source.unread:
+            records = format_count(source.unread, "older record was", "older records were")
+            typer.echo(f"{source.address}: {records} not read; name the store itself with --from.", err=True)
 
 
 def _query(since: str | None, level: Level | None, request_id: str | None, limit: int | None = None) -> LogQuery:
@@ -188,5 +191,4 @@ def _query(since: str | None, level: Level | None, request_id: str | None, limit
     from perfcli.logs.query import LogQuery, oldest_timestamp
 
     oldest = None if since is None else oldest_timestamp(since, datetime.now(UTC))
-    query = LogQuery(oldest, level, request_id)
-    return query if limit is None else replace(query, limit=limit)
+    return LogQuery(oldest, level, request_id, limit)

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from typing import NamedTuple
 
 import orjson
 
 from perfcli.errors import UsageError
 from perfcli.logs.entry import Record
 from perfcli.units import parse_duration
+
+_timestamp = attrgetter("timestamp")
+
+
+class RecordPage(NamedTuple):
+    """Some of the records that match.
+
+    Attributes:
+        records: Those of the page, the newest first.
+        total: How many match on all pages.
+    """
+
+    records: list[Record]
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +39,13 @@ class LogQuery:
         since: Oldest timestamp, in the form records carry; None: no bound.
         level: Name of the lowest level; None: all.
         transaction_id: Id of one request; None: all.
-        limit: Most records.
+        limit: Most records; None: all.
     """
 
     since: str | None = None
     level: str | None = None
     transaction_id: str | None = None
-    limit: int = 100_000
+    limit: int | None = None
 
     def accepted_levels(self) -> list[str]:
         """Return the names of the levels that are not below `level`."""
@@ -38,11 +55,29 @@ class LogQuery:
 
     def select(self, records: Iterable[Record]) -> list[Record]:
         """Return those of the records that fulfil the conditions, the newest first."""
-        recent = [record for record in records if self.since is None or record.timestamp >= self.since]
-        if self.level or self.transaction_id:
-            levels = set(self.accepted_levels())
-            recent = [record for record in recent if self._accepts(orjson.loads(record.line), levels)]
-        return sorted(recent, key=lambda record: record.timestamp, reverse=True)[: self.limit]
+        return self.newest(self.matching(records))
+
+    def page(self, records: Iterable[Record], offset: int) -> RecordPage:
+        """Return those that follow the newest `offset` of the records that fulfil the conditions."""
+        found = sorted(self.matching(records), key=_timestamp, reverse=True)
+        end = None if self.limit is None else offset + self.limit
+        return RecordPage(found[offset:end], len(found))
+
+    def matching(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Yield those of the records that fulfil the conditions, in the order they come; the limit is none of them."""
+        levels = set(self.accepted_levels())
+        for record in records:
+            if self.since is not None and record.timestamp < self.since:
+                continue
+            if (self.level or self.transaction_id) and not self._accepts(orjson.loads(record.line), levels):
+                continue
+            yield record
+
+    def newest(self, records: Iterable[Record]) -> list[Record]:
+        """Sort records, the newest first, and cut them to the limit; no more than that is held in memory."""
+        if self.limit is None:
+            return sorted(records, key=_timestamp, reverse=True)
+        return heapq.nlargest(self.limit, records, key=_timestamp)
 
     def _accepts(self, document: Mapping[str, object], levels: set[str]) -> bool:
         return document.get("level") in levels and self.transaction_id in {None, document.get("transaction_id")}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import heapq
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from operator import add, attrgetter, itemgetter
 from types import ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -109,20 +111,30 @@ def summarize(records: Iterable[Record], top: int = 10) -> LogSummary:
     """Summarize the performance metrics of a log, in whatever order its records come.
 
     Args:
-        records: Those without metrics are passed over.
+        records: Those without metrics are passed over. They are read once, and not kept.
         top: Most functions.
 
     Raises:
-        MeasurementError: None of the records has metrics.
+        MeasurementError: There is no record, or none of them has metrics.
         MissingExtraError: pandas is not installed.
     """
     pd = _pandas()
-    metrics = [found for record in records if (found := metrics_of(record)) is not None]
-    if not metrics:
+    columns: dict[str, list[object]] = {name: [] for name in _COLUMNS}
+    functions = _FunctionTotals()
+    is_empty = True
+    for record in records:
+        is_empty = False
+        if (metrics := metrics_of(record)) is not None:
+            for name, column in columns.items():
+                column.append(metrics.get(name))
+            functions.add(metrics)
+    if is_empty:
+        raise MeasurementError("No record matches.", "Look further back with --since, or in another place with --from.")
+    frame = pd.DataFrame(columns)
+    if frame.empty:
         raise MeasurementError(
             "The log has no performance metrics.", "Switch them on: ENABLE_PERFORMANCE_MONITORING=true"
         )
-    frame = pd.DataFrame(metrics).reindex(columns=_COLUMNS)
     ended = pd.to_datetime(frame["timestamp"], format="ISO8601", utc=True)
     began = ended - pd.to_timedelta(frame["latency_ms"].astype(float), unit="ms")
     elapsed_s = (ended.max() - began.min()).total_seconds()
@@ -142,7 +154,7 @@ def summarize(records: Iterable[Record], top: int = 10) -> LogSummary:
         latency_ms=_spread(frame["latency_ms"].astype(float) - overhead_ms),
         cpu_time_ms=_spread(frame["cpu_time_ms"]),
         memory_mb=_spread(frame["memory_mb"]),
-        top_functions=_top_functions(frame["top_functions"].dropna(), top),
+        top_functions=functions.most_expensive(top),
     )
 
 
@@ -151,8 +163,8 @@ def slowest(records: Iterable[Record], count: int) -> list[Record]:
 
     A profiled prediction counts with its corrected time where the record has one.
     """
-    measured = [(inference_ms(metrics), record) for record in records if (metrics := metrics_of(record)) is not None]
-    return [record for _, record in sorted(measured, key=lambda pair: pair[0], reverse=True)[:count]]
+    measured = ((inference_ms(metrics), record) for record in records if (metrics := metrics_of(record)) is not None)
+    return [record for _, record in heapq.nlargest(count, measured, key=itemgetter(0))]
 
 
 def metrics_of(record: Record) -> Mapping[str, object] | None:
@@ -176,7 +188,6 @@ _COLUMNS = [
     "memory_mb",
     "function_calls",
     "latency_ms",
-    "top_functions",
     "profiler_overhead_ms",
     "error",
 ]
@@ -198,20 +209,24 @@ def _spread(column: pd.Series[float]) -> Spread:
     return Spread(samples=len(samples), mean=mean, max=max(samples, default=None), **shown)
 
 
-def _top_functions(lists: Iterable[Sequence[Mapping[str, object]]], top: int) -> tuple[FunctionTotal, ...]:
-    frame = _pandas().DataFrame([function for functions in lists for function in functions])
-    if frame.empty:
-        return ()
-    totals = (
-        frame.groupby(["function", "file", "line"], sort=False)
-        .agg(
-            predictions=("calls", "size"),
-            calls=("calls", "sum"),
-            total_time_ms=("total_time_ms", "sum"),
-            cumulative_time_ms=("cumulative_time_ms", "sum"),
+class _FunctionTotals:
+    """Adds up functions over predictions."""
+
+    def __init__(self) -> None:
+        self._totals: dict[tuple[str, str, int], list[float]] = {}
+
+    def add(self, metrics: Mapping[str, object]) -> None:
+        """Add the functions of one prediction, if it has any."""
+        for function in cast(list[dict[str, Any]], metrics.get("top_functions") or ()):
+            key = function["function"], function["file"], function["line"]
+            total = self._totals.setdefault(key, [0, 0, 0.0, 0.0])
+            added = 1, function["calls"], function["total_time_ms"], function["cumulative_time_ms"]
+            total[:] = map(add, total, added)
+
+    def most_expensive(self, top: int) -> tuple[FunctionTotal, ...]:
+        """Return those with most time of their own, the most expensive first."""
+        found = (
+            FunctionTotal(*key, int(predictions), int(calls), total_ms, cumulative_ms)
+            for key, (predictions, calls, total_ms, cumulative_ms) in self._totals.items()
         )
-        .sort_values("total_time_ms", ascending=False, kind="stable")
-        .head(top)
-        .reset_index()
-    )
-    return tuple(FunctionTotal(**row) for row in totals.to_dict("records"))
+        return tuple(heapq.nlargest(top, found, key=attrgetter("total_time_ms")))

@@ -14,11 +14,22 @@ from perfcli.logs.sinks import redis_url
 from perfcli.secrets import mask_url
 
 if TYPE_CHECKING:
-    from perfcli.logs.sources.protocol import LogSource
+    from perfcli.logs.sources.protocol import LogSource, LogStore
     from perfcli.settings import Settings
 
 
 _HOST_AND_PORT = re.compile(r"[\w.-]+:[0-9]+")
+
+
+def open_store(name: str, settings: Settings) -> LogStore:
+    """Open the store that the settings name `redis` or `elasticsearch`.
+
+    Raises:
+        MissingExtraError: The packages of the store are not installed.
+    """
+    if name == "redis":
+        return _redis(redis_url(settings), settings)
+    return _elasticsearch(f"es+{settings.elasticsearch_url}", settings)
 
 
 def open_source(address: str, settings: Settings) -> LogSource:
@@ -37,10 +48,8 @@ def open_source(address: str, settings: Settings) -> LogSource:
 
     if address == "-":
         return FileSource(sys.stdin.buffer, "stdin")
-    if address == "redis":
-        address = redis_url(settings)
-    elif address == "elasticsearch":
-        address = f"es+{settings.elasticsearch_url}"
+    if address in {"redis", "elasticsearch"}:
+        return open_store(address, settings)
     scheme = urlsplit(address).scheme
     if scheme in SOURCES:
         return SOURCES[scheme](address, settings)
@@ -64,7 +73,7 @@ def _api(address: str, settings: Settings) -> LogSource:
     return ApiSource(address, token)
 
 
-def _redis(address: str, settings: Settings) -> LogSource:
+def _redis(address: str, settings: Settings) -> LogStore:
     try:
         from perfcli.logs.sources.redis import RedisSource
     except ImportError:
@@ -72,7 +81,7 @@ def _redis(address: str, settings: Settings) -> LogSource:
     return RedisSource(address, settings.redis_logs_key)
 
 
-def _elasticsearch(address: str, settings: Settings) -> LogSource:
+def _elasticsearch(address: str, settings: Settings) -> LogStore:
     from perfcli.logs.sources.elasticsearch import ElasticsearchSource
 
     return ElasticsearchSource(address.removeprefix("es+"), settings.elasticsearch_index)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from typing import cast
 
 import httpx
@@ -10,7 +11,7 @@ import orjson
 
 from perfcli.errors import TargetAnswerError
 from perfcli.logs.entry import Record
-from perfcli.logs.query import LogQuery
+from perfcli.logs.query import LogQuery, RecordPage
 from perfcli.logs.sources.http import get_json
 from perfcli.logs.sources.protocol import Before, ignore, poll
 from perfcli.secrets import mask_url
@@ -24,23 +25,29 @@ class ElasticsearchSource:
 
     def __init__(self, url: str, index: str, timeout_s: float = 30.0, page_records: int = _PAGE_RECORDS) -> None:
         self.address = mask_url(url)
-        self.broken = 0
+        self.broken = self.unread = 0
         self._page_records = page_records
         self._index = index
         self._client = httpx.Client(base_url=url, timeout=timeout_s)
 
     def read(self, query: LogQuery) -> list[Record]:
         """Return the records asked for, the newest first."""
-        found: list[Record] = []
-        body = _search(query)
-        while len(found) < query.limit:
-            hits = self._hits({**body, "size": min(self._page_records, query.limit - len(found))})
-            if not hits:
-                break
-            found += [Record.from_line(orjson.dumps(hit["_source"]) + b"\n") for hit in hits]
-            body["search_after"] = hits[-1]["sort"]
         # The server sorts by millisecond.
-        return query.select(found)
+        return query.newest(self.scan(query))
+
+    def scan(self, query: LogQuery) -> Iterator[Record]:
+        """Yield the newest first, to the millisecond."""
+        return map(_record, self._newest(_search(query), query.limit))
+
+    def page(self, query: LogQuery, offset: int) -> RecordPage:
+        """Return one page of the records asked for, and let the server count the others."""
+        search = _search(query)
+        total = cast(int, self._ask("_count", {"query": search["query"]}, "count"))
+        # Step by step, because a server limits how deep its `from` reaches.
+        passed = deque(self._newest({**search, "_source": False}, min(offset, total)), maxlen=1)
+        if passed:
+            search["search_after"] = passed[0]["sort"]
+        return RecordPage(query.newest(map(_record, self._newest(search, query.limit))), total)
 
     def follow(self, query: LogQuery, wait: Callable[[], object], before: Before = ignore) -> Iterator[Record]:
         """Ask for new records."""
@@ -50,15 +57,35 @@ class ElasticsearchSource:
         """Close the connections."""
         self._client.close()
 
-    def _hits(self, body: dict[str, object]) -> list[dict[str, object]]:
-        request = self._client.build_request("POST", f"/{self._index}-*/_search", json=body)
-        answer = get_json(self._client, request, self.address)
+    def _newest(self, search: Mapping[str, object], limit: int | None) -> Iterator[dict[str, object]]:
+        """Yield hits in the order of the search, as many as there are up to the limit, page by page."""
+        after: dict[str, object] = {}
+        missing = limit
+        while missing is None or missing > 0:
+            size = self._page_records if missing is None else min(self._page_records, missing)
+            body = {**search, **after, "size": size}
+            hits = cast(list[dict[str, object]], self._ask("_search", body, "hits", "hits"))
+            yield from hits
+            if len(hits) < size:
+                return
+            after = {"search_after": hits[-1]["sort"]}
+            missing = None if missing is None else missing - size
+
+    def _ask(self, what: str, body: Mapping[str, object], *path: str) -> object:
+        request = self._client.build_request("POST", f"/{self._index}-*/{what}", json=body)
+        answer: object = get_json(self._client, request, self.address)
         try:
-            return cast(list[dict[str, object]], cast(dict[str, object], answer["hits"])["hits"])
+            for key in path:
+                answer = cast(dict[str, object], answer)[key]
         except (KeyError, TypeError) as error:
             raise TargetAnswerError(
                 f"{self.address} answers with something that is no search result.", "Is this the right address?"
             ) from error
+        return answer
+
+
+def _record(hit: Mapping[str, object]) -> Record:
+    return Record.from_line(orjson.dumps(hit["_source"]) + b"\n")
 
 
 def _search(query: LogQuery) -> dict[str, object]:

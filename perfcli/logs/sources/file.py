@@ -24,25 +24,28 @@ class FileSource:
 
     def __init__(self, stream: BinaryIO, address: str) -> None:
         self.address = address
-        self.broken = 0
+        self.broken = self.unread = 0
         self._stream = stream
         self._begun = b""
-        self._others = 0
+        self._own = self._others = 0
 
     def read(self, query: LogQuery) -> list[Record]:
+        """Read to the end, as `scan` does, and return the newest."""
+        return query.newest(self.scan(query))
+
+    def scan(self, query: LogQuery) -> Iterator[Record]:
         """Read to the end; a line that has no end yet is left for the next call.
 
         Raises:
             UsageError: There are lines, and none of them is a record.
         """
-        records = list(self._records())
+        yield from query.matching(self._records())
         others = self._others + bool(self._begun)
-        if not records and others:
+        if not self._own and others:
             raise UsageError(
                 f"{self.address} is no log: {format_count(others, 'line')}, and no record among them.",
                 "A record is one JSON object a line, as `perfcli serve` writes them.",
             )
-        return query.select(records)
 
     def follow(self, query: LogQuery, wait: Callable[[], object], before: Before = ignore) -> Iterator[Record]:
         """Read on as the file grows, from its start when it was cut short; a pipe ends when its writer does."""
@@ -70,7 +73,7 @@ class FileSource:
             line = self._begun + line
             self._begun = b""
             try:
-                yield Record.from_line(line if line.endswith(b"\n") else line + b"\n")
+                record = Record.from_line(line if line.endswith(b"\n") else line + b"\n")
             except ValueError:
                 if line.endswith(b"\n"):
                     # The server and its libraries print there as well.
@@ -78,3 +81,6 @@ class FileSource:
                     self._others += 1
                 else:
                     self._begun = line
+            else:
+                self._own += 1
+                yield record

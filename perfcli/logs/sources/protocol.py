@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
 from perfcli.logs.entry import Record
-from perfcli.logs.query import LogQuery
+from perfcli.logs.query import LogQuery, RecordPage
 
 # Records of several workers arrive out of order, by a batch or by the time a store was away.
 _WINDOW = timedelta(seconds=10)
@@ -29,10 +29,13 @@ class LogSource(Protocol):
     Attributes:
         address: What a person knows it by, secrets masked.
         broken: Lines so far that begin like a record and are none; 0 where only records are stored.
+        unread: Older records that fulfil the conditions of the last `scan` of all of them, and were too many; 0 where
+            a scan knows no bound.
     """
 
     address: str
     broken: int
+    unread: int
 
     def read(self, query: LogQuery) -> list[Record]:
         """Return the records asked for, the newest first.
@@ -41,6 +44,13 @@ class LogSource(Protocol):
             TargetUnreachableError: Nobody answers.
             TargetAnswerError: The answer is an error, or no log.
             UsageError: A file is no log.
+        """
+        ...
+
+    def scan(self, query: LogQuery) -> Iterator[Record]:
+        """Yield the records that fulfil the conditions, in any order, without holding all of them in memory.
+
+        With a limit there may be more than that, among them the newest so many. Raises what `read` does.
         """
         ...
 
@@ -60,6 +70,14 @@ class LogSource(Protocol):
 
     def close(self) -> None:
         """Give back the connection or the file."""
+        ...
+
+
+class LogStore(LogSource, Protocol):
+    """A store that the API itself reads, a page at a time."""
+
+    def page(self, query: LogQuery, offset: int) -> RecordPage:
+        """Return the records that follow the newest `offset` of those asked for. Raises what `read` does."""
         ...
 
 

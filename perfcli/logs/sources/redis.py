@@ -9,7 +9,7 @@ import redis
 
 from perfcli.errors import TargetAnswerError, TargetUnreachableError, UsageError
 from perfcli.logs.entry import Record
-from perfcli.logs.query import LogQuery
+from perfcli.logs.query import LogQuery, RecordPage
 from perfcli.logs.sources.protocol import Before, ignore, poll
 from perfcli.secrets import mask_url
 
@@ -24,7 +24,7 @@ class RedisSource:
             UsageError: The URL is none of Redis.
         """
         self.address = mask_url(url)
-        self.broken = 0
+        self.broken = self.unread = 0
         self._key = key
         try:
             self._client = redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
@@ -50,7 +50,15 @@ class RedisSource:
 
     def read(self, query: LogQuery) -> list[Record]:
         """Return the records asked for, the newest first."""
-        return query.select(self.newest_first())
+        return query.newest(self.scan(query))
+
+    def scan(self, query: LogQuery) -> Iterator[Record]:
+        """Yield the records in the order of the list."""
+        return query.matching(self.newest_first())
+
+    def page(self, query: LogQuery, offset: int) -> RecordPage:
+        """Return one page of the records asked for."""
+        return query.page(self.newest_first(), offset)
 
     def follow(self, query: LogQuery, wait: Callable[[], object], before: Before = ignore) -> Iterator[Record]:
         """Ask for new records."""

@@ -22,7 +22,7 @@ from perfcli.logs.entry import Encoder, Record
 from perfcli.logs.query import LogQuery
 from perfcli.logs.sinks.elasticsearch import ElasticsearchSink
 from perfcli.logs.sinks.redis import RedisSink
-from perfcli.logs.sources import open_source
+from perfcli.logs.sources import open_source, open_store
 from perfcli.logs.sources.elasticsearch import ElasticsearchSource
 from perfcli.logs.sources.protocol import LogSource
 from perfcli.settings import Settings
@@ -169,6 +169,58 @@ def test_a_search_goes_past_the_first_page(
     assert [record.id for record in source.read(LogQuery())] == [record.id for record in log[::-1]]
     assert [record.id for record in source.read(LogQuery(limit=1500))] == [record.id for record in log[:1499:-1]]
     source.close()
+
+
+def test_an_api_is_asked_for_so_many_pages_and_tells_what_is_left(
+    api: str, log: Sequence[Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perfcli.logs.sources.api._MOST", 2000)
+    source = open_source(api, Settings(api_token="geheim"))
+    assert [record.id for record in source.read(LogQuery())] == [record.id for record in log[:999:-1]]
+    assert source.unread == 1000
+    assert len(source.read(LogQuery(level="ERROR"))) == 750
+    assert source.unread == 0
+    source.close()
+
+
+@pytest.mark.parametrize("kind", ["osmem", "noida"])
+def test_a_page_costs_no_more_than_its_records(
+    kind: str, in_elasticsearch: Callable[[str], str], log: Sequence[Record]
+) -> None:
+    source = ElasticsearchSource(in_elasticsearch(kind).removeprefix("es+"), "perfcli", page_records=700)
+    read: list[int] = []
+    source._client.event_hooks["response"].append(lambda response: read.append(len(response.read())))
+    assert [record.id for record in source.page(LogQuery(limit=10), 0).records] == [
+        record.id for record in log[:-11:-1]
+    ]
+    # A hit has what the server knows of it, beside the line.
+    assert sum(read) < 10 * 4 * len(log[0].line)
+    # Deeper than the server returns at once.
+    deep = source.page(LogQuery(limit=3), 2400).records
+    assert [record.id for record in deep] == [record.id for record in log[599:596:-1]]
+    source.close()
+
+
+@pytest.mark.parametrize("kind", ["redis", "osmem", "noida"])
+@pytest.mark.parametrize("offset", [0, 1, 95, 110, 3000, 2**31])
+@pytest.mark.parametrize("query", [LogQuery(limit=10), LogQuery(level="WARNING", limit=10)])
+def test_a_page_of_a_store_has_its_records_and_the_total(
+    kind: str,
+    query: LogQuery,
+    offset: int,
+    in_elasticsearch: Callable[[str], str],
+    in_redis: str,
+    log: Sequence[Record],
+) -> None:
+    if kind == "redis":
+        store = open_store(kind, Settings(redis_url=in_redis))
+    else:
+        store = open_store("elasticsearch", Settings(elasticsearch_url=in_elasticsearch(kind).removeprefix("es+")))
+    matching = [record for n, record in reversed(list(enumerate(log))) if query.level is None or n % 4 >= 2]
+    found = store.page(query, offset)
+    store.close()
+    assert found.total == len(matching)
+    assert [record.id for record in found.records] == [record.id for record in matching[offset : offset + 10]]
 
 
 def test_following_begins_with_the_last_records(source: LogSource, log: Sequence[Record]) -> None:

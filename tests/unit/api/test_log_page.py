@@ -12,25 +12,25 @@ from fastapi import FastAPI
 from perfcli.api.log_page import log_router
 from perfcli.errors import TargetUnreachableError
 from perfcli.logs import Record
-from perfcli.logs.query import LogQuery
+from perfcli.logs.query import LogQuery, RecordPage
 
 RECORDS = [Record(str(n), f"2026-01-31T12:00:0{n}.000000Z", orjson.dumps({"number": n})) for n in (3, 2, 1, 0)]
 
 
 class _Source:
-    """Answers every query with all records, and remembers the query."""
+    """Answers every query from all records, and remembers the query."""
 
     def __init__(self) -> None:
         self.asked: list[LogQuery] = []
 
-    def read(self, query: LogQuery) -> list[Record]:
+    def page(self, query: LogQuery, offset: int) -> RecordPage:
         self.asked.append(query)
-        return RECORDS
+        return RecordPage(RECORDS[offset : offset + (query.limit or 0)], len(RECORDS))
 
 
 async def _get(query: str, source: object) -> httpx.Response:
     app = FastAPI()
-    app.include_router(log_router(source.read))  # type: ignore[attr-defined]
+    app.include_router(log_router(source.page))  # type: ignore[attr-defined]
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         return await client.get(f"/logs{query}")
 
@@ -54,8 +54,8 @@ async def test_an_offset_beyond_the_end_is_an_empty_page() -> None:
 @pytest.mark.anyio
 async def test_conditions_reach_the_source_as_they_are() -> None:
     source = _Source()
-    await _get("?since=2026-01-31T13:00:00%2B01:00&level=ERROR&request_id=a", source)
-    assert source.asked == [LogQuery("2026-01-31T12:00:00.000000Z", "ERROR", "a")]
+    await _get("?since=2026-01-31T13:00:00%2B01:00&level=ERROR&request_id=a&limit=7", source)
+    assert source.asked == [LogQuery("2026-01-31T12:00:00.000000Z", "ERROR", "a", 7)]
 
 
 @pytest.mark.anyio
@@ -77,7 +77,7 @@ async def test_any_other_text_is_refused_by_the_name_of_the_field(since: str) ->
 @pytest.mark.anyio
 async def test_a_store_that_is_down_is_not_an_empty_log() -> None:
     class Down:
-        def read(self, query: LogQuery) -> list[Record]:
+        def page(self, query: LogQuery, offset: int) -> RecordPage:
             raise TargetUnreachableError("Cannot reach redis://localhost.")
 
     answer = await _get("", Down())

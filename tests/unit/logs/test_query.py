@@ -7,7 +7,7 @@ import pytest
 
 from perfcli.errors import UsageError
 from perfcli.logs.entry import Record
-from perfcli.logs.query import LogQuery, oldest_timestamp
+from perfcli.logs.query import LogQuery, RecordPage, oldest_timestamp
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 
@@ -40,6 +40,20 @@ def test_a_level_includes_those_above_it() -> None:
 def test_a_request_is_found_by_its_id() -> None:
     records = [record(1, request="a"), record(2, request="b"), record(3), record(4, request="a")]
     assert ids(LogQuery(transaction_id="a"), *records) == ["r4", "r1"]
+
+
+def test_a_page_has_what_follows_and_counts_all_that_match() -> None:
+    records = [record(n, request="a" if n % 2 else "b") for n in range(10)]
+    query = LogQuery(transaction_id="a", limit=2)
+    assert query.page(records, 0) == RecordPage([records[9], records[7]], 5)
+    assert query.page(records, 4) == RecordPage([records[1]], 5)
+    assert query.page(records, 5) == RecordPage([], 5)
+
+
+def test_records_of_one_moment_keep_their_order_with_a_limit_and_without() -> None:
+    first, second, third = (Record(name, "2026-11-22T11:59:01.000000Z", b"{}") for name in "abc")
+    assert ids(LogQuery(), first, second, third) == ["a", "b", "c"]
+    assert ids(LogQuery(limit=2), first, second, third) == ["a", "b"]
 
 
 def test_the_limit_keeps_the_newest() -> None:

@@ -43,6 +43,12 @@ def test_an_empty_file_is_a_log_without_records() -> None:
     assert FileSource(io.BytesIO(b""), "log").read(LogQuery()) == []
 
 
+def test_a_long_log_is_read_to_its_end() -> None:
+    lines = b"".join(b'{"event.id":"r%d","timestamp":"2026-11-22T10:00:00.%06dZ"}\n' % (n, n) for n in range(150_000))
+    source = FileSource(io.BytesIO(lines), "log")
+    assert sum(1 for _ in source.scan(LogQuery())) == 150_000
+
+
 def test_a_record_that_lost_the_end_of_its_line_is_read(records: Records) -> None:
     one, two = records(1, 2)
     assert FileSource(io.BytesIO(one.line + two.line.rstrip()), "log").read(LogQuery()) == [two, one]

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import random
+import tracemalloc
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -123,3 +125,29 @@ def test_the_slowest_are_ordered_by_what_they_took_without_the_profiler() -> Non
         record(4, 4),
     ]
     assert [found.id for found in slowest(log, 2)] == ["r3", "r1"]
+
+
+def test_where_no_record_matches_nobody_is_told_to_switch_the_monitor_on() -> None:
+    with pytest.raises(MeasurementError, match=r"^No record matches\."):
+        summarize([])
+
+
+def test_a_long_log_needs_no_room_for_its_records() -> None:
+    functions = [
+        {"function": f"f{n}", "file": "a.py", "line": n, "calls": 1, "total_time_ms": 1.0, "cumulative_time_ms": 2.0}
+        for n in range(5)
+    ]
+
+    def log() -> Iterator[Record]:
+        for number in range(20_000):
+            yield record(number, number % 60, function_calls=3, top_functions=functions)
+
+    summarize(log())
+    tracemalloc.start()
+    found = summarize(log())
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.predictions == 20_000
+    assert found.top_functions[0].predictions == 20_000
+    # The lines alone are 800 bytes each; what was read out of them took 5000.
+    assert peak_bytes < 20_000 * 700
