@@ -223,6 +223,14 @@ def test_a_page_of_a_store_has_its_records_and_the_total(
     assert [record.id for record in found.records] == [record.id for record in matching[offset : offset + 10]]
 
 
+@pytest.mark.parametrize("kind", ["osmem", "noida"])
+def test_before_the_first_record_a_page_is_empty(kind: str, address_of: Callable[[str], str]) -> None:
+    store = open_store("elasticsearch", Settings(elasticsearch_url=address_of(kind), elasticsearch_index="nothing"))
+    assert store.page(LogQuery(limit=10), 5) == ([], 0)
+    assert list(store.scan(LogQuery())) == []
+    store.close()
+
+
 def test_following_begins_with_the_last_records(source: LogSource, log: Sequence[Record]) -> None:
     before: list[Record] = []
     followed = source.follow(LogQuery(limit=3), lambda: None, before.extend)
