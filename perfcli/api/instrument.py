@@ -94,14 +94,18 @@ class _Monitoring:
         async def send_measured(message: Message) -> None:
             """Add the headers to the first message, and end with the last: background tasks are no latency."""
             if message["type"] == "http.response.start":
-                timing = (b"server-timing", server_timing(exchange, perf_counter_ns()).encode("ascii"))
+                started_ns = perf_counter_ns()
+                timing = (b"server-timing", server_timing(exchange, started_ns).encode("ascii"))
                 request_id = (b"x-request-id", exchange.raw_id)
-                await send({**message, "headers": [*message.get("headers", ()), request_id, timing]})
+                message = {**message, "headers": [*message.get("headers", ()), request_id, timing]}
+                exchange.own_ns += perf_counter_ns() - started_ns
+                await send(message)
                 return
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 exchange.end()
 
+        exchange.own_ns = perf_counter_ns() - exchange.begun_ns
         try:
             await self._app(scope, receive, send_measured)
         finally:

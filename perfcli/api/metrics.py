@@ -41,8 +41,9 @@ class ServiceMetrics:
         self.in_flight = self._gauge("http_requests_in_flight", "Requests being answered.")
         self._inference = self._counter("inference_seconds", "Time in measured predictions, profiled ones included.")
         self._predictions = self._counter("predictions", "Measured predictions, by why they have no profile.", "reason")
-        self._monitor_seconds = self._counter("monitor_seconds", "Time the monitor took before and after predictions.")
+        self._monitor_seconds = self._counter("monitor_seconds", "Time the monitor took on the way of requests.")
         self._profiler_seconds = self._counter("profiler_seconds", "Time that cProfile is estimated to have added.")
+        self._log_cpu = self._counter("log_cpu_seconds", "CPU time of the thread that writes and sends log records.")
         self._records = self._counter("log_records", "Log records, by what became of them.", "sink", "outcome")
         self._waiting = self._gauge("log_records_waiting", "Log records in memory, for a sink.", "sink")
 
@@ -55,7 +56,9 @@ class ServiceMetrics:
         self._raise_to(self._predictions, cast(float, cost["profiled"]), "none")
         for reason, count in cast(dict[str, int], cost["not_profiled"]).items():
             self._raise_to(self._predictions, count, reason)
-        for name, sink in self._delivery.counters().sinks.items():
+        delivery = self._delivery.counters()
+        self._raise_to(self._log_cpu, delivery.cpu_ms / 1e3)
+        for name, sink in delivery.sinks.items():
             for outcome in ("delivered", "dropped", "rejected", "retried", "spooled"):
                 self._raise_to(self._records, getattr(sink, outcome), name, outcome)
             self._waiting.labels(name).set(sink.waiting)

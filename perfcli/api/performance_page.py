@@ -29,8 +29,11 @@ class PerformanceReport(Performance):
     """Recent predictions, and the cost of watching them."""
 
     monitoring: bool
-    monitor: dict[str, object] = Field(description="What the monitor cost the process that answered, since its start.")
-    delivery: dict[str, object] = Field(description="What became of its log records.")
+    monitor: dict[str, object] = Field(
+        description="What the monitor cost the requests to the process that answered, since its start: before and "
+        "after predictions, for ids, headers and the log (`monitor_ms`), and what cProfile is estimated to have added."
+    )
+    delivery: dict[str, object] = Field(description="What became of its log records, and the CPU time that took.")
 
 
 def performance_router(

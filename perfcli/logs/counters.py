@@ -33,10 +33,12 @@ class DeliveryCounters:
 
     Attributes:
         queued: Waiting for the writer now.
+        cpu_ms: CPU time of the writer's thread, which reads the profiles out, writes the records and sends them.
         sinks: By name.
     """
 
     queued: int
+    cpu_ms: float
     sinks: Mapping[str, SinkCounters]
 
     @property

@@ -15,6 +15,7 @@ from perfcli.logs.batch import BATCH_RECORDS
 from perfcli.logs.counters import DeliveryCounters
 from perfcli.logs.entry import Encoder, LogEntry, Record
 from perfcli.logs.lane import Lane
+from perfcli.units import to_milliseconds
 
 _logger = logging.getLogger("perfcli.logs")
 
@@ -47,6 +48,7 @@ class Writer:
         self._is_finished = False
         self._deadline = math.inf
         self._overflowed = 0
+        self._cpu_ns = 0
         self._noticed_dropped = 0
         self._notice_at = -math.inf
 
@@ -93,7 +95,7 @@ class Writer:
         by_sink = {lane.sink.name: lane.counters() for lane in self._lanes}
         # What never reached this thread is missing from every sink.
         sinks = {name: replace(seen, dropped=seen.dropped + overflowed) for name, seen in by_sink.items()}
-        return DeliveryCounters(self._queue.qsize(), sinks)
+        return DeliveryCounters(self._queue.qsize(), to_milliseconds(self._cpu_ns / 1e9), sinks)
 
     def forked(self) -> None:
         """Leave connections and files to the parent, in a forked child."""
@@ -107,8 +109,10 @@ class Writer:
             self._put(self._take(0.0 if has_more else self._wait_s()))
             # Every lane has its turn, whatever the others say.
             has_more = sum(lane.step() for lane in self._lanes) > 0 or not self._queue.empty()
+            self._cpu_ns = time.thread_time_ns()
             self._notice_drops()
         self._finish()
+        self._cpu_ns = time.thread_time_ns()
 
     def _finish(self) -> None:
         with self._lock:

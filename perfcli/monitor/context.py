@@ -35,12 +35,14 @@ class Request:
         blocks: Those finished so far, nested ones too, in the order they ended.
         logged: What the handlers gave to `log_metrics`.
         is_open: The request is still being answered.
+        own_ns: What the monitor has taken for it so far, outside of the blocks.
     """
 
     # What is the same for most of them is said here and not by each.
     transaction_id: str | None = None
     trace_id: str | None = None
     is_open: bool = True
+    own_ns: int = 0
 
     def __init__(
         self, monitor: PerformanceMonitor, transaction_id: str | None = None, trace_id: str | None = None
@@ -71,7 +73,8 @@ class Request:
         if not self.is_open:
             return
         self.is_open = False
-        latency_ns = perf_counter_ns() - self.begun_ns
+        ended_ns = perf_counter_ns()
+        latency_ns = ended_ns - self.begun_ns
         for block in self.blocks:
             block.catch_up()
         # A block around the endpoint may outlive the request, as that of a dependency does.
@@ -80,6 +83,7 @@ class Request:
             measurement.extend_latency(latency_ns)
             if measurement.claim():
                 self.monitor.emit(measurement)
+        self.monitor.add_request(self.own_ns + perf_counter_ns() - ended_ns)
 
 
 CURRENT_BLOCK: ContextVar[Block | None] = ContextVar("perfcli_block", default=None)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from perfcli.monitor.clocks import Clocks, resident_memory
 from perfcli.monitor.deep import SEES_BUILTINS, DeepProfile, NotProfiledError
 from perfcli.monitor.functions import count_calls, top_functions
-from perfcli.monitor.own_cost import MonitorCost
+from perfcli.monitor.own_cost import MonitorCost, without_waits
 from perfcli.monitor.sampling import Sampler
 from perfcli.records import TopFunction
 from perfcli.units import to_mebibytes, to_milliseconds
@@ -180,9 +180,10 @@ class BlockMeasurement(Measurement):
         # Without a share there is no profile to compare with.
         if self._sampler.share > 0 and has_ended_well and light.undisturbed and light.cpu_ns is not None:
             self._cost.per_call.observe_plain(self._code, light.cpu_ns)
-        self._cost.add(light.wall_ns, self._monitor_ns, self._reason)
+        own_ns = without_waits(self._monitor_ns)
+        self._cost.add(light.wall_ns, own_ns, self._reason)
         if self._sampler.has_budget and has_ended_well:
-            self._sampler.observe(light.wall_ns, self._lock is not None, self._monitor_ns)
+            self._sampler.observe(light.wall_ns, self._lock is not None, own_ns)
 
     def _measure(self) -> Light:
         assert self._ended_ns is not None

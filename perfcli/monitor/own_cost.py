@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 # More come together only where nobody reads what is measured.
 _MOST_UNSETTLED = 100
+_LONGEST_OWN_NS = 1_000_000
+
+
+def without_waits(own_ns: int) -> int:
+    """Return what the monitor took: a step that took over a millisecond has waited for the interpreter in between."""
+    return min(own_ns, _LONGEST_OWN_NS)
 
 
 class MonitorCost:
@@ -36,6 +42,9 @@ class MonitorCost:
         # Reentrant: a signal may interrupt one prediction for another in the same thread.
         self._lock = threading.RLock()
         self.unsettled: deque[BlockMeasurement] = deque()
+        # A lock of its own, that nobody holds for longer than an addition: a request must not wait for who settles.
+        self._requests_lock = threading.RLock()
+        self._requests_ns = 0
         self._predictions = 0
         self._predictions_ns = 0
         self._not_profiled: dict[str, int] = {}
@@ -73,6 +82,11 @@ class MonitorCost:
         if reason is not None:
             self.add_refusal(reason)
 
+    def add_request(self, own_ns: int) -> None:
+        """Add what the monitor took for a request outside of its blocks."""
+        with self._requests_lock:
+            self._requests_ns += without_waits(own_ns)
+
     def add_refusal(self, reason: str) -> None:
         """Add a prediction that turned out not to be profiled."""
         with self._lock:
@@ -87,7 +101,8 @@ class MonitorCost:
         """Return the sums, JSON-ready; `overhead_ratio` is None before the first prediction."""
         with self._lock:
             self.settle()
-            added_ns = self._monitor_ns + self._overhead_ns
+            own_ns = self._monitor_ns + self._requests_ns
+            added_ns = own_ns + self._overhead_ns
             bare_ns = self._predictions_ns - self._overhead_ns
             return {
                 "predictions": self._predictions,
@@ -95,7 +110,7 @@ class MonitorCost:
                 "not_profiled": dict(self._not_profiled),
                 "sample_rate": sample_rate,
                 "predictions_ms": to_milliseconds(self._predictions_ns / 1e9),
-                "monitor_ms": to_milliseconds(self._monitor_ns / 1e9),
+                "monitor_ms": to_milliseconds(own_ns / 1e9),
                 "profiler_overhead_ms": to_milliseconds(self._overhead_ns / 1e9),
                 "overhead_ratio": round(added_ns / bare_ns, 6) if bare_ns > 0 else None,
             }

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -18,6 +19,8 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from perfcli.api import instrument as middleware
+from perfcli.api.exchange import Exchange
 from perfcli.api.instrument import instrument
 from perfcli.monitor import Measurement, PerformanceMonitor
 
@@ -279,3 +282,39 @@ def test_without_starlette_instrument_says_what_to_install() -> None:
         "perfcli.errors.MissingExtraError: instrument(app) needs packages that are not installed. "
         "Install them with: pip install 'perfcli[serve]'"
     )
+
+
+def _spend(nanoseconds: int) -> None:
+    end_ns = time.perf_counter_ns() + nanoseconds
+    while time.perf_counter_ns() < end_ns:
+        pass
+
+
+def _cost_ms(monitor: PerformanceMonitor) -> float:
+    cost_ms = monitor.cost()["monitor_ms"]
+    assert isinstance(cost_ms, float)
+    return cost_ms
+
+
+def test_the_cost_of_the_monitor_has_all_that_it_does_on_the_way_of_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(function: Callable[..., object]) -> Callable[..., object]:
+        def spending(*args: object) -> object:
+            _spend(200_000)
+            return function(*args)
+
+        return spending
+
+    monitor = PerformanceMonitor(slow(lambda measurement: None), enabled=True, sample_rate=0.0)  # type: ignore[arg-type]
+    monkeypatch.setattr(middleware, "server_timing", slow(middleware.server_timing))
+    monkeypatch.setattr(Exchange, "_take_id", slow(Exchange._take_id))
+    app = instrument(Starlette(routes=[Route("/plain", _plain)]), monitor)
+    for _ in range(20):
+        _get(app, "/plain")
+    assert _cost_ms(monitor) >= 20 * 0.6
+
+
+def test_what_the_monitor_waits_for_the_interpreter_is_not_its_cost() -> None:
+    monitor = PerformanceMonitor(lambda measurement: time.sleep(0.05), enabled=True, sample_rate=0.0)
+    app = instrument(Starlette(routes=[Route("/plain", _plain)]), monitor)
+    _get(app, "/plain")
+    assert 1 <= _cost_ms(monitor) <= 2

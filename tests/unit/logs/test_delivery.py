@@ -6,7 +6,8 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,26 @@ def test_what_is_submitted_by_many_threads_is_delivered_once() -> None:
     assert sorted(messages(sink)) == sorted(f"m{number}" for number in range(2000))
     assert delivery.counters().sinks["memory"].delivered == 2000
     assert len({record.id for record in sink.newest_first()}) == 2000
+
+
+def test_what_writing_takes_is_the_cpu_time_of_the_thread_that_writes() -> None:
+    own_ms: list[float] = []
+
+    def costly() -> Mapping[str, object]:
+        started_ns = time.thread_time_ns()
+        while time.thread_time_ns() < started_ns + 20_000_000:
+            pass
+        own_ms.append((time.thread_time_ns() - started_ns) / 1e6)
+        return {}
+
+    delivery = LogDelivery([MemorySink(10)])
+    for number in range(5):
+        delivery.submit(entry(number)._replace(fields=costly))
+    time.sleep(0.05)
+    delivery.close()
+    assert len(own_ms) == 5
+    # Sleeping is none of it, and what is around the five is a thousandth.
+    assert sum(own_ms) <= delivery.counters().cpu_ms <= 1.5 * sum(own_ms)
 
 
 def test_entries_below_the_level_are_ignored_and_not_counted() -> None:
