@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import pytest
 
@@ -30,6 +31,12 @@ def codes(samples: list[float], *, imprecise: bool = False, warm: bool = True) -
 
 
 def test_a_quiet_run_needs_no_advice():
+    assert codes(QUIET) == set()
+
+
+def test_an_interruption_while_the_clock_is_tried_is_no_coarse_clock(monkeypatch):
+    readings_ns = itertools.chain(range(0, 700, 50), itertools.count(10**9, 50))
+    monkeypatch.setattr("perfcli.profiling.advice.time.perf_counter_ns", readings_ns.__next__)
     assert codes(QUIET) == set()
 
 
