@@ -1,5 +1,6 @@
 """What the tests of the monitor share."""
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,14 @@ def emitted() -> list[Measurement]:
 def monitor(emitted: list[Measurement]) -> PerformanceMonitor:
     """Return a monitor that profiles every prediction deeply."""
     return PerformanceMonitor(emitted.append, enabled=True)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_else_calls() -> Iterator[None]:
+    """Keep the garbage collector still: its callbacks, as Hypothesis has one, are calls of whatever is running."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ Work has an exact number of calls, different for each of the eight, so one forei
 """
 
 import asyncio
-import gc
 import sys
 import threading
 import time
@@ -34,13 +33,10 @@ class Observed:
 
 
 @pytest.fixture(autouse=True)
-def _threads_alternate_often_and_nobody_else_calls() -> Iterator[None]:
+def _threads_alternate_often() -> Iterator[None]:
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-4)
-    # Hypothesis has a callback in the garbage collector, and that is a call of whatever happens to be running.
-    gc.disable()
     yield
-    gc.enable()
     sys.setswitchinterval(before)
 
 
