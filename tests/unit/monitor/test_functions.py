@@ -1,6 +1,7 @@
 """What is read out of a profile, against pstats."""
 
 import cProfile
+import itertools
 import pstats
 import sys
 from collections.abc import Callable
@@ -27,7 +28,8 @@ def inner_wrapper() -> int:
 
 
 def profile(function: Callable[[], object]) -> cProfile.Profile:
-    profiler = cProfile.Profile(subcalls=False)
+    """Profile by a clock that moves on by a microsecond each time it is read, so that no interruption takes time."""
+    profiler = cProfile.Profile(itertools.count().__next__, 1e-6, subcalls=False)
     profiler.enable()
     function()
     profiler.disable()
