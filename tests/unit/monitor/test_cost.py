@@ -2,6 +2,7 @@
 
 import cProfile
 import functools
+import statistics
 from collections.abc import Callable
 
 import pytest
@@ -84,13 +85,17 @@ def test_the_cost_follows_traffic_that_changes() -> None:
 
 
 def test_a_calibration_finds_what_a_call_costs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(call_cost._calibration, "cost", None)
-    calibrate()
-    cost = call_cost._calibration.cost
-    assert cost is not None
-    assert cost.source == "calibration"
+    costs = []
+    for _ in range(9):
+        monkeypatch.setattr(call_cost._calibration, "cost", None)
+        calibrate()
+        costs.append(call_cost._calibration.cost)
+    # One whose machine became slower or quicker in the middle may say anything, or nothing.
+    known = [cost for cost in costs if cost is not None]
+    assert len(known) >= 5
+    assert {cost.source for cost in known} == {"calibration"}
     # A clock is read twice per call: less than 20 ns, or more than 5 us, has been seen on no machine.
-    assert 20 < cost.ns < 5000
+    assert 20 < statistics.median(cost.ns for cost in known) < 5000
 
 
 @pytest.fixture
@@ -180,7 +185,8 @@ def test_a_profiled_prediction_carries_its_cost_and_the_time_without_it(monitor:
 def test_a_cost_above_the_whole_duration_is_not_believed(
     monitor: PerformanceMonitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(call_cost._calibration, "cost", CallCost(1e9, "calibration"))
+    # A quarter of an hour per call, which no machine stands still.
+    monkeypatch.setattr(call_cost._calibration, "cost", CallCost(1e12, "calibration"))
     with monitor.profile():
         block_a()
     metrics = monitor.get_metrics()

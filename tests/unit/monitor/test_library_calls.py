@@ -167,14 +167,17 @@ class TestTimes:
             assert low / 1e6 <= value <= high / 1e6
 
     def test_waiting_is_no_cpu_time(self, monitor: PerformanceMonitor) -> None:
+        watch_ns = time.thread_time_ns()
         with monitor.profile():
             time.sleep(0.05)
+        watch_ns = time.thread_time_ns() - watch_ns
         metrics = metrics_of(monitor)
         wall, cpu, wait = (metrics[name] for name in ("inference_time_ms", "cpu_time_ms", "wait_ms"))
         assert isinstance(wall, float)
         assert isinstance(cpu, float)
         assert wall >= 50
-        assert cpu < 10
+        # A machine that stands still may count that as CPU time; the watch counts it too, and no sleep.
+        assert cpu <= watch_ns / 1e6
         assert wait == pytest.approx(wall - cpu, abs=1e-5)
 
     def test_the_latency_is_at_least_the_inference_time(self, monitor: PerformanceMonitor) -> None:
