@@ -234,8 +234,14 @@ def test_records_whose_answer_is_lost_are_sent_again_and_stored_once(
 
 
 def test_a_server_that_hangs_costs_the_time_limit_and_no_more(stub: Stub, batch: Batch) -> None:
-    sink = ElasticsearchSink(stub.url, "perfcli", timeout_s=0.1)
-    stub.answers = [lambda handler, ids: stub.released.wait(10) and None]
+    # Without a clock of its own, which has the same limit, but other words for an answer that was read too late.
+    sink = ElasticsearchSink(stub.url, "perfcli", timeout_s=0.1, clock=lambda: 0.0)
+
+    def hang(handler: BaseHTTPRequestHandler, ids: list[str]) -> None:
+        stub.released.wait(10)
+        handler.close_connection = True
+
+    stub.answers = [hang]
     with pytest.raises(StoreDownError, match="timed out"):
         sink.deliver(batch)
     sink.close()
@@ -257,13 +263,13 @@ def test_a_server_that_drips_is_cut_off_at_the_time_limit(stub: Stub, batch: Bat
 
 
 def test_a_dead_port_is_a_failure_that_may_pass(batch: Batch) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    sink = ElasticsearchSink(url, "perfcli")
-    with pytest.raises(StoreDownError, match="refused"):
-        sink.deliver(batch)
-    sink.close()
+    # Held, so that nobody else gets the port, but not listened on.
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        sink = ElasticsearchSink(f"http://127.0.0.1:{held.getsockname()[1]}", "perfcli")
+        with pytest.raises(StoreDownError, match="refused"):
+            sink.deliver(batch)
+        sink.close()
 
 
 def test_a_password_is_shown_nowhere_and_sent_to_the_server(
