@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 from types import ModuleType
 
@@ -182,7 +183,7 @@ def test_the_embedded_model_is_the_default_and_knows_its_stages() -> None:
     assert call() == [1]
     shares = []
     with target.staged() as clock:
-        for _ in range(5):
+        for _ in range(25):
             started = perf_counter()
             call()
             whole_s = perf_counter() - started
@@ -190,5 +191,5 @@ def test_the_embedded_model_is_the_default_and_knows_its_stages() -> None:
             shares.append(sum(stage.self_s for stage in stages.values()) / whole_s)
             assert list(stages) == ["to_frame", "engineer_features", "Pipeline", "scaler", "classifier"]
     assert all(share <= 1 for share in shares)
-    # The median of five: a machine that is interrupted between two stages is no fault of theirs.
-    assert sorted(shares)[2] >= 0.95
+    # The median: a machine that is interrupted between two stages is no fault of theirs.
+    assert median(shares) >= 0.95

@@ -149,7 +149,8 @@ def then() -> type[Then]:
 
 
 @pytest.fixture
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+def free_port() -> Iterator[int]:
+    """A port nobody listens on; it is held, so that nobody else gets it meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])

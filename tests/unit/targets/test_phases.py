@@ -160,14 +160,19 @@ def test_the_wait_is_the_time_the_server_takes(serve) -> None:
 
     target = open_remote(serve(answer_late).url, headers=(), timeout_s=5, insecure=False, http_method="POST")
     call = target.prepare({"a": 1})
-    ratios = []
+    ratios: list[float] = []
     with target.staged() as clock:
-        for _ in range(5):
+        for _ in range(200):
             started = perf_counter()
             call()
             whole_s = perf_counter() - started
             wait_s = clock.take()["wait"].self_s
             assert wait_s <= whole_s
-            ratios.append(wait_s / served_s[-1])
+            # A busy machine wakes either side up late, which is then a part of the wait.
+            if whole_s < 1.2 * served_s[-1]:
+                ratios.append(wait_s / served_s[-1])
+            if len(ratios) == 5:
+                break
     target.close()
-    assert 0.9 < median(ratios) < 1.5
+    assert len(ratios) == 5
+    assert median(ratios) > 0.9
