@@ -15,6 +15,7 @@ import orjson
 import pytest
 
 from perfcli.logs import Batch, LogDelivery, LogEntry, MemorySink, Receipt, StoreDownError
+from perfcli.logs.batch import BATCH_RECORDS
 
 
 def entry(number: int, level: int = logging.INFO) -> LogEntry:
@@ -74,6 +75,21 @@ def test_what_is_submitted_by_many_threads_is_delivered_once() -> None:
     assert sorted(messages(sink)) == sorted(f"m{number}" for number in range(2000))
     assert delivery.counters().sinks["memory"].delivered == 2000
     assert len({record.id for record in sink.newest_first()}) == 2000
+
+
+def test_a_whole_batch_does_not_wait_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perfcli.logs.writer._GATHER_S", 3600.0)
+    sink = MemorySink(10_000)
+    delivery = LogDelivery([sink])
+    # Two batches, since the writer has the first entry in its hand.
+    for number in range(2 * BATCH_RECORDS):
+        delivery.submit(entry(number))
+    deadline = time.monotonic() + 30
+    while delivery.counters().sinks["memory"].delivered < BATCH_RECORDS:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    delivery.close()
+    assert len(messages(sink)) == 2 * BATCH_RECORDS
 
 
 def test_what_writing_takes_is_the_cpu_time_of_the_thread_that_writes() -> None:
