@@ -25,7 +25,7 @@ from perfcli.loadtest.wire import Crash, End, Endpoint, Hello, Latencies, Messag
 
 SERVER = Path(__file__).with_name("server.py")
 _LIMIT_S = 60.0
-_ATTEMPTS = 3
+_ATTEMPTS = 6
 
 
 @dataclass

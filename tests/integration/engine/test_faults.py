@@ -1,5 +1,6 @@
 """Each way an exchange can go wrong lands in its own class, and none of them stops the engine."""
 
+import signal
 import socket
 import threading
 
@@ -156,11 +157,18 @@ def test_a_body_larger_than_the_socket_buffers_arrives_whole(engine, server, tmp
 
 
 def test_a_server_that_dies_in_the_middle_of_the_run_does_not_take_the_engine_with_it(engine, server) -> None:
-    def kill(message, child) -> None:
-        if type(message).__name__ == "Second" and message.index == 0:
-            server.process.kill()
+    seen: set[str] = set()
 
-    run = engine(server.plan(duration_s=2.0), kill)
+    def kill(message, child) -> None:
+        if type(message).__name__ != "Second" or "refused" in seen:
+            return
+        if message.index == 0:
+            server.process.kill()
+        seen.update(failures.kind for endpoint in message.endpoints for failures in endpoint.failures)
+        if "refused" in seen:
+            child.send_signal(signal.SIGINT)
+
+    run = engine(server.plan(duration_s=30.0), kill)
     assert run.exit_code == 0
     assert set(run.failures) <= {"refused", "reset"}
     assert run.failures["refused"] > 0

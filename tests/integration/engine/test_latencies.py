@@ -67,7 +67,8 @@ def test_percentiles_of_several_users_are_those_the_server_measured_itself(
 def test_a_latency_below_a_millisecond_is_not_rounded(server, engine) -> None:
     run = engine(server.plan("/sleep?s=0.0004", users=1, requests=300))
     truth_s = [value / 1e9 for value in server.read("times")["/sleep"]]
-    assert _rank(truth_s, 0.5) * 0.999 <= run.response_s(0.5) < 0.005
+    assert _rank(truth_s, 0.5) * 0.999 <= run.response_s(0.5) < _rank(truth_s, 0.5) + 0.02
+    # Milliseconds would be a handful of values.
     assert len(run.response().counts) > 50
 
 
@@ -85,12 +86,17 @@ def test_the_closed_loop_knows_no_other_latency_than_the_service_time(server, en
 def test_a_frozen_server_is_seen_by_every_arrival_that_had_to_wait(serve, engine, in_a_quiet_moment) -> None:
     def check() -> None:
         # Frozen for 0.5 of every 5 s, beginning in the middle of the period: a tenth of the arrivals wait.
-        plan = {"open_loop": True, "rate": 100.0, "duration_s": 5.0, "timeout_s": 20.0, "drain_s": 20.0}
-        run = engine(serve().plan("/stall?every=5&for=0.5", **plan))
+        server = serve()
+        options = {"open_loop": True, "rate": 100.0, "duration_s": 5.0, "timeout_s": 20.0, "drain_s": 20.0}
+        plan = server.plan("/stall?every=5&for=0.5", **options)
+        run = engine(plan)
         assert run.succeeded == run.end.scheduled == 500
         response = run.response()
         waited = sum(count for bucket, count in response.counts.items() if bucket >= _bucket(0.05))
-        assert 0.08 <= waited / response.total <= 0.11
+        # Whatever else held them up, the server knows. From when they were sent, a tenth would be a hundredth.
+        exchanges = server.read("exchanges")["/stall"]
+        truth = _share_answered_late(exchanges, list(schedule(plan, 0, 1)), limit_ns=50_000_000)
+        assert 0.08 <= waited / response.total == pytest.approx(truth, abs=0.01)
         assert run.response_s(0.99) >= 0.85 * 0.5
 
     in_a_quiet_moment(check)
@@ -134,15 +140,21 @@ def test_arrivals_of_several_processes_interleave(server, engine, scenario) -> N
     # Each process sends every 50 ms. A machine can only make arrivals late, so the earliest of 80 tells its schedule.
     phases_ms = sorted(min(at_ns / 1e6 - 50 * index for index, at_ns in enumerate(own)) for own in arrivals)
     distances_ms = [after - before for before, after in itertools.pairwise(phases_ms)]
-    assert distances_ms == pytest.approx([1000 / 60] * 2, abs=2)
+    # Were the one that is held up late for good, they would be 33 and 8 ms.
+    assert distances_ms == pytest.approx([1000 / 60] * 2, abs=5)
 
 
-def test_a_shape_is_followed_second_by_second(server, engine) -> None:
-    plan = server.plan(open_loop=True, shape=(Segment(0, 100, 2.0), Segment(100, 100, 1.0), Segment(300, 300, 1.0)))
-    run = engine(plan)
-    assert run.end.scheduled == sum(second.scheduled for second in run.seconds) == 100 + 100 + 300
-    earliest_ms = _earliest_ms(server.read("arrivals")["/fast"], list(schedule(plan, 0, 1)))
-    assert earliest_ms == pytest.approx([min(earliest_ms)] * 8, abs=4)
+def test_a_shape_is_followed_second_by_second(serve, engine, in_a_quiet_moment) -> None:
+    def check() -> None:
+        server = serve()
+        plan = server.plan(open_loop=True, shape=(Segment(0, 100, 2.0), Segment(100, 100, 1.0), Segment(300, 300, 1.0)))
+        run = engine(plan)
+        assert run.end.scheduled == sum(second.scheduled for second in run.seconds) == 100 + 100 + 300
+        earliest_ms = _earliest_ms(server.read("arrivals")["/fast"], list(schedule(plan, 0, 1)))
+        # The first half second has six arrivals, which may all be late. In steps of a second they would be 0.2 s early.
+        assert earliest_ms == pytest.approx([min(earliest_ms)] * 8, abs=25)
+
+    in_a_quiet_moment(check)
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -167,6 +179,14 @@ def _earliest_ms(arrived_ns, due_ns) -> list[float]:
         [late for late, due in zip(late_ms, due_ns, strict=True) if due // 500_000_000 == part] for part in range(8)
     ]
     return [min(part) for part in parts]
+
+
+def _share_answered_late(exchanges, due_ns, *, limit_ns) -> float:
+    """Of all requests, those whose answer began so long after they were due, by the server's own clock."""
+    arrived_ns, answered_ns = zip(*sorted(exchanges), strict=True)
+    began_ns = min(arrived - due for arrived, due in zip(arrived_ns, due_ns, strict=True))
+    late = [answered - began_ns - due > limit_ns for answered, due in zip(answered_ns, due_ns, strict=True)]
+    return sum(late) / len(late)
 
 
 def _bucket(seconds: float) -> int:
