@@ -92,9 +92,8 @@ def test_a_model_that_does_not_load_is_not_announced_and_not_tried_again(tmp_pat
     assert said.splitlines() == ["Error: There is no file 'missing.joblib'.", "Hint: Check the path to the model."]
 
 
-def test_a_store_that_is_down_is_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+def test_a_store_that_is_down_is_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unused_port: int) -> None:
+    port = unused_port
     monkeypatch.setenv("LOGGING_HANDLER", "redis")
     monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{port}/0")
     with _serving(tmp_path) as (_process, _url, _said):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.server
 import json
 import pickle
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -106,7 +105,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         if self.path == "/slow":
-            time.sleep(1.0)
+            time.sleep(5.0)
         body = {"/html": b"<html>", "/500": b'{"detail": "the model is away"}'}.get(self.path, b"[1]")
         self.send_response(500 if self.path == "/500" else 200)
         self.send_header("Content-Length", str(len(body)))
@@ -128,11 +127,9 @@ def server() -> Iterator[str]:
         running.shutdown()
 
 
-def test_a_dead_port(perfcli):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    done = perfcli("profile", PATIENT, "--url", f"http://127.0.0.1:{port}/predict")
-    assert_explained(done, 3, str(port), "refused")
+def test_a_dead_port(perfcli, unused_port):
+    done = perfcli("profile", PATIENT, "--url", f"http://127.0.0.1:{unused_port}/predict")
+    assert_explained(done, 3, str(unused_port), "refused")
     assert "perfcli serve" in done.stderr
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -57,7 +56,8 @@ def test_answers_of_three_seconds_are_all_there_after_eight(server: Any, perfcli
 
     assert (outcome.code, outcome.record["total"]["requests"], server.served()) == (0, 30, 30)
     assert outcome.record["total"]["failures"] == 0
-    assert outcome.record["total"]["latency_ms"]["p50"] == pytest.approx(3000, rel=0.05)
+    # Three waves of ten: a median that is late is that of two of them, held up one after the other.
+    assert 2990 <= outcome.record["total"]["latency_ms"]["p50"] < 4000
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -85,9 +85,12 @@ def test_a_second_interrupt_does_not_wait_and_keeps_the_record(server: Any, star
     )
     server.wait_for_requests(3)
     command.interrupt()
-    # The engine says nothing between the two; it is asked again until it ends.
-    while command.process.poll() is None and not _ends_within(command, 1.0):
+    # The engine says nothing between the two; it is asked again until it ends. A third time, while the record is being
+    # written, would be to ask for no record.
+    patience_s = 1.0
+    while command.process.poll() is None and not _ends_within(command, patience_s):
         command.interrupt()
+        patience_s = 20.0
     outcome = command.finish()
 
     assert outcome.code == 130, outcome.stderr
@@ -108,9 +111,10 @@ def test_the_server_is_asked_for_its_own_count(perfcli: Perfcli) -> None:
     assert outcome.record["server"]["processes"] == 1
 
 
-def test_an_api_of_ours_at_a_host_is_asked_for_its_own_count_too(start: Callable[..., Any], perfcli: Perfcli) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+def test_an_api_of_ours_at_a_host_is_asked_for_its_own_count_too(
+    start: Callable[..., Any], perfcli: Perfcli, unused_port: int
+) -> None:
+    port = unused_port
     api = start("serve", "--port", str(port))
     deadline = time.monotonic() + 60
     while not _answers(f"http://127.0.0.1:{port}/health"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,14 +77,11 @@ def test_a_scenario_that_does_not_load_is_the_users_to_correct(
     assert "bug in perfcli" not in outcome.stderr
 
 
-def test_a_dead_port_is_said_at_once(perfcli: Perfcli) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-
-    outcome = perfcli("load", "--host", f"http://127.0.0.1:{port}", "-t", "60s")
+def test_a_dead_port_is_said_at_once(perfcli: Perfcli, unused_port: int) -> None:
+    outcome = perfcli("load", "--host", f"http://127.0.0.1:{unused_port}", "-t", "60s")
 
     assert outcome.code == 3
-    assert f"Cannot reach http://127.0.0.1:{port}: Connection refused." in outcome.stderr
+    assert f"Cannot reach http://127.0.0.1:{unused_port}: Connection refused." in outcome.stderr
     assert outcome.stdout == ""
 
 
@@ -113,11 +109,8 @@ def test_another_machine_is_not_loaded_without_somebodys_word(perfcli: Perfcli) 
     assert "Add --yes" in outcome.stderr
 
 
-def test_a_worker_without_a_master_says_so(perfcli: Perfcli) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-
-    outcome = perfcli("worker", "--master-port", str(port), "--connect", "1s")
+def test_a_worker_without_a_master_says_so(perfcli: Perfcli, unused_port: int) -> None:
+    outcome = perfcli("worker", "--master-port", str(unused_port), "--connect", "1s")
 
     assert outcome.code == 3
-    assert f"No master answers at 127.0.0.1:{port}." in outcome.stderr
+    assert f"No master answers at 127.0.0.1:{unused_port}." in outcome.stderr
