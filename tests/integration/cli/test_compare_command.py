@@ -64,8 +64,8 @@ def test_comparison_is_a_record_of_its_own(perfcli: Run, records: Path) -> None:
 def test_live_targets_are_told_apart_and_the_slow_stage_is_named(perfcli: Run, tmp_path: Path) -> None:
     (tmp_path / "models.py").write_text(
         "import time\n"
-        "def fast(payload):\n    time.sleep(0.002)\n    return [1]\n"
-        "def slow(payload):\n    time.sleep(0.004)\n    return [1]\n"
+        "def fast(payload):\n    time.sleep(0.005)\n    return [1]\n"
+        "def slow(payload):\n    time.sleep(0.01)\n    return [1]\n"
     )
     (tmp_path / "row.json").write_text('{"a": 1}')
     done = perfcli(
@@ -76,14 +76,16 @@ def test_live_targets_are_told_apart_and_the_slow_stage_is_named(perfcli: Run, t
         "models:slow",
         "row.json",
         "--max-time",
-        "3s",
+        "6s",
         "--json",
         PYTHONPATH=".",
     )
     document = json.loads(done.stdout)
     assert (done.returncode, document["change"]) == (1, "slower")
-    assert 1.5 < document["metrics"][0]["ratio"] < 2.5
-    assert len(document["turns"]) >= 50
+    # A busy machine wakes both some milliseconds late. Without a difference it would be 1, the wrong way round a half.
+    assert 1.2 < document["metrics"][0]["ratio"] < 2.5
+    # A quiet one takes 50 in three seconds; from files, or of revisions, there would be none, or 8.
+    assert len(document["turns"]) >= 20
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from perfcli.statistics.histograms import decode_histogram, share_within
 
 Perfcli = Callable[..., Any]
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+COLD_ATTEMPTS = 5
 ATTEMPTS = 8  # The noise of other programs passes; a bias of ours would stay in every attempt.
 
 
@@ -133,7 +135,8 @@ def test_the_last_answers_of_a_run_are_not_held_up_by_its_end(serve: Any, perfcl
 @pytest.mark.slow
 def test_a_cold_start_is_found_and_left_out(serve: Any, perfcli: Perfcli) -> None:
     """Ten times slower for its first five seconds; beside bursts of other work no part of a run need be steady."""
-    for _ in range(ATTEMPTS):
+    quiet = 0
+    for _ in range(COLD_ATTEMPTS):
         server = serve()
         outcome = perfcli(
             *("load", "--host", server.url, "--path", "/cold?s=0.02&for=5", "-u", "4", "-t", "20s", "--json")
@@ -141,6 +144,10 @@ def test_a_cold_start_is_found_and_left_out(serve: Any, perfcli: Perfcli) -> Non
         record = outcome.record
         if 3.5 <= record["window"]["warm_up_s"] <= 6.5:
             break
+        quiet += _was_steady(server, range(6, 19))
+    else:
+        if not quiet:
+            pytest.skip("THE COLD START IS NOT TESTED: the server itself was never steady on this machine")
     assert 3.5 <= record["window"]["warm_up_s"] <= 6.5
     # 20 ms and not 200: the seconds of the cold server are shown, and not counted.
     assert 20 <= record["total"]["latency_ms"]["p50"] < 100
@@ -182,6 +189,15 @@ def test_the_server_timing_of_the_embedded_api_fits_into_what_the_client_saw(per
 
 def _percentiles_ms(values_ns: list[int]) -> dict[str, float]:
     return {key: percentile(values_ns, q) / 1e6 for key, q in QUANTILES.items()}
+
+
+def _was_steady(server: Any, seconds: range) -> bool:
+    """Tell whether the server, by its own clock, answered as many requests in each of these seconds."""
+    (exchanges,) = server.read("exchanges").values()
+    began_ns = min(received_ns for received_ns, _ in exchanges)
+    answered = Counter((answered_ns - began_ns) // 1_000_000_000 for _, answered_ns in exchanges)
+    rates = [answered[second] for second in seconds]
+    return max(rates) <= 1.08 * min(rates)
 
 
 def _share_answered_late(server: Any, *, rate: float, limit_s: float) -> float:

@@ -17,7 +17,7 @@ from perfcli.targets.local import open_model
 from perfcli.targets.remote import open_remote
 
 PATIENT = json.loads(bundled_path("sample_payloads/malignant.json").read_text())
-ATTEMPTS = 4  # The noise of other programs passes; a bias of ours would stay in every attempt.
+ATTEMPTS = 8  # The noise of other programs passes; a bias of ours would stay in every attempt.
 PLACES = {
     "engineer_features": "engineer_features",
     "scaler": "StandardScaler.transform",
@@ -68,7 +68,7 @@ def test_every_function_that_matters_has_its_place():
     assert [] in attempts, attempts
 
 
-ANSWER_S = 0.02
+ANSWER_S = 0.05
 
 
 @pytest.fixture
@@ -96,6 +96,6 @@ def test_the_tree_of_a_remote_api_is_the_clients_and_shows_the_wait_where_it_wai
             waiting[tuple(path)] = node.cumulative_s
     (longest,) = [above for above, seconds in waiting.items() if seconds == max(waiting.values())]
     assert "HTTP11Connection.handle_request" in longest
-    # No sleep ends early; the client's own work is a few milliseconds of each call.
+    # No sleep ends early; the client's own work is a few milliseconds of each call, and some more where it is held up.
     assert waiting[longest] > ANSWER_S * 0.95
     assert waiting[longest] > whole_s / 2

@@ -22,7 +22,9 @@ from perfcli.targets.protocol import StageTime
 from perfcli.targets.remote import open_remote
 
 PATIENT = json.loads(bundled_path("sample_payloads/malignant.json").read_text())
-ATTEMPTS = 6  # The noise of other programs passes; a bias of ours would stay in every attempt.
+ATTEMPTS = 12  # The noise of other programs passes; a bias of ours would stay in every attempt.
+QUIET_ATTEMPTS = 3
+BUSY = 0.05
 
 
 class Attempt(NamedTuple):
@@ -32,11 +34,17 @@ class Attempt(NamedTuple):
         median: Our median over that of a bare loop which runs in turn with our rounds.
         total: Our corrected total over the median of the bare loop; None when perfcli says that it did not correct.
         noise: How far a bare loop was from another bare loop, which has no reason to differ.
+        lost: Share of their time in which bare loops did not have the processor, because something else had it.
     """
 
     median: float
     total: float | None
     noise: float
+    lost: float
+
+    @property
+    def is_quiet(self) -> bool:
+        return self.lost <= BUSY and self.noise <= BUSY
 
     def is_true(self, found: float | None, bound: float) -> bool:
         return found is not None and abs(found - 1) <= bound + 2 * self.noise
@@ -52,13 +60,16 @@ def bare_loop(call: Call) -> list[float]:
     return durations[MAX_SETTLING_CALLS:]
 
 
-def compare(ours: Call, bare: Call) -> Attempt:
+def compare(ours: Call, bare: Call, *, waits: bool) -> Attempt:
     sampler = Sampler([ours], SamplingPlan(max_time_s=4.0, min_runs=10**9), lambda: 0)
     sampler.warm_up()
     truths, ratios, controls = [], [], []
+    wall_s = cpu_s = 0.0
     before = bare_loop(bare)
     for round_ in sampler.run():
+        wall_s, cpu_s = wall_s - time.perf_counter(), cpu_s - time.thread_time()
         after = bare_loop(bare)
+        wall_s, cpu_s = wall_s + time.perf_counter(), cpu_s + time.thread_time()
         if round_.walls_s:
             ratios.append(statistics.median(round_.walls_s) / statistics.median(before + after))
             controls.append(statistics.median(before) / statistics.median(after))
@@ -67,7 +78,10 @@ def compare(ours: Call, bare: Call) -> Attempt:
     _, overhead, functions = function_profile(sampler.rounds, 1)
     total = sum(function.self_s for function in functions) / statistics.median(truths)
     return Attempt(
-        statistics.median(ratios), total if overhead.corrected else None, abs(statistics.median(controls) - 1)
+        median=statistics.median(ratios),
+        total=total if overhead.corrected else None,
+        noise=abs(statistics.median(controls) - 1),
+        lost=0.0 if waits else 1 - cpu_s / wall_s,
     )
 
 
@@ -127,7 +141,10 @@ def test_the_median_is_that_of_a_bare_loop_and_the_corrected_total_too(fixture: 
     # A client waits for most of its time, and what cProfile adds to that drowns in the server's own scatter.
     total_matters = fixture is not remote
     while len(found) < ATTEMPTS and not is_shown(found, total_matters):
-        found.append(compare(ours, bare))
+        found.append(compare(ours, bare, waits=fixture is remote))
+    if not is_shown(found, total_matters) and sum(attempt.is_quiet for attempt in found) < QUIET_ATTEMPTS:
+        # perfcli does not correct then, and says so.
+        pytest.skip(f"THE CORRECTION IS NOT TESTED: the machine was too busy all the time: {found}")
     assert is_shown(found, total_matters), found
     next(pairs, None)
 
@@ -138,16 +155,17 @@ def is_shown(found: list[Attempt], total_matters: bool) -> bool:
 
 
 class SpinningModel:
-    """Two stages and a rest, whose own stamps are the truth about their shares."""
+    """Two stages and a rest, whose own stamps, a dictionary for each call, are the truth about their shares."""
 
     def __init__(self) -> None:
-        self.stamps: dict[str, float] = {"features": 0.0, "model": 0.0, "whole": 0.0}
+        self.stamps: list[dict[str, float]] = []
 
     def predict(self, _payload: object) -> int:
+        self.stamps.append({})
         start = time.perf_counter()
         features(self)
         model(self)
-        self.stamps["whole"] += time.perf_counter() - start
+        self.stamps[-1]["whole"] = time.perf_counter() - start
         return 1
 
 
@@ -160,13 +178,13 @@ def spin(seconds: float) -> None:
 def features(of: SpinningModel) -> None:
     start = time.perf_counter()
     spin(0.003)
-    of.stamps["features"] += time.perf_counter() - start
+    of.stamps[-1]["features"] = time.perf_counter() - start
 
 
 def model(of: SpinningModel) -> None:
     start = time.perf_counter()
     spin(0.001)
-    of.stamps["model"] += time.perf_counter() - start
+    of.stamps[-1]["model"] = time.perf_counter() - start
 
 
 SPINNING = SpinningModel()
@@ -178,13 +196,16 @@ def test_stage_shares_are_those_of_the_model_s_own_stamps():
     call = target.prepare({})
     taken: list[dict[str, StageTime]] = []
     with target.staged() as clock:
-        SPINNING.stamps.update(features=0.0, model=0.0, whole=0.0)
+        SPINNING.stamps.clear()
         for _ in range(40):
             call()
             taken.append(dict(clock.take()))
     for stage in ("features", "model"):
-        share = sum(stages[stage].self_s for stages in taken) / SPINNING.stamps["whole"]
-        assert share == pytest.approx(SPINNING.stamps[stage] / SPINNING.stamps["whole"], abs=0.04)
+        # Medians: between one watch and the other a thread may lose the processor, for as long as several calls take.
+        pairs = list(zip(taken, SPINNING.stamps, strict=True))
+        share = statistics.median(stages[stage].self_s / stamps["whole"] for stages, stamps in pairs)
+        truth = statistics.median(stamps[stage] / stamps["whole"] for _, stamps in pairs)
+        assert share == pytest.approx(truth, abs=0.02)
 
 
 def sleeping(_payload: object) -> int:
@@ -201,7 +222,8 @@ def planted_30_ms(_payload: object) -> int:
 def spin_30_ms() -> None:
     end = time.perf_counter() + 0.030
     count = 0
-    while count % 64 or time.perf_counter() < end:
+    # The clock seldom: where it loses the processor for longer than is left, the clock itself would be first.
+    while count % 8192 or time.perf_counter() < end:
         count += 1
 
 
@@ -215,7 +237,8 @@ def test_sleeping_is_no_cpu_time():
     assert result.latency is not None
     assert result.cpu is not None
     assert result.latency.median_s >= 0.1
-    assert result.cpu.thread_s < 0.002
+    # A collection of everybody's garbage is its work, too; the wall time would be 0.1.
+    assert result.cpu.thread_s < 0.01
 
 
 def test_a_transient_of_40_mib_is_the_peak_where_rss_says_nothing():
