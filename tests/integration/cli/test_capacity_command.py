@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,9 +120,18 @@ def test_each_number_of_workers_is_searched_with_a_server_of_its_own(perfcli: Ru
 @pytest.mark.slow
 def test_embedded_api_runs_with_as_many_workers_as_are_searched() -> None:
     plan = plan_load(LoadOptions(scenario=default_scenario()))
-    with aimed(plan, workers=2):
+
+    def workers() -> int:
         below = [process.cmdline() for process in psutil.Process().children(recursive=True)]
-        assert sum("--multiprocessing-fork" in command for command in below) == 2
+        return sum("--multiprocessing-fork" in command for command in below)
+
+    with aimed(plan, workers=2):
+        # The first may answer before there is a second.
+        deadline_s = time.monotonic() + 60
+        while workers() < 2:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)
+        assert workers() == 2
 
 
 @pytest.fixture

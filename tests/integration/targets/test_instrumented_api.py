@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from urllib.request import urlopen
 
 import pytest
 import uvicorn
@@ -44,6 +47,11 @@ def test_the_server_reports_of_exactly_the_requests_that_were_made(api: str) -> 
     assert isinstance(answer, dict)
     for _ in range(REQUESTS - 1):
         call()
+    # The target waits half a second for records that are on their way; here it is no matter of time.
+    deadline_s = time.monotonic() + 60
+    while json.load(urlopen(api.replace("/predict", "/logs"), timeout=60))["total"] < 1 + REQUESTS:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
     view = target.server_view()
     target.close()
     assert view is not None
