@@ -25,6 +25,7 @@ PATIENT = json.loads(bundled_path("sample_payloads/malignant.json").read_text())
 ATTEMPTS = 12  # The noise of other programs passes; a bias of ours would stay in every attempt.
 FEWEST = 3  # So many that had a chance show a bias.
 BUSY = 0.05
+NOISY = 0.03
 
 
 class Attempt(NamedTuple):
@@ -44,10 +45,11 @@ class Attempt(NamedTuple):
 
     @property
     def is_quiet(self) -> bool:
-        return self.lost <= BUSY and self.noise <= BUSY
+        return self.lost <= BUSY and self.noise <= NOISY
 
     def is_true(self, found: float | None, bound: float) -> bool:
-        return found is not None and abs(found - 1) <= bound + 2 * self.noise
+        # Where two bare loops are far from each other, anything would do.
+        return found is not None and self.noise <= NOISY and abs(found - 1) <= bound + 2 * self.noise
 
 
 def bare_loop(call: Call) -> list[float]:
@@ -142,9 +144,12 @@ def test_the_median_is_that_of_a_bare_loop_and_the_corrected_total_too(fixture: 
     total_matters = fixture is not remote
     while len(found) < ATTEMPTS and not is_shown(found, total_matters):
         found.append(compare(ours, bare, waits=fixture is remote))
+    steady = [attempt for attempt in found if attempt.noise <= NOISY]
+    if not is_shown(found, False) and len(steady) < FEWEST:
+        pytest.skip(f"THE MEDIAN IS NOT TESTED: the machine was too busy all the time: {found}")
     assert is_shown(found, False), found
-    quiet, corrected = (sum(known) for known in zip(*((a.is_quiet, a.total is not None) for a in found), strict=True))
-    if not is_shown(found, total_matters) and max(quiet, corrected) < FEWEST:
+    had_a_chance = [attempt for attempt in steady if attempt.is_quiet or attempt.total is not None]
+    if not is_shown(found, total_matters) and len(had_a_chance) < FEWEST:
         # On a busy machine perfcli does not correct, and says so.
         pytest.skip(f"THE CORRECTION IS NOT TESTED: the machine was too busy all the time: {found}")
     assert is_shown(found, total_matters), found
