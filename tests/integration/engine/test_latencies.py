@@ -150,7 +150,9 @@ def test_a_shape_is_followed_second_by_second(serve, engine, in_a_quiet_moment) 
         plan = server.plan(open_loop=True, shape=(Segment(0, 100, 2.0), Segment(100, 100, 1.0), Segment(300, 300, 1.0)))
         run = engine(plan)
         assert run.end.scheduled == sum(second.scheduled for second in run.seconds) == 100 + 100 + 300
-        earliest_ms = _earliest_ms(server.read("arrivals")["/fast"], list(schedule(plan, 0, 1)))
+        arrived_ns = server.read("arrivals")["/fast"]
+        assert len(arrived_ns) == run.end.scheduled
+        earliest_ms = _earliest_ms(arrived_ns, list(schedule(plan, 0, 1)))
         # The first half second has six arrivals, which one stall holds up.
         assert earliest_ms == pytest.approx([min(earliest_ms)] * 8, abs=4)
 
