@@ -144,21 +144,20 @@ def test_the_median_is_that_of_a_bare_loop_and_the_corrected_total_too(fixture: 
     total_matters = fixture is not remote
     while len(found) < ATTEMPTS and not is_shown(found, total_matters):
         found.append(compare(ours, bare, waits=fixture is remote))
-    steady = [attempt for attempt in found if attempt.noise <= NOISY]
-    if not is_shown(found, False) and len(steady) < FEWEST:
-        pytest.skip(f"THE MEDIAN IS NOT TESTED: the machine was too busy all the time: {found}")
-    assert is_shown(found, False), found
-    had_a_chance = [attempt for attempt in steady if attempt.is_quiet or attempt.total is not None]
-    if not is_shown(found, total_matters) and len(had_a_chance) < FEWEST:
-        # On a busy machine perfcli does not correct, and says so.
+        if len(found) >= ATTEMPTS // 2 and is_shown(found, False) and not any(attempt.is_quiet for attempt in found):
+            break
+    next(pairs, None)
+    if not is_shown(found, total_matters) and sum(attempt.is_quiet for attempt in found) < FEWEST:
+        # The median is to be right wherever bare loops agree. But beside others perfcli does not correct, and says so.
+        assert is_shown(found, False) or sum(attempt.noise <= NOISY for attempt in found) < FEWEST, found
         pytest.skip(f"THE CORRECTION IS NOT TESTED: the machine was too busy all the time: {found}")
     assert is_shown(found, total_matters), found
-    next(pairs, None)
 
 
 def is_shown(found: list[Attempt], total_matters: bool) -> bool:
     median_is_true = any(attempt.is_true(attempt.median, 0.02) for attempt in found)
-    return median_is_true and (not total_matters or any(attempt.is_true(attempt.total, 0.03) for attempt in found))
+    totals = [attempt for attempt in found if attempt.is_quiet]
+    return median_is_true and (not total_matters or any(attempt.is_true(attempt.total, 0.03) for attempt in totals))
 
 
 class SpinningModel:
