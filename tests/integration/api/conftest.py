@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-_TIMEOUT_S = 30.0
+_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def test_the_server_ends_with_the_process_that_started_it(start_api: Callable[..
     # What the kernel does for a parent that dies: the other end of the pipe closes.
     assert server.process.stdin is not None
     server.process.stdin.close()
-    assert server.process.wait(30) == -signal.SIGTERM
+    assert server.process.wait(60) == -signal.SIGTERM
 
 
 def test_a_server_of_workers_stops_with_all_of_them(start_api: Callable[..., Server]) -> None:
@@ -63,7 +63,7 @@ def test_a_server_of_workers_stops_with_all_of_them(start_api: Callable[..., Ser
     # What one process of a server ends with that nobody gave another handler.
     assert server.stop() == -signal.SIGTERM
     server.process.communicate()
-    wait_s = time.monotonic() + 30
+    wait_s = time.monotonic() + 60
     # The server was the leader of a session of its own.
     while _living_members(server.process.pid):
         assert time.monotonic() < wait_s, "a worker outlived its server"
@@ -74,7 +74,7 @@ def test_workers_do_not_outlive_a_server_that_is_killed(start_api: Callable[...,
     server = start_api(API_WORKERS="2")
     server.process.kill()
     server.process.communicate()
-    wait_s = time.monotonic() + 30
+    wait_s = time.monotonic() + 60
     while _living_members(server.process.pid):
         assert time.monotonic() < wait_s, "a worker outlived its server"
         time.sleep(0.01)
