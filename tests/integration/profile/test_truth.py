@@ -24,8 +24,8 @@ from perfcli.targets.remote import open_remote
 PATIENT = json.loads(bundled_path("sample_payloads/malignant.json").read_text())
 ATTEMPTS = 12  # The noise of other programs passes; a bias of ours would stay in every attempt.
 FEWEST = 3  # So many that had a chance show a bias.
-BUSY = 0.05
-NOISY = 0.03
+BUSY, STARVED = 0.05, 0.6
+NOISY, STILL = 0.03, 0.01
 
 
 class Attempt(NamedTuple):
@@ -149,14 +149,15 @@ def test_the_median_is_that_of_a_bare_loop_and_the_corrected_total_too(fixture: 
     next(pairs, None)
     if not is_shown(found, total_matters) and sum(attempt.is_quiet for attempt in found) < FEWEST:
         # The median is to be right wherever bare loops agree. But beside others perfcli does not correct, and says so.
-        assert is_shown(found, False) or sum(attempt.noise <= NOISY for attempt in found) < FEWEST, found
+        steady = [attempt for attempt in found if attempt.noise <= NOISY and attempt.lost <= STARVED]
+        assert is_shown(found, False) or len(steady) < FEWEST, found
         pytest.skip(f"THE CORRECTION IS NOT TESTED: the machine was too busy all the time: {found}")
     assert is_shown(found, total_matters), found
 
 
 def is_shown(found: list[Attempt], total_matters: bool) -> bool:
     median_is_true = any(attempt.is_true(attempt.median, 0.02) for attempt in found)
-    totals = [attempt for attempt in found if attempt.is_quiet]
+    totals = [attempt for attempt in found if attempt.is_quiet or attempt.noise <= STILL]
     return median_is_true and (not total_matters or any(attempt.is_true(attempt.total, 0.03) for attempt in totals))
 
 
