@@ -75,15 +75,17 @@ class Request:
         self.is_open = False
         ended_ns = perf_counter_ns()
         latency_ns = ended_ns - self.begun_ns
-        for block in self.blocks:
+        blocks = self.blocks
+        for block in blocks:
             block.catch_up()
-        # A block around the endpoint may outlive the request, as that of a dependency does.
-        outermost = [block for block in self.blocks if not block.nested] or self.blocks[-1:]
-        for measurement in self.logged or outermost:
+        if len(blocks) > 1:
+            # A block around the endpoint may outlive the request, as that of a dependency does.
+            blocks = [block for block in blocks if not block.nested] or blocks[-1:]
+        for measurement in self.logged or blocks:
             measurement.extend_latency(latency_ns)
             if measurement.claim():
                 self.monitor.emit(measurement)
-        self.monitor.add_request(self.own_ns + perf_counter_ns() - ended_ns)
+        self.monitor.add_request_cost(self.own_ns + perf_counter_ns() - ended_ns)
 
 
 CURRENT_BLOCK: ContextVar[Block | None] = ContextVar("perfcli_block", default=None)

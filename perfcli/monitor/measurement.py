@@ -48,7 +48,7 @@ class Measurement:
 
     def extend_latency(self, latency_ns: int) -> None:
         """Say how long the whole request took; the latency in the document never becomes shorter by it."""
-        latency_ms = _ms(latency_ns)
+        latency_ms = latency_ns / _NS_PER_MS
         known_ms = (self._metrics or {}).get("latency_ms")
         if not isinstance(known_ms, int | float) or known_ms < latency_ms:
             self._metrics = {**(self._metrics or {}), "latency_ms": latency_ms}
@@ -160,7 +160,7 @@ class BlockMeasurement(Measurement):
             with self._lock:
                 self._metrics = metrics = self._metrics or _document(self.light, self._read_profile())
                 self._profile = None
-        return {**metrics, "latency_ms": _ms(max(self._latency_ns, self.light.wall_ns))}
+        return {**metrics, "latency_ms": max(self._latency_ns, self.light.wall_ns) / _NS_PER_MS}
 
     def extend_latency(self, latency_ns: int) -> None:
         """Say how long the whole request took that the block was a part of."""
@@ -240,24 +240,29 @@ def _forwards(begun_ns: int, ended_ns: int) -> int | None:
     return ended_ns - begun_ns if ended_ns >= begun_ns else None
 
 
+# Whole nanoseconds divided by it have six decimals as they are; to round them takes longer than all else here.
+_NS_PER_MS = 1e6
+
+
 def _document(light: Light, deep: _Deep) -> dict[str, object]:
+    wall_ms = light.wall_ns / _NS_PER_MS
     return {
-        "inference_time_ms": _ms(light.wall_ns),
-        "cpu_time_ms": None if light.cpu_ns is None else _ms(light.cpu_ns),
+        "inference_time_ms": wall_ms,
+        "cpu_time_ms": None if light.cpu_ns is None else light.cpu_ns / _NS_PER_MS,
         "memory_mb": to_mebibytes(light.rss_bytes),
         "memory_delta_mb": None if light.rss_delta_bytes is None else to_mebibytes(light.rss_delta_bytes),
         "function_calls": deep.calls,
-        "latency_ms": _ms(light.wall_ns),
+        "latency_ms": wall_ms,
         "top_functions": None if deep.top is None else [_function_document(function) for function in deep.top],
         "profiled": deep.calls is not None,
         "reason": deep.reason,
         "isolated": light.isolated,
         "counts_builtins": None if deep.calls is None else SEES_BUILTINS,
-        "profiler_overhead_ms": None if deep.overhead_ns is None else _ms(deep.overhead_ns),
+        "profiler_overhead_ms": None if deep.overhead_ns is None else to_milliseconds(deep.overhead_ns / 1e9),
         "profiler_overhead_source": deep.overhead_source,
-        "corrected_time_ms": None if deep.overhead_ns is None else _ms(light.wall_ns - deep.overhead_ns),
-        "process_cpu_time_ms": None if light.process_cpu_ns is None else _ms(light.process_cpu_ns),
-        "wait_ms": None if light.cpu_ns is None else _ms(max(0, light.wall_ns - light.cpu_ns)),
+        "corrected_time_ms": _corrected_ms(light.wall_ns, deep.overhead_ns),
+        "process_cpu_time_ms": None if light.process_cpu_ns is None else light.process_cpu_ns / _NS_PER_MS,
+        "wait_ms": None if light.cpu_ns is None else max(0, light.wall_ns - light.cpu_ns) / _NS_PER_MS,
         "in_flight": light.in_flight,
         "sample_rate": light.sample_rate,
         "error": light.error,
@@ -275,5 +280,5 @@ def _function_document(function: TopFunction) -> dict[str, object]:
     }
 
 
-def _ms(nanoseconds: float) -> float:
-    return to_milliseconds(nanoseconds / 1e9)
+def _corrected_ms(wall_ns: int, overhead_ns: float | None) -> float | None:
+    return None if overhead_ns is None else to_milliseconds((wall_ns - overhead_ns) / 1e9)

@@ -84,8 +84,10 @@ class MonitorCost:
 
     def add_request(self, own_ns: int) -> None:
         """Add what the monitor took for a request outside of its blocks."""
+        if own_ns > _LONGEST_OWN_NS:
+            own_ns = _LONGEST_OWN_NS
         with self._requests_lock:
-            self._requests_ns += without_waits(own_ns)
+            self._requests_ns += own_ns
 
     def add_refusal(self, reason: str) -> None:
         """Add a prediction that turned out not to be profiled."""

@@ -40,6 +40,7 @@ class PerformanceMonitor:
 
     Attributes:
         enabled: Blocks are measured; see `enable` and `disable`.
+        add_request_cost: Takes what the monitor took for a request outside of the blocks in it, in nanoseconds.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class PerformanceMonitor:
         self._emit = emit
         self._sampler = Sampler(sample_rate, overhead_budget)
         self._cost = MonitorCost()
+        self.add_request_cost = self._cost.add_request
         self.enabled = False
         if enabled:
             self.enable()
@@ -157,10 +159,6 @@ class PerformanceMonitor:
             self._emit(measurement)
         except Exception:  # noqa: BLE001  # a monitor must not break what it measures
             warn_once("A measurement could not be logged", exc_info=True)
-
-    def add_request(self, own_ns: int) -> None:
-        """Count what the monitor took for a request outside of the blocks in it."""
-        self._cost.add_request(own_ns)
 
     def cost(self) -> dict[str, object]:
         """Return what watching has cost the requests of this process since its start, JSON-ready."""
