@@ -75,7 +75,8 @@ class Request:
         self.is_open = False
         ended_ns = perf_counter_ns()
         latency_ns = ended_ns - self.begun_ns
-        blocks = self.blocks
+        # Who ends later looks after himself.
+        blocks = self.blocks.copy()
         for block in blocks:
             block.catch_up()
         if len(blocks) > 1:
