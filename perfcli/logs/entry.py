@@ -62,9 +62,11 @@ class Record(NamedTuple):
         """
         document = orjson.loads(line)
         try:
-            return cls(document["event.id"], document["timestamp"], line)
+            record_id, timestamp = document["event.id"], document["timestamp"]
+            datetime.fromisoformat(timestamp)
         except (KeyError, TypeError):
             raise ValueError("a line without event.id and timestamp") from None
+        return cls(str(record_id), timestamp, line)
 
 
 def new_writer_id() -> str:

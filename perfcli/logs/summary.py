@@ -168,9 +168,9 @@ def slowest(records: Iterable[Record], count: int) -> list[Record]:
 
 
 def metrics_of(record: Record) -> Mapping[str, object] | None:
-    """Return the metrics of a record and when it was logged; None when it is no prediction's."""
+    """Return the metrics of a record and when it was logged; None when it is no prediction's, or somebody else's."""
     metrics = orjson.loads(record.line).get("performance_metrics")
-    if not isinstance(metrics, dict) or "inference_time_ms" not in metrics:
+    if not isinstance(metrics, dict) or metrics.get("inference_time_ms") is None or not _has_our_types(metrics):
         return None
     return {**metrics, "timestamp": record.timestamp}
 
@@ -181,16 +181,34 @@ def inference_ms(metrics: Mapping[str, object]) -> float:
     return cast(float, metrics["inference_time_ms"] if corrected is None else corrected)
 
 
-_COLUMNS = [
-    "timestamp",
+_NUMBERS = [
     "inference_time_ms",
     "cpu_time_ms",
     "memory_mb",
     "function_calls",
     "latency_ms",
     "profiler_overhead_ms",
-    "error",
 ]
+_COLUMNS = ["timestamp", *_NUMBERS, "error"]
+_FUNCTION_NUMBERS = ["line", "calls", "total_time_ms", "cumulative_time_ms"]
+
+
+def _has_our_types(metrics: Mapping[str, object]) -> bool:
+    """Tell whether they can be added up: anybody may hand anything to `log_metrics`."""
+    functions = metrics.get("top_functions") or []
+    return (
+        all(isinstance(metrics.get(name), int | float | None) for name in (*_NUMBERS, "corrected_time_ms"))
+        and isinstance(functions, list)
+        and all(isinstance(function, dict) and _is_function(function) for function in functions)
+    )
+
+
+def _is_function(function: Mapping[str, object]) -> bool:
+    return (
+        isinstance(function.get("function"), str)
+        and isinstance(function.get("file"), str)
+        and all(isinstance(function.get(name), int | float) for name in _FUNCTION_NUMBERS)
+    )
 
 
 def _pandas() -> ModuleType:

@@ -43,6 +43,14 @@ def test_an_empty_file_is_a_log_without_records() -> None:
     assert FileSource(io.BytesIO(b""), "log").read(LogQuery()) == []
 
 
+@pytest.mark.parametrize("timestamp", [b"5", b"null", b'"yesterday"', b'""'])
+def test_a_line_that_does_not_say_when_is_no_record(timestamp: bytes, records: Records) -> None:
+    (one,) = records(1, 1)
+    source = FileSource(io.BytesIO(one.line + b'{"event.id":"x","timestamp":%b}\n' % timestamp), "log")
+    assert source.read(LogQuery(limit=5)) == [one]
+    assert source.broken == 1
+
+
 def test_a_long_log_is_read_to_its_end() -> None:
     lines = b"".join(b'{"event.id":"r%d","timestamp":"2026-11-22T10:00:00.%06dZ"}\n' % (n, n) for n in range(150_000))
     source = FileSource(io.BytesIO(lines), "log")

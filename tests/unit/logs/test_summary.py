@@ -151,3 +151,21 @@ def test_a_long_log_needs_no_room_for_its_records() -> None:
     assert found.top_functions[0].predictions == 4_000
     # The lines alone are 800 bytes each; what was read out of them took 5000.
     assert peak_bytes < 4_000 * 700
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        {"inference_time_ms": "fast"},
+        {"inference_time_ms": None},
+        {"latency_ms": [1]},
+        {"corrected_time_ms": "x"},
+        {"top_functions": 7},
+        {"top_functions": ["f"]},
+        {"top_functions": [{"function": "f"}]},
+    ],
+)
+def test_metrics_of_somebody_else_are_passed_over(metrics: dict[str, object]) -> None:
+    ours, theirs = record(1, 1.0, cpu_time_ms=8.0), record(2, 2.0, **metrics)
+    assert summarize([ours, theirs]).predictions == 1
+    assert slowest([ours, theirs], 2) == [ours]
