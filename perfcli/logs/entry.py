@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import orjson
 
-_JSON_OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z
+_JSON_OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z
 
 
 def _no_fields() -> Mapping[str, object]:
@@ -86,7 +86,7 @@ class Encoder:
     def encode(self, entry: LogEntry) -> Record:
         """Write an entry as one line; fields that cannot be written are named in it and left out."""
         timestamp = self._timestamp(entry.created_ns)
-        record_id = self._prefix + format(next(self._numbers), "x")
+        record_id = f"{self._prefix}{next(self._numbers):x}"
         document: dict[str, object] = {
             "timestamp": timestamp,
             "level": logging.getLevelName(entry.level),
@@ -98,17 +98,25 @@ class Encoder:
         if entry.trace_id is not None:
             document["trace.id"] = entry.trace_id
         try:
-            line = orjson.dumps(document | {**entry.fields()}, _unknown, _JSON_OPTIONS)
+            line = _to_line({**document, **entry.fields()})
         except Exception as error:  # noqa: BLE001  # the fields are made by other people's code
             line = _without_fields(document, error)
-        return Record(record_id, timestamp, line + b"\n")
+        return Record(record_id, timestamp, line)
 
     def _timestamp(self, created_ns: int) -> str:
         second, rest_ns = divmod(created_ns, 1_000_000_000)
         if second != self._second:
             self._second = second
-            self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
-        return f"{self._second_text}{rest_ns // 1000:06d}Z"
+            self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.%%06dZ")
+        return self._second_text % (rest_ns // 1000)
+
+
+def _to_line(document: Mapping[str, object]) -> bytes:
+    try:
+        return orjson.dumps(document, _unknown, _JSON_OPTIONS)
+    except TypeError:
+        # Keys that are no text are rare, and to allow them makes every document half as dear again.
+        return orjson.dumps(document, _unknown, _JSON_OPTIONS | orjson.OPT_NON_STR_KEYS)
 
 
 def _unknown(value: object) -> str:
@@ -122,4 +130,4 @@ def _without_fields(document: Mapping[str, object], error: Exception) -> bytes:
         key: value.encode("ascii", "backslashreplace").decode() if isinstance(value, str) else None
         for key, value in document.items()
     }
-    return orjson.dumps(safe | {"fields_error": type(error).__name__})
+    return _to_line(safe | {"fields_error": type(error).__name__})

@@ -235,6 +235,8 @@ class Block(BlockMeasurement):
             self._reason = profile.spoil()
         self._rss_bytes = resident_memory.read_bytes()
         self._profile = None if self._reason else profile
+        if self._reason:
+            self._rss_begun_bytes = None
 
     def _is_inside_a_profile(self) -> bool:
         block = self.parent

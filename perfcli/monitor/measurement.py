@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from types import CodeType
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ from perfcli.monitor.functions import count_calls, top_functions
 from perfcli.monitor.own_cost import MonitorCost, without_waits
 from perfcli.monitor.sampling import Sampler
 from perfcli.records import TopFunction
-from perfcli.units import to_mebibytes, to_milliseconds
+from perfcli.units import to_milliseconds
 
 
 class Measurement:
@@ -54,48 +53,19 @@ class Measurement:
             self._metrics = {**(self._metrics or {}), "latency_ms": latency_ms}
 
 
-class Light(NamedTuple):
-    """What is measured of every block, in nanoseconds and bytes.
+class _Deep(NamedTuple):
+    """What cProfile found; `failure` says why it found nothing after all."""
 
-    Attributes:
-        wall_ns: Length of the block.
-        cpu_ns: CPU time of the thread; None when the block awaited, and others ran in it meanwhile, or when it
-            ended in another thread than it began in.
-        process_cpu_ns: CPU time of all threads of the process meanwhile; None in a child forked inside the block.
-        rss_bytes: Resident set at the end; without a profile, at most a tenth of a second before it, or when its
-            request had been answered.
-        rss_delta_bytes: Growth of the resident set; None without a profile, as a second look would cost more than all
-            else that is measured.
-        in_flight: Blocks that were open when this one began, itself included.
-        isolated: No other prediction was in flight at any moment of the block.
-        nested: It ran inside another block.
-        undisturbed: No other prediction was being profiled when it began or ended; that slows all threads.
-        sample_rate: Probability with which it was chosen to be profiled.
-        error: Type of the exception that ended the block; its text may hold a payload, and is not kept.
-    """
-
-    wall_ns: int
-    cpu_ns: int | None
-    process_cpu_ns: int | None
-    rss_bytes: int
-    rss_delta_bytes: int | None
-    in_flight: int
-    isolated: bool
-    nested: bool
-    undisturbed: bool
-    sample_rate: float
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Deep:
-    """What cProfile found; `reason` says why it found nothing."""
-
-    reason: str | None
+    failure: str | None = None
     calls: int | None = None
     top: tuple[TopFunction, ...] | None = None
     overhead_ns: float | None = None
     overhead_source: str | None = None
+
+
+# Nothing was profiled, so nothing is to be taken off; unless somebody else's profile slowed the thread.
+_UNPROFILED = _Deep(overhead_ns=0.0)
+_SLOWED = _Deep()
 
 
 class BlockMeasurement(Measurement):
@@ -118,10 +88,9 @@ class BlockMeasurement(Measurement):
     in_flight: int = 1
     isolated: bool = True
     nested: bool = False
-    _metrics: Mapping[str, object] | None = None
+    _deep: _Deep | None = None
     _reason: str | None = None
     _profile: DeepProfile | None = None
-    _light: Light | None = None
     _lock: threading.Lock | None = None
     _rss_begun_bytes: int | None = None
     _rss_bytes: int | None = None
@@ -140,13 +109,6 @@ class BlockMeasurement(Measurement):
     _sampler: Sampler
     _undisturbed: bool
 
-    @property
-    def light(self) -> Light:
-        """What is measured of every block."""
-        if self._light is None:
-            self._light = self._measure()
-        return self._light
-
     def document(self) -> dict[str, object]:
         """Return the metrics, JSON-ready and flat; the seven of the original system first.
 
@@ -154,13 +116,13 @@ class BlockMeasurement(Measurement):
         """
         self._cost.settle()
         if self._lock is None:
-            self._metrics = metrics = self._metrics or _document(self.light, self._without_profile())
+            deep = _UNPROFILED if self._undisturbed else _SLOWED
         else:
-            # To read a profile out is to empty it: who comes second finds the metrics.
+            # To read a profile out is to empty it: who comes second finds what was in it.
             with self._lock:
-                self._metrics = metrics = self._metrics or _document(self.light, self._read_profile())
+                self._deep = deep = self._deep or self._read_profile()
                 self._profile = None
-        return {**metrics, "latency_ms": max(self._latency_ns, self.light.wall_ns) / _NS_PER_MS}
+        return self._describe(deep)
 
     def extend_latency(self, latency_ns: int) -> None:
         """Say how long the whole request took that the block was a part of."""
@@ -174,65 +136,85 @@ class BlockMeasurement(Measurement):
 
     def settle(self) -> None:
         """Tell those who learn from it: what it cost, and what a prediction without a profile takes."""
-        light = self.light
-        assert self._code is not None
-        has_ended_well = light.error is None
+        wall_ns, has_ended_well = self._wall_ns(), self._error is None
         # Without a share there is no profile to compare with.
-        if self._sampler.share > 0 and has_ended_well and light.undisturbed and light.cpu_ns is not None:
-            self._cost.per_call.observe_plain(self._code, light.cpu_ns)
+        if self._sampler.share > 0 and has_ended_well and self._undisturbed:
+            cpu_ns = self._thread_cpu_ns()
+            if cpu_ns is not None:
+                assert self._code is not None
+                self._cost.per_call.observe_plain(self._code, cpu_ns)
         own_ns = without_waits(self._monitor_ns)
-        self._cost.add(light.wall_ns, own_ns, self._reason)
+        self._cost.add(wall_ns, own_ns, self._reason)
         if self._sampler.has_budget and has_ended_well:
-            self._sampler.observe(light.wall_ns, self._lock is not None, own_ns)
+            self._sampler.observe(wall_ns, self._lock is not None, own_ns)
 
-    def _measure(self) -> Light:
+    def _wall_ns(self) -> int:
         assert self._ended_ns is not None
-        wall_begun_ns, process_begun_ns, thread_begun_ns = self._begun_ns
-        thread_ended_ns, process_ended_ns, wall_ended_ns = self._ended_ns
-        cpu_ns, rss_bytes = self.cpu_ns, self._rss_bytes
-        if cpu_ns is None and self._owns_thread_time:
-            cpu_ns = _forwards(thread_begun_ns, thread_ended_ns)
-        if rss_bytes is None:
-            rss_bytes = resident_memory.recent_bytes(wall_ended_ns)
-        return Light(
-            wall_ns=wall_ended_ns - wall_begun_ns,
-            cpu_ns=cpu_ns,
-            process_cpu_ns=_forwards(process_begun_ns, process_ended_ns),
-            rss_bytes=rss_bytes,
-            rss_delta_bytes=None if self._rss_begun_bytes is None else rss_bytes - self._rss_begun_bytes,
-            in_flight=self.in_flight,
-            isolated=self.isolated,
-            nested=self.nested,
-            undisturbed=self._undisturbed,
-            sample_rate=self._rate,
-            error=None if self._error is None else self._error.__qualname__,
-        )
+        return self._ended_ns[2] - self._begun_ns[0]
 
-    def _without_profile(self) -> _Deep:
-        # Nothing was profiled, so nothing is to be taken off; unless somebody else's profile slowed this thread.
-        return _Deep(self._reason, overhead_ns=0.0 if self._undisturbed else None)
+    def _thread_cpu_ns(self) -> int | None:
+        """Return its CPU time; None when it awaited, and others ran in the thread, or ended in another thread."""
+        if self.cpu_ns is not None or not self._owns_thread_time:
+            return self.cpu_ns
+        assert self._ended_ns is not None
+        return _forwards(self._begun_ns[2], self._ended_ns[0])
+
+    def _describe(self, deep: _Deep) -> dict[str, object]:
+        assert self._ended_ns is not None
+        wall_ns, cpu_ns = self._wall_ns(), self._thread_cpu_ns()
+        wall_ms = wall_ns / _NS_PER_MS
+        process_cpu_ns = _forwards(self._begun_ns[1], self._ended_ns[1])
+        rss_bytes = self._rss_bytes
+        if rss_bytes is None:
+            rss_bytes = self._rss_bytes = resident_memory.recent_bytes(self._ended_ns[2])
+        # Without a profile a second look at the memory would cost more than all else that is measured.
+        begun_bytes = self._rss_begun_bytes
+        overhead_ns = deep.overhead_ns
+        return {
+            "inference_time_ms": wall_ms,
+            "cpu_time_ms": None if cpu_ns is None else cpu_ns / _NS_PER_MS,
+            "memory_mb": rss_bytes / _BYTES_PER_MB,
+            "memory_delta_mb": None if begun_bytes is None else (rss_bytes - begun_bytes) / _BYTES_PER_MB,
+            "function_calls": deep.calls,
+            "latency_ms": max(self._latency_ns, wall_ns) / _NS_PER_MS,
+            "top_functions": None if deep.top is None else [_function_document(function) for function in deep.top],
+            "profiled": deep.calls is not None,
+            "reason": self._reason or deep.failure,
+            "isolated": self.isolated,
+            "counts_builtins": None if deep.calls is None else SEES_BUILTINS,
+            "profiler_overhead_ms": to_milliseconds(overhead_ns / 1e9) if overhead_ns else overhead_ns,
+            "profiler_overhead_source": deep.overhead_source,
+            "corrected_time_ms": _corrected_ms(wall_ns, overhead_ns) if overhead_ns != 0 else wall_ms,
+            "process_cpu_time_ms": None if process_cpu_ns is None else process_cpu_ns / _NS_PER_MS,
+            "wait_ms": None if cpu_ns is None else max(0, wall_ns - cpu_ns) / _NS_PER_MS,
+            "in_flight": self.in_flight,
+            "sample_rate": self._rate,
+            # The type only: its text may hold a payload.
+            "error": None if self._error is None else self._error.__qualname__,
+        }
 
     def _read_profile(self) -> _Deep:
         if self._profile is None:
-            return _Deep(self._reason)
+            return _Deep()
         try:
             entries = self._profile.read()
         except NotProfiledError as error:
             self._cost.add_refusal(str(error))
-            return _Deep(str(error))
+            return _Deep(failure=str(error))
         return self._with_overhead(_Deep(None, count_calls(entries), top_functions(entries)))
 
     def _with_overhead(self, deep: _Deep) -> _Deep:
         assert deep.calls is not None
         assert self._code is not None
-        if self.light.cpu_ns is not None:
-            self._cost.per_call.observe_deep(self._code, self.light.cpu_ns, deep.calls)
+        cpu_ns = self._thread_cpu_ns()
+        if cpu_ns is not None:
+            self._cost.per_call.observe_deep(self._code, cpu_ns, deep.calls)
         cost = self._cost.per_call.of(self._code)
-        if cost is None or cost.ns * deep.calls >= self.light.wall_ns:
+        if cost is None or cost.ns * deep.calls >= self._wall_ns():
             return deep
         overhead_ns = cost.ns * deep.calls
         self._cost.add_overhead(overhead_ns)
-        return replace(deep, overhead_ns=overhead_ns, overhead_source=cost.source)
+        return deep._replace(overhead_ns=overhead_ns, overhead_source=cost.source)
 
 
 def _forwards(begun_ns: int, ended_ns: int) -> int | None:
@@ -240,33 +222,9 @@ def _forwards(begun_ns: int, ended_ns: int) -> int | None:
     return ended_ns - begun_ns if ended_ns >= begun_ns else None
 
 
-# Whole nanoseconds divided by it have six decimals as they are; to round them takes longer than all else here.
+# Whole nanoseconds, and whole pages, have few decimals as they are; to round them takes longer than all else here.
 _NS_PER_MS = 1e6
-
-
-def _document(light: Light, deep: _Deep) -> dict[str, object]:
-    wall_ms = light.wall_ns / _NS_PER_MS
-    return {
-        "inference_time_ms": wall_ms,
-        "cpu_time_ms": None if light.cpu_ns is None else light.cpu_ns / _NS_PER_MS,
-        "memory_mb": to_mebibytes(light.rss_bytes),
-        "memory_delta_mb": None if light.rss_delta_bytes is None else to_mebibytes(light.rss_delta_bytes),
-        "function_calls": deep.calls,
-        "latency_ms": wall_ms,
-        "top_functions": None if deep.top is None else [_function_document(function) for function in deep.top],
-        "profiled": deep.calls is not None,
-        "reason": deep.reason,
-        "isolated": light.isolated,
-        "counts_builtins": None if deep.calls is None else SEES_BUILTINS,
-        "profiler_overhead_ms": None if deep.overhead_ns is None else to_milliseconds(deep.overhead_ns / 1e9),
-        "profiler_overhead_source": deep.overhead_source,
-        "corrected_time_ms": _corrected_ms(light.wall_ns, deep.overhead_ns),
-        "process_cpu_time_ms": None if light.process_cpu_ns is None else light.process_cpu_ns / _NS_PER_MS,
-        "wait_ms": None if light.cpu_ns is None else max(0, light.wall_ns - light.cpu_ns) / _NS_PER_MS,
-        "in_flight": light.in_flight,
-        "sample_rate": light.sample_rate,
-        "error": light.error,
-    }
+_BYTES_PER_MB = 2**20
 
 
 def _function_document(function: TopFunction) -> dict[str, object]:

@@ -79,8 +79,8 @@ class MonitorCost:
             self._predictions += 1
             self._predictions_ns += wall_ns
             self._monitor_ns += monitor_ns
-        if reason is not None:
-            self.add_refusal(reason)
+            if reason is not None:
+                self._not_profiled[reason] = self._not_profiled.get(reason, 0) + 1
 
     def add_request(self, own_ns: int) -> None:
         """Add what the monitor took for a request outside of its blocks."""

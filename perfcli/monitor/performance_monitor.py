@@ -102,7 +102,12 @@ class PerformanceMonitor:
         """Decorate a function or a coroutine function: each call is measured and logged.
 
         Inside a request the log waits for the end of the request, because only then the latency is known.
+
+        Raises:
+            TypeError: It is a generator function: a call of it only makes the generator.
         """
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(f"{function.__qualname__} is a generator: measure what it does with profile() in it")
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)

@@ -217,6 +217,7 @@ def test_a_block_that_awaits_is_profiled_in_vain_only_once(monitor: PerformanceM
             await asyncio.sleep(0)
         metrics = monitor.get_metrics()
         assert metrics is not None
+        assert metrics["memory_delta_mb"] is None
         return metrics["reason"]
 
     async def compute_alone() -> object:

@@ -6,7 +6,7 @@ import gc
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -92,7 +92,7 @@ def test_a_nested_block_is_a_part_of_the_prediction_and_not_logged_again(
         predict()
     assert len(emitted) == 1
     assert isinstance(emitted[0], BlockMeasurement)
-    assert emitted[0].light.nested is False
+    assert emitted[0].nested is False
 
 
 def test_a_request_that_fails_is_logged_too(monitor: PerformanceMonitor, emitted: list[Measurement]) -> None:
@@ -170,6 +170,18 @@ def test_a_decorated_function_that_raises_is_logged(monitor: PerformanceMonitor,
     with pytest.raises(LookupError):
         decorated()
     assert emitted[0].document()["error"] == "LookupError"
+
+
+def test_a_generator_is_not_decorated_for_its_call_does_nothing(monitor: PerformanceMonitor) -> None:
+    def rows() -> Iterator[int]:
+        yield 1
+
+    async def rows_later() -> AsyncIterator[int]:
+        yield 1
+
+    for function in (rows, rows_later):
+        with pytest.raises(TypeError, match=f"{function.__name__} is a generator"):
+            monitor.profiled(function)
 
 
 def test_inside_a_request_a_decorated_function_is_logged_by_the_request(
