@@ -55,7 +55,17 @@ def instrument(app: App, monitor: PerformanceMonitor | None = None, *, paths: Co
         app: The application; it is changed and returned.
         monitor: Takes the measurements; by default `perfcli.performance_monitor`, which the environment configures.
         paths: Measure only requests to these paths; None: to all but `UNMEASURED_PATHS`.
+
+    Raises:
+        TypeError: It is no such application, or `paths` is one text.
+        ValueError: A path does not begin with a slash.
     """
+    if not hasattr(app, "add_middleware"):
+        raise TypeError(f"instrument() takes a FastAPI or Starlette application, not {type(app).__name__}")
+    if isinstance(paths, str):
+        raise TypeError(f"paths takes a list of paths, such as [{paths!r}], not one text")
+    if strange := sorted(path for path in paths or () if not path.startswith("/")):
+        raise ValueError(f"a path begins with a slash: {', '.join(strange)}")
     app.add_middleware(_Monitoring, application=app, monitor=monitor or _default_monitor(), paths=paths)
     return app
 

@@ -90,7 +90,8 @@ def openapi_examples(examples: Mapping[str, Payload]) -> dict[str, Example]:
 
 def _row_schema(predictor: Predictor) -> type[object]:
     if predictor.feature_names is None:
-        return dict[str, Cell] | list[Cell]  # type: ignore[return-value]  # a union is a type to pydantic alone
+        # A union is a type to pydantic alone.
+        return dict[str, Cell] | Annotated[list[Cell], Field(min_length=1)]  # type: ignore[return-value]
     name, value = ("Patient", Measurement) if predictor.is_embedded else ("Row", Cell)
     return _named_row(name, predictor.feature_names, value)
 

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from perfcli.cli.output import stdout_that_may_close
+from perfcli.errors import UsageError
+
 if TYPE_CHECKING:
     from perfcli.logs.entry import Record
     from perfcli.logs.query import LogQuery
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 logs = typer.Typer(help="Read the logs of a service.", no_args_is_help=True)
 
 _FOLLOW_EVERY_S = 1.0
+_SHOWN = 20
 
 
 class Level(StrEnum):
@@ -53,7 +57,9 @@ def show(
     since: _Since = None,
     level: _Lowest = None,
     request_id: _Request = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Most records.")] = 20,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=1, help="Most records. [dim]Default: 20.[/dim]")
+    ] = None,
     slowest: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="The N slowest predictions instead, the slowest first.")
     ] = None,
@@ -70,15 +76,18 @@ def show(
     from perfcli.logs.summary import slowest as slowest_of
     from perfcli.logs.text import as_document, describe
 
+    if slowest is not None and limit is not None:
+        raise UsageError("--slowest and --limit both say how many.", "Use one of them.")
     with _opened(place) as source:
         if slowest is not None:
             records = slowest_of(source.scan(_query(since, level, request_id)), slowest)
         else:
-            records = list(reversed(source.read(_query(since, level, request_id, limit))))
+            records = list(reversed(source.read(_query(since, level, request_id, limit or _SHOWN))))
     if not records:
         typer.echo("No record matches.", err=True)
-    for line in [as_document(records)] if as_json else map(describe, records):
-        typer.echo(line)
+    with stdout_that_may_close():
+        for line in [as_document(records)] if as_json else map(describe, records):
+            typer.echo(line)
 
 
 @logs.command()
@@ -130,9 +139,10 @@ def tail(
             found = source.read(replace(query, limit=limit + WINDOW))
             slowness.remember(reversed(found[limit:]))
             records = reversed(found[:limit])
-        for record in records:
-            colour = slowness.colour(record) if coloured else None
-            typer.echo(write(record) if colour is None else typer.style(write(record), fg=colour), color=coloured)
+        with stdout_that_may_close():
+            for record in records:
+                colour = slowness.colour(record) if coloured else None
+                typer.echo(write(record) if colour is None else typer.style(write(record), fg=colour), color=coloured)
 
 
 @logs.command()
@@ -160,10 +170,12 @@ def summary(
 
     with _opened(place) as source:
         found = summarize(source.scan(_query(since, level, request_id)))
-    if as_json:
-        typer.echo(orjson.dumps(found.document()))
-    else:
-        write_summary(found, sys.stdout)
+    with stdout_that_may_close():
+        if as_json:
+            typer.echo(orjson.dumps(found.document()))
+        else:
+            write_summary(found, sys.stdout)
+            sys.stdout.flush()
 
 
 @contextmanager

@@ -77,7 +77,7 @@ def deliver(
     result = decode(encode(result))
     writers = {output: partial(_write_report, result) for output in outputs} | dict(extra or {})
     failed = [failure for file, write in writers.items() if (failure := _write_whole(file, write)) is not None]
-    with _stdout_that_may_close():
+    with stdout_that_may_close("Measured, but stdout"):
         reporter = REPORTERS[".json"] if as_json else _table(view)
         reporter.write(result, sys.stdout)
         sys.stdout.flush()
@@ -117,8 +117,11 @@ def _write_whole(file: Path, write: Callable[[Path], None]) -> str | None:
 
 
 @contextmanager
-def _stdout_that_may_close() -> Iterator[None]:
+def stdout_that_may_close(what: str = "Stdout") -> Iterator[None]:
     """Let a reader such as `head` go away in the middle: that is no error of ours.
+
+    Args:
+        what: How the error begins.
 
     Raises:
         DeliveryError: Stdout does not take the result for another reason, such as a full disk.
@@ -129,4 +132,4 @@ def _stdout_that_may_close() -> Iterator[None]:
         # The interpreter flushes stdout once more at exit, and must not fail there either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            raise DeliveryError(f"Measured, but stdout cannot be written: {error.strerror or error}.") from error
+            raise DeliveryError(f"{what} cannot be written: {error.strerror or error}.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from typing import TextIO, cast
 
@@ -43,9 +44,18 @@ def as_document(records: Sequence[Record]) -> str:
 
 def write_summary(summary: LogSummary, stream: TextIO) -> None:
     """Write the headline, the spreads and the functions."""
-    console = Console(file=stream, markup=False, highlight=False, width=None if stream.isatty() else _FILE_WIDTH)
+    # In one piece: a console that finds its stream closed would end the program.
+    drawn = io.StringIO()
+    console = Console(
+        file=drawn,
+        markup=False,
+        highlight=False,
+        width=None if stream.isatty() else _FILE_WIDTH,
+        force_terminal=stream.isatty() or None,
+    )
     for part in _summary_parts(summary):
         console.print(part)
+    stream.write(drawn.getvalue())
 
 
 def _summary_parts(summary: LogSummary) -> Iterator[RenderableType]:

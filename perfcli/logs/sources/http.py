@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 import httpx
 
 from perfcli.errors import TargetAnswerError, TargetUnreachableError
 
+_LONGEST_REASON = 500
 _ERRNO = re.compile(r"^\[Errno -?[0-9]+\] ")
 
 
@@ -32,9 +34,22 @@ def get_json(client: httpx.Client, request: httpx.Request, address: str) -> dict
     try:
         document = response.raise_for_status().json()
     except httpx.HTTPStatusError as error:
-        raise TargetAnswerError(f"{address} answers {response.status_code} to a question for logs.") from error
+        reason = _reason(response)
+        raise TargetAnswerError(
+            f"{address} answers {response.status_code} to a question for logs{f': {reason}' if reason else '.'}",
+            "Is this the right address?" if response.status_code < 500 else "",
+        ) from error
     except ValueError as error:
         raise TargetAnswerError(f"{address} does not answer in JSON.", "Is this the right address?") from error
     if not isinstance(document, dict):
         raise TargetAnswerError(f"{address} answers with something that is no log.", "Is this the right address?")
     return document
+
+
+def _reason(response: httpx.Response) -> str:
+    """Return what the API says of its error: `{"detail": ...}`; nothing of anybody else's."""
+    with suppress(ValueError, AttributeError):
+        detail = response.json().get("detail")
+        if isinstance(detail, str) and len(detail) <= _LONGEST_REASON:
+            return detail
+    return ""

@@ -274,6 +274,15 @@ def test_paths_that_are_named_are_measured_whatever_they_are_called(watched: _Wa
     assert watched.ids() == ["id"]
 
 
+def test_what_could_never_be_measured_is_refused(watched: _Watched) -> None:
+    with pytest.raises(TypeError, match=r"a list of paths, such as \['/score'\]"):
+        instrument(FastAPI(), watched.monitor, paths="/score")
+    with pytest.raises(ValueError, match="a path begins with a slash: score"):
+        instrument(FastAPI(), watched.monitor, paths=["/plain", "score"])
+    with pytest.raises(TypeError, match="not Flask"):
+        instrument(type("Flask", (), {})(), watched.monitor)
+
+
 def test_without_starlette_instrument_says_what_to_install() -> None:
     script = "import sys; sys.modules['starlette'] = None; from perfcli import instrument"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -56,6 +56,10 @@ def test_a_model_without_names_takes_rows_and_matrices(nameless: LogisticRegress
         assert schema.model_validate(body).to_payload() == body
 
 
+def test_a_row_without_values_is_no_row_of_a_model_without_names(nameless: LogisticRegression) -> None:
+    assert ("row",) in {location[:1] for location in _locations(nameless, [])}
+
+
 def test_the_bounds_of_a_measurement_are_those_of_the_patient_model() -> None:
     schema = input_schema(make_predictor(patient_model, EMBEDDED_MODEL), 2)
     patient = dict.fromkeys(patient_model.feature_names, 1.0)

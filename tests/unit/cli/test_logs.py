@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -146,3 +149,30 @@ def test_tail_compares_the_first_it_shows_with_those_before(tmp_path: Path, monk
     monkeypatch.delenv("NO_COLOR", raising=False)
     result = CliRunner().invoke(logs, ["tail", "--from", str(path), "-n", "2"])
     assert ["\x1b[33m" in shown for shown in result.stdout.splitlines()] == [True, False]
+
+
+def test_show_takes_one_number_of_records(log: str) -> None:
+    with pytest.raises(UsageError, match="both say how many"):
+        run("show", "--from", log, "--slowest", "3", "-n", "1")
+
+
+@pytest.mark.parametrize("command", ["show", "tail", "summary"])
+def test_reader_that_goes_away_is_no_error(log: str, command: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "perfcli", "logs", command, "--from", log],
+            stdout=closed, stderr=subprocess.PIPE, text=True, timeout=120, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
+def test_output_that_cannot_be_written_is_a_failed_delivery(log: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "perfcli", "logs", "show", "--from", log],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (5, "Error: Stdout cannot be written: No space left on device.\n")
