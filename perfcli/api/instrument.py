@@ -76,6 +76,17 @@ def _default_monitor() -> PerformanceMonitor:
     return performance_monitor
 
 
+# In the scope of a request that is measured already: an application may be mounted in another one.
+_KEY = "perfcli.measured"
+
+
+def _path(scope: Scope) -> str:
+    """Return the path within the application, wherever that is mounted."""
+    path: str = scope["path"]
+    root = scope.get("root_path")
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
 class _Monitoring:
     """ASGI middleware that opens an exchange around each request, and passes every message on as it is."""
 
@@ -94,12 +105,15 @@ class _Monitoring:
         if (
             not self._monitor.enabled
             or scope["type"] != "http"
-            or (scope["path"] in UNMEASURED_PATHS if self._paths is None else scope["path"] not in self._paths)
-            or isinstance(outer := CURRENT_REQUEST.get(), Exchange)
+            or _KEY in scope
+            or (_path(scope) in UNMEASURED_PATHS if self._paths is None else _path(scope) not in self._paths)
         ):
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(self._monitor, scope["headers"], outer)
+        scope[_KEY] = True
+        outer = CURRENT_REQUEST.get()
+        # A server begins a pipelined request while it sends the answer of the one before, in the context of that.
+        exchange = Exchange(self._monitor, scope["headers"], outer if outer is not None and outer.is_open else None)
 
         async def send_measured(message: Message) -> None:
             """Add the headers to the first message, and end with the last: background tasks are no latency."""

@@ -73,11 +73,12 @@ class Writer:
             return
         try:
             if self._thread is None:
-                thread = threading.Thread(target=self._run, name="perfcli-logs", daemon=True)
-                thread.start()
-                self._thread = thread
+                # Known before it runs: a signal handler that logs while it starts must not start another one.
+                self._thread = threading.Thread(target=self._run, name="perfcli-logs", daemon=True)
+                self._thread.start()
         except RuntimeError:
             # No more threads, or the interpreter is ending: what is queued is delivered by `close`.
+            self._thread = None
             _logger.debug("The log writer does not start.", exc_info=True)
         finally:
             self._lock.release()
@@ -87,7 +88,7 @@ class Writer:
         self._deadline = min(self._deadline, self._clock() + timeout_s)
         self._is_closing = True
         self._hurry.put(None)
-        if self._thread is None:
+        if self._thread is None or self._thread.ident is None:
             self._finish()
         else:
             self._queue.put(None)

@@ -12,7 +12,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 from perfcli.monitor.clocks import resident_memory
-from perfcli.monitor.context import CURRENT_BLOCK, CURRENT_REQUEST, open_blocks
+from perfcli.monitor.context import CURRENT_BLOCK, CURRENT_REQUEST, MOST_BLOCKS, open_blocks
 from perfcli.monitor.coroutines import SuspensionWatch, coroutine_around, running_task
 from perfcli.monitor.deep import (
     SEES_BUILTINS,
@@ -51,6 +51,7 @@ class Block(BlockMeasurement):
     last_inside: Block | None = None
     task: weakref.ref[object] | None = None
     _watch: SuspensionWatch | None = None
+    _times_too_many: int = 0
 
     def __init__(
         self, sampler: Sampler, cost: MonitorCost, code: CodeType | None = None, request: Request | None = None
@@ -80,6 +81,10 @@ class Block(BlockMeasurement):
         return self if self._ended_ns else None
 
     def __enter__(self) -> Block:
+        if self.is_open or self._ended_ns is not None:
+            self._times_too_many += 1
+            warn_once("A block that was entered before is not measured again: take a new profile() for each")
+            return self
         try:
             self.entered_ns = entered_ns = perf_counter_ns()
             self.thread = get_ident()
@@ -87,7 +92,8 @@ class Block(BlockMeasurement):
             if outer is not None and outer.is_open:
                 self._begin_inside(outer)
             else:
-                # In this order: of two that begin at once, each counts the other now, or is not the latest later.
+                # Join first, then tell the time: of two blocks that begin at once each counts the other here, or finds
+                # at its end that it was not the last to begin.
                 open_blocks.add(self)
                 open_blocks.latest_ns = entered_ns
                 self.in_flight = len(open_blocks)
@@ -103,7 +109,8 @@ class Block(BlockMeasurement):
                 self._reserve_profile(coroutine)
             else:
                 self._reason = sampler.reason
-            # Python 3.11 would record the clocks as calls of the prediction; later not, but it starts for 15 us.
+            # To start a profile takes 15 us on Python 3.12 and later, so it starts before the clocks are read; 3.11
+            # would record the reading of the clocks, so there it starts after.
             if self.profile is not None and not SEES_BUILTINS:
                 self._start_profile(self.profile)
             # The wall clock first and last, so that CPU time lies within it, and that of the thread within the process.
@@ -119,6 +126,9 @@ class Block(BlockMeasurement):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._times_too_many:
+            self._times_too_many -= 1
+            return
         try:
             profile = self.profile
             # See above: the profile ends before the clocks are read, or after.
@@ -141,10 +151,13 @@ class Block(BlockMeasurement):
                 self._leave_others(profile)
             request = self._request or CURRENT_REQUEST.get()
             if request is not None:
-                # The request has the block from now on; both ways would be a circle.
+                # The request refers to the block from now on; both ways would be a reference cycle.
                 self._request = None
                 self.transaction_id, self.trace_id = request.transaction_id, request.trace_id
-                request.blocks.append(self)
+                if request.is_open:
+                    request.blocks.append(self)
+                    if len(request.blocks) > MOST_BLOCKS:
+                        request.log_so_far()
             self._monitor_ns += perf_counter_ns() - ended_ns[2]
             self._cost.unsettled.append(self)
             if request is None or not request.is_open:
@@ -211,7 +224,7 @@ class Block(BlockMeasurement):
         was_suspended = False
         if self._watch is not None:
             was_suspended = self._watch.end()
-            # A reference proper would close a circle, because the context of the task holds this block.
+            # A strong one would be a reference cycle, because the context of the task holds this block.
             task = running_task()
             self.task = None if task is None else weakref.ref(task)
             self._watch = None

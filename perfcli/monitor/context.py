@@ -16,12 +16,17 @@ from typing import TYPE_CHECKING
 from perfcli.monitor.coroutines import running_task
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
     from typing import Self
 
     from perfcli.monitor.block import Block
     from perfcli.monitor.measurement import Measurement
     from perfcli.monitor.performance_monitor import PerformanceMonitor
+
+
+# A request that makes more predictions does not wait for its end to log them.
+MOST_BLOCKS = 1000
 
 
 class Request:
@@ -74,19 +79,31 @@ class Request:
             return
         self.is_open = False
         ended_ns = perf_counter_ns()
-        latency_ns = ended_ns - self.begun_ns
-        # Who ends later looks after himself.
+        # A block that ends after this does its own catching up.
         blocks = self.blocks.copy()
         for block in blocks:
             block.catch_up()
         if len(blocks) > 1:
             # A block around the endpoint may outlive the request, as that of a dependency does.
             blocks = [block for block in blocks if not block.nested] or blocks[-1:]
-        for measurement in self.logged or blocks:
-            measurement.extend_latency(latency_ns)
+        self._log(self.logged or blocks, ended_ns)
+        self.monitor.add_request_cost(self.own_ns + perf_counter_ns() - ended_ns)
+
+    def log_so_far(self) -> None:
+        """Log the predictions that have ended, with the latency so far: a stream that goes on for hours makes many."""
+        blocks = self.blocks[:-1]
+        # What ends meanwhile, in other threads, stays.
+        del self.blocks[: len(blocks)]
+        for block in blocks:
+            block.catch_up()
+        logged, self.logged = self.logged, []
+        self._log(logged or [block for block in blocks if not block.nested], perf_counter_ns())
+
+    def _log(self, measurements: Sequence[Measurement], now_ns: int) -> None:
+        for measurement in measurements:
+            measurement.extend_latency(now_ns - self.begun_ns)
             if measurement.claim():
                 self.monitor.emit(measurement)
-        self.monitor.add_request_cost(self.own_ns + perf_counter_ns() - ended_ns)
 
 
 CURRENT_BLOCK: ContextVar[Block | None] = ContextVar("perfcli_block", default=None)

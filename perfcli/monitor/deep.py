@@ -168,10 +168,12 @@ class _Slot:
 
     def renew_in_child(self) -> None:
         """Free the slot of a thread that does not exist in the forked child."""
-        if self.profile is None or self.profile.thread == get_ident():
-            return
-        self.profile.abandon()
-        self.profile = None
+        if self.profile is not None:
+            if self.profile.thread == get_ident():
+                return
+            self.profile.abandon()
+            self.profile = None
+        # Also without a profile: the other thread may just have taken the lock.
         self.lock = threading.Lock()
 
 

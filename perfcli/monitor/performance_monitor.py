@@ -135,14 +135,18 @@ class PerformanceMonitor:
         return None if measurement is None else measurement.document()
 
     def log_metrics(self, metrics: Mapping[str, object] | None) -> None:
-        """Log metrics, those of `get_metrics` or with fields added; None is ignored.
+        """Log metrics, those of `get_metrics` or with fields added; what are no metrics is ignored.
 
         Inside a request they are logged when it ends, with its latency.
         """
         if metrics is None:
             return
+        try:
+            measurement = Measurement(dict(metrics))
+        except (TypeError, ValueError):
+            warn_once("log_metrics takes the mapping that get_metrics returns", exc_info=True)
+            return
         request = CURRENT_REQUEST.get()
-        measurement = Measurement(dict(metrics))
         if request is not None:
             measurement.transaction_id, measurement.trace_id = request.transaction_id, request.trace_id
             if request.is_open:

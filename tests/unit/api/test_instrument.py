@@ -43,7 +43,7 @@ def watched() -> _Watched:
     return _Watched()
 
 
-def _get(app: ASGIApp, path: str, request_id: str = "id") -> list[Message]:
+def _get(app: ASGIApp, path: str, request_id: str = "id", root_path: str = "") -> list[Message]:
     """Make one request in a context of its own, as a server does; return all messages."""
     sent: list[Message] = []
 
@@ -58,7 +58,7 @@ def _get(app: ASGIApp, path: str, request_id: str = "id") -> list[Message]:
         "method": "GET",
         "path": path,
         "raw_path": path.encode(),
-        "root_path": "",
+        "root_path": root_path,
         "query_string": b"",
         "headers": [(b"x-request-id", request_id.encode())],
     }
@@ -272,6 +272,35 @@ def test_paths_that_are_named_are_measured_whatever_they_are_called(watched: _Wa
     instrument(app, watched.monitor, paths={"/health"})
     _get(app, "/health")
     assert watched.ids() == ["id"]
+
+
+def test_a_root_path_is_no_part_of_the_paths_that_are_named(watched: _Watched) -> None:
+    app = FastAPI()
+    for path in ("/health", "/score"):
+        app.get(path)(lambda: 1)
+    instrument(app, watched.monitor)
+    for path in ("/api/health", "/api/score"):
+        _get(app, path, request_id=path, root_path="/api")
+    assert watched.ids() == ["/api/score"]
+
+
+def test_a_request_that_a_server_begins_while_it_answers_another_is_measured(watched: _Watched) -> None:
+    app = instrument(_starlette(), watched.monitor)
+    tasks: list[asyncio.Task[None]] = []
+
+    def begin_next(kind: str) -> None:
+        # As uvicorn does with a pipelined request: in the context of the one before.
+        if kind == "http.response.body" and len(tasks) < 3:
+            tasks.append(asyncio.get_running_loop().create_task(_ask(app, "/plain", begin_next)))
+
+    async def serve() -> None:
+        await _ask(app, "/plain", begin_next)
+        # It grows meanwhile.
+        for task in tasks:
+            await task
+
+    contextvars.Context().run(asyncio.run, serve())
+    assert len(set(watched.ids())) == 4
 
 
 def test_what_could_never_be_measured_is_refused(watched: _Watched) -> None:

@@ -266,3 +266,23 @@ def test_a_forked_worker_starts_its_own_writer_and_repeats_nothing_of_its_parent
     loggers = [line["logger"] for line in lines]
     assert len({line["event.id"] for line in lines}) == 500
     assert sorted(loggers.count(name) for name in set(loggers)) == [100, 100, 100, 200]
+
+
+def test_what_logs_while_the_writer_starts_does_not_start_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = MemorySink(10)
+    delivery = LogDelivery([sink])
+    start = threading.Thread.start
+    started: list[str] = []
+
+    def start_and_log(thread: threading.Thread) -> None:
+        started.append(thread.name)
+        if len(started) < 5:
+            # As a signal handler in the same thread does.
+            delivery.submit(entry(2))
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_and_log)
+    delivery.submit(entry(1))
+    delivery.close()
+    assert started == ["perfcli-logs"]
+    assert messages(sink) == ["m1", "m2"]

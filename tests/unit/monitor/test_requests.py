@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from perfcli.monitor import Block, BlockMeasurement, Measurement, PerformanceMonitor
+from perfcli.monitor.context import MOST_BLOCKS, open_blocks
 
 
 def predict() -> int:
@@ -296,3 +297,61 @@ def test_an_endpoint_is_logged_also_when_the_block_around_it_outlives_the_reques
             predict()
         assert [measurement.transaction_id for measurement in emitted] == ["r-1"]
     assert len(emitted) == 1
+
+
+def test_a_request_that_has_ended_holds_nothing_of_the_tasks_it_has_started(monitor: PerformanceMonitor) -> None:
+    with monitor.request("r-1") as request:
+        loop = contextvars.copy_context()
+
+    def measure() -> dict[str, object] | None:
+        with monitor.profile():
+            predict()
+        return monitor.get_metrics()
+
+    assert loop.run(measure) is not None
+    assert request.blocks == []
+
+
+def test_a_stream_of_many_predictions_does_not_wait_for_its_end_to_log_them(
+    monitor: PerformanceMonitor, emitted: list[Measurement]
+) -> None:
+    monitor.disable()
+    light = PerformanceMonitor(emitted.append, enabled=True, sample_rate=0.0)
+    with light.request("r-1") as request:
+        for number in range(MOST_BLOCKS + 1):
+            with light.profile():
+                if number % 2:
+                    with light.profile():
+                        pass
+        assert len(request.blocks) <= MOST_BLOCKS
+        so_far = len(emitted)
+        assert so_far > MOST_BLOCKS / 2
+    # Each outermost block once, and the nested ones never.
+    assert len(emitted) == MOST_BLOCKS + 1
+    assert len({id(measurement) for measurement in emitted}) == MOST_BLOCKS + 1
+    assert {measurement.transaction_id for measurement in emitted} == {"r-1"}
+
+
+@pytest.mark.parametrize("metrics", ["abc", 5, [1]])
+def test_what_are_no_metrics_is_no_error_of_the_request(
+    monitor: PerformanceMonitor, emitted: list[Measurement], metrics: object
+) -> None:
+    monitor.log_metrics(metrics)  # type: ignore[arg-type]  # a mistake of the caller
+    assert emitted == []
+
+
+def test_a_block_that_is_entered_again_keeps_what_it_measured_first(monitor: PerformanceMonitor) -> None:
+    block = monitor.profile()
+    assert isinstance(block, Block)
+    with block, block:
+        assert block.is_open
+    first = block.document()
+    with block:
+        predict()
+    assert block.document()["inference_time_ms"] == first["inference_time_ms"]
+    assert len(open_blocks) == 0
+    # The one profiler of the process is free.
+    with monitor.profile() as another:
+        predict()
+    assert isinstance(another, Block)
+    assert another.document()["profiled"] is True
