@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perfcli.cli.judging import exit_with, tell_github
-from perfcli.cli.options import AsJson, Outputs, read_duration
+from perfcli.cli.options import AsJson, Outputs, read_duration, read_ratio
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
 
 if TYPE_CHECKING:
@@ -118,13 +118,12 @@ def compare(
     """
     from perfcli.cli.comparing import compare_files, compare_revisions, compare_targets
     from perfcli.cli.comparing import refuse_options as refuse
-    from perfcli.units import parse_ratio
     from perfcli.verdicts.comparison import exit_code
     from perfcli.verdicts.latency_change import Rule
 
     outputs = output or ()
     check_outputs(outputs)
-    rule = Rule(parse_ratio(min_effect), force, seed)
+    rule = Rule(read_ratio("--min-effect", min_effect), force, seed)
     max_time_s = read_duration("--max-time", max_time)
     if base_rev is not None:
         refuse("--base-rev", base=base, new=new, header=header)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from perfcli.cli.options import read_duration
+
 if TYPE_CHECKING:
     from perfcli.logs.entry import Record
     from perfcli.logs.query import LogQuery
@@ -116,10 +118,9 @@ def tail(
 
     from perfcli.logs.slowness import WINDOW, Slowness, shows_colours
     from perfcli.logs.text import as_line, describe
-    from perfcli.units import parse_duration
 
     query = _query(since, level, request_id, limit)
-    slowness = Slowness(None if slow is None else parse_duration(slow))
+    slowness = Slowness(None if slow is None else read_duration("--slow", slow))
     write = as_line if as_json else describe
     coloured = not as_json and shows_colours(sys.stdout)
     with _opened(place) as source:

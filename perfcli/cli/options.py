@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from perfcli.errors import UsageError
-from perfcli.units import parse_duration
+from perfcli.units import parse_duration, parse_ratio
 
 Outputs = Annotated[
     list[Path] | None,
@@ -83,6 +83,21 @@ def read_duration(option: str, text: str) -> float:
     if duration_s == 0:
         raise UsageError(f"{option} must be above 0, not {text}.", "Write it like 500ms, 10s, 2m.")
     return duration_s
+
+
+def read_ratio(option: str, text: str) -> float:
+    """Read a ratio above 0, written as one or as a percentage.
+
+    Raises:
+        UsageError: It is none.
+    """
+    try:
+        ratio = parse_ratio(text)
+    except UsageError as error:
+        raise UsageError(f"{option}: {error.message}", error.hint) from None
+    if ratio == 0:
+        raise UsageError(f"{option} must be above 0, not {text}.", f"Write it like {option} 5%.")
+    return ratio
 
 
 def read_counts(option: str, text: str) -> tuple[int, ...]:
