@@ -141,6 +141,8 @@ def search(
 class Prober:
     """Tries loads, one run each, and tells about it.
 
+    Probes do not read the server's metrics: nothing in a `Probe` comes from them.
+
     Attributes:
         options: Of every probe; the load is each time another.
         target: Where the requests go.
