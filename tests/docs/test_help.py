@@ -46,3 +46,13 @@ def test_every_option_is_explained(name):
 def test_the_readme_names_every_command():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [name for name in COMMANDS if f"perfcli {name}" not in readme] == []
+
+
+def test_only_commands_that_read_the_configured_slos_promise_them():
+    promising = [
+        name
+        for name in COMMANDS
+        for parameter in COMMANDS[name].params  # type: ignore[attr-defined]
+        if "perfcli.toml" in (getattr(parameter, "help", None) or "")
+    ]
+    assert promising == ["profile", "load", "capacity"]
