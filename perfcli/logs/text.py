@@ -12,10 +12,10 @@ from rich.table import Table
 
 from perfcli.logs.entry import Record
 from perfcli.logs.summary import LogSummary, Spread, metrics_of
+from perfcli.table_width import table_width
 from perfcli.units import format_count, format_duration, format_rate, format_size, from_mebibytes, from_milliseconds
 
 _NOT_MEASURED = "-"
-_FILE_WIDTH = 120
 
 
 def describe(record: Record) -> str:
@@ -43,7 +43,7 @@ def as_document(records: Sequence[Record]) -> str:
 
 def write_summary(summary: LogSummary, stream: TextIO) -> None:
     """Write the headline, the spreads and the functions."""
-    console = Console(file=stream, markup=False, highlight=False, width=None if stream.isatty() else _FILE_WIDTH)
+    console = Console(file=stream, markup=False, highlight=False, width=table_width(is_terminal=stream.isatty()))
     for part in _summary_parts(summary):
         console.print(part)
 
