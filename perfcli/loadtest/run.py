@@ -147,9 +147,10 @@ def check_reachable(base_url: str) -> None:
     try:
         socket.create_connection(address_of(base_url), _CONNECT_S).close()
     except OSError as error:
+        here = "Start the API with `perfcli serve`, or leave --host out to load the embedded one."
         raise TargetUnreachableError(
-            f"Cannot reach {base_url}: {error.strerror or error}.",
-            "Start the API with `perfcli serve`, or leave --host out to load the embedded one.",
+            f"Cannot reach {base_url}: {(error.strerror or str(error)).lower()}.",
+            here if is_loopback(base_url) else "Check host and port.",
         ) from error
 
 
