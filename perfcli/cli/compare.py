@@ -12,6 +12,7 @@ import typer
 from perfcli.cli.judging import exit_with, tell_github
 from perfcli.cli.options import AsJson, Outputs, read_duration, read_ratio
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
+from perfcli.errors import ExitCode
 
 if TYPE_CHECKING:
     from perfcli.records.comparison import Change
@@ -136,8 +137,9 @@ def compare(
         comparison = compare_files([Path(file) for file in files or []], rule)
     deliver(comparison, outputs, as_json=as_json)
     exit_when_partial(comparison)
-    tell_github(comparison)
-    exit_with(exit_code(comparison, _FAILING[fail_if]))
+    code = exit_code(comparison, _FAILING[fail_if])
+    tell_github(comparison, failed=code == ExitCode.FAILED)
+    exit_with(code)
 
 
 _FAILING: Mapping[FailIf, tuple[Change, ...]] = {
