@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perfcli.cli.judging import exit_with, tell_github
-from perfcli.cli.options import AsJson, Outputs, read_duration, read_ratio
+from perfcli.cli.options import TRUST_HELP, AsJson, Outputs, read_duration, read_ratio
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
 from perfcli.errors import ExitCode
 
@@ -69,6 +69,7 @@ def compare(
         str | None,
         typer.Option(
             help="With --base-rev: the model of both, a file or package.module:attribute.",
+            metavar="MODEL",
             show_default="embedded",
             rich_help_panel=_LIVE,
         ),
@@ -79,9 +80,7 @@ def compare(
             help="Method that predicts, such as predict_proba.", show_default="predict", rich_help_panel=_LIVE
         ),
     ] = None,
-    trust: Annotated[bool, typer.Option("--trust", help="Load files that may execute code.", rich_help_panel=_LIVE)] = (
-        False
-    ),
+    trust: Annotated[bool, typer.Option("--trust", help=TRUST_HELP, rich_help_panel=_LIVE)] = (False),
     header: Annotated[
         list[str] | None,
         typer.Option(help="'Name: value' for URLs; env:TOKEN reads $TOKEN. Repeatable.", rich_help_panel=_LIVE),
@@ -105,9 +104,8 @@ def compare(
 ) -> None:
     """Say whether the new version is slower than the old one, and which part of it moved.
 
-    Two records tell only as much as the machine was the same for both.
-
-    Two targets, or two revisions, are measured in turn, so that its noise hits both.
+    Two records can only be compared as well as the machine was the same for both. Two targets, or two revisions, are
+    measured in turn, so that noise of the machine hits both.
 
     Examples:
 

@@ -63,6 +63,8 @@ def show(
 ) -> None:
     """Show the newest records, the last one last.
 
+    A line says when, the level, the X-Request-ID, and what the monitor measured, or else the message.
+
     Examples:
 
       perfcli logs show --since 5m
@@ -103,6 +105,8 @@ def tail(
     as_json: Annotated[bool, typer.Option("--json", help="Print each record as the JSON line it is.")] = False,
 ) -> None:
     """Show the last records, and with -f each new one; on a terminal slow predictions are yellow, failed ones red.
+
+    Slow is what took longer than --slow, or else than 95 % of the predictions before it.
 
     Examples:
 
@@ -145,6 +149,9 @@ def summary(
     as_json: _Json = False,
 ) -> None:
     """Summarize all predictions: throughput, percentiles, CPU, memory, and the functions that cost most.
+
+    A percentile of too few samples is written as -. Where predictions were profiled, each line says whether the
+    profiler's part is in it.
 
     Examples:
 

@@ -17,6 +17,11 @@ Outputs = Annotated[
 TARGET_PANEL = "What is loaded"
 MACHINES_PANEL = "Several processes and machines"
 
+# What is said of an option that stands in another panel of each command.
+MODEL_HELP = "A model file (.joblib, .pkl, .skops) or package.module:attribute."
+TRUST_HELP = "Load a model file that may execute code."
+HTTP_METHOD_HELP = "Method of the requests."
+
 Host = Annotated[
     str | None,
     typer.Option(

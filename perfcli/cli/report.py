@@ -34,6 +34,9 @@ def report(
 ) -> None:
     """Show a recorded run again: every report is made from the record alone.
 
+    Nothing is measured again. With --slo a profile or a load is judged anew, and the exit code is that of the new
+    verdicts.
+
     Examples:
 
       perfcli report run.json
