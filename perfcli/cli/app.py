@@ -35,6 +35,8 @@ def make_app(commands: Iterable[str] = COMMANDS) -> typer.Typer:
     for name in commands:
         command = getattr(import_module(f"perfcli.cli.{name}"), name)
         if isinstance(command, typer.Typer):
+            for each in command.registered_commands:
+                each.help = _reflowed(inspect.getdoc(each.callback) or "")
             app.add_typer(command, name=name)
         else:
             app.command(name, help=_reflowed(inspect.getdoc(command) or ""))(command)

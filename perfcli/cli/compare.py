@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perfcli.cli.judging import exit_with, tell_github
-from perfcli.cli.options import AsJson, Outputs, read_duration
+from perfcli.cli.options import TRUST_HELP, AsJson, Outputs, read_duration, read_ratio
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
+from perfcli.errors import ExitCode
 
 if TYPE_CHECKING:
     from perfcli.records.comparison import Change
@@ -68,6 +69,7 @@ def compare(
         str | None,
         typer.Option(
             help="With --base-rev: the model of both, a file or package.module:attribute.",
+            metavar="MODEL",
             show_default="embedded",
             rich_help_panel=_LIVE,
         ),
@@ -78,9 +80,7 @@ def compare(
             help="Method that predicts, such as predict_proba.", show_default="predict", rich_help_panel=_LIVE
         ),
     ] = None,
-    trust: Annotated[bool, typer.Option("--trust", help="Load files that may execute code.", rich_help_panel=_LIVE)] = (
-        False
-    ),
+    trust: Annotated[bool, typer.Option("--trust", help=TRUST_HELP, rich_help_panel=_LIVE)] = (False),
     header: Annotated[
         list[str] | None,
         typer.Option(help="'Name: value' for URLs; env:TOKEN reads $TOKEN. Repeatable.", rich_help_panel=_LIVE),
@@ -104,9 +104,8 @@ def compare(
 ) -> None:
     """Say whether the new version is slower than the old one, and which part of it moved.
 
-    Two records tell only as much as the machine was the same for both.
-
-    Two targets, or two revisions, are measured in turn, so that its noise hits both.
+    Two records can only be compared as well as the machine was the same for both. Two targets, or two revisions, are
+    measured in turn, so that noise of the machine hits both.
 
     Examples:
 
@@ -118,13 +117,12 @@ def compare(
     """
     from perfcli.cli.comparing import compare_files, compare_revisions, compare_targets
     from perfcli.cli.comparing import refuse_options as refuse
-    from perfcli.units import parse_ratio
     from perfcli.verdicts.comparison import exit_code
     from perfcli.verdicts.latency_change import Rule
 
     outputs = output or ()
     check_outputs(outputs)
-    rule = Rule(parse_ratio(min_effect), force, seed)
+    rule = Rule(read_ratio("--min-effect", min_effect), force, seed)
     max_time_s = read_duration("--max-time", max_time)
     if base_rev is not None:
         refuse("--base-rev", base=base, new=new, header=header)
@@ -137,8 +135,9 @@ def compare(
         comparison = compare_files([Path(file) for file in files or []], rule)
     deliver(comparison, outputs, as_json=as_json)
     exit_when_partial(comparison)
-    tell_github(comparison)
-    exit_with(exit_code(comparison, _FAILING[fail_if]))
+    code = exit_code(comparison, _FAILING[fail_if])
+    tell_github(comparison, failed=code == ExitCode.FAILED)
+    exit_with(code)
 
 
 _FAILING: Mapping[FailIf, tuple[Change, ...]] = {

@@ -83,8 +83,12 @@ def exit_with(code: ExitCode) -> None:
         raise typer.Exit(code)
 
 
-def tell_github(result: Result) -> None:
+def tell_github(result: Result, *, failed: bool = False) -> None:
     """Annotate the job and add to its summary when this is one of GitHub Actions.
+
+    Args:
+        result: What is told.
+        failed: Whether a comparison ends as failed.
 
     Raises:
         DeliveryError: The summary cannot be written.
@@ -93,7 +97,7 @@ def tell_github(result: Result) -> None:
         from perfcli.reporters.github import workflow_commands
 
         # On stderr, which the runner reads too: stdout may be one JSON object.
-        sys.stderr.writelines(f"{line}\n" for line in workflow_commands(result))
+        sys.stderr.writelines(f"{line}\n" for line in workflow_commands(result, failed=failed))
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         from perfcli.reporters import REPORTERS

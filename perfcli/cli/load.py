@@ -21,6 +21,7 @@ from perfcli.cli.loading import (
     told_when_interrupted,
 )
 from perfcli.cli.options import (
+    HTTP_METHOD_HELP,
     MACHINES_PANEL,
     TARGET_PANEL,
     AsJson,
@@ -77,7 +78,7 @@ def load(
     ] = None,
     scenario: Scenario = None,
     path: RequestPath = None,
-    http_method: Annotated[str, typer.Option(help="Method of the requests.", rich_help_panel=TARGET_PANEL)] = "POST",
+    http_method: Annotated[str, typer.Option(help=HTTP_METHOD_HELP, rich_help_panel=TARGET_PANEL)] = "POST",
     header: RequestHeaders = None,
     timeout: RequestTimeout = "10s",
     insecure: Annotated[
@@ -131,14 +132,23 @@ def load(
     ] = 1000,
     duration: Annotated[
         str | None,
-        typer.Option("--duration", "-t", help="Length of the run.", show_default="10s", rich_help_panel=_LENGTH),
+        typer.Option(
+            "--duration",
+            "-t",
+            help="Length of the run.",
+            metavar="DURATION",
+            show_default="10s",
+            rich_help_panel=_LENGTH,
+        ),
     ] = None,
     requests: Annotated[
         int | None, typer.Option(min=1, help="End after exactly so many requests.", rich_help_panel=_LENGTH)
     ] = None,
     shape: Annotated[
         str | None,
-        typer.Option(help="Such as 'ramp 0-200/30s, hold 2m, spike 600/10s'.", rich_help_panel=_LENGTH),
+        typer.Option(
+            help="Such as 'ramp 0-200/30s, hold 2m, spike 600/10s'.", metavar="SHAPE", rich_help_panel=_LENGTH
+        ),
     ] = None,
     warm_up: Annotated[
         str,

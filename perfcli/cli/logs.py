@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from perfcli.cli.options import read_duration
 from perfcli.cli.output import stdout_that_may_close
 from perfcli.errors import UsageError
 
@@ -67,6 +68,8 @@ def show(
 ) -> None:
     """Show the newest records, the last one last.
 
+    A line says when, the level, the X-Request-ID, and what the monitor measured, or else the message.
+
     Examples:
 
       perfcli logs show --since 5m
@@ -111,6 +114,8 @@ def tail(
 ) -> None:
     """Show the last records, and with -f each new one; on a terminal slow predictions are yellow, failed ones red.
 
+    Slow is what took longer than --slow, or else than 95 % of the predictions before it.
+
     Examples:
 
       perfcli logs tail -f
@@ -125,10 +130,9 @@ def tail(
 
     from perfcli.logs.slowness import WINDOW, Slowness, shows_colours
     from perfcli.logs.text import as_line, describe
-    from perfcli.units import parse_duration
 
     query = _query(since, level, request_id, limit)
-    slowness = Slowness(None if slow is None else parse_duration(slow))
+    slowness = Slowness(None if slow is None else read_duration("--slow", slow))
     write = as_line if as_json else describe
     coloured = not as_json and shows_colours(sys.stdout)
     with _opened(place) as source:
@@ -154,6 +158,9 @@ def summary(
     as_json: _Json = False,
 ) -> None:
     """Summarize all predictions: throughput, percentiles, CPU, memory, and the functions that cost most.
+
+    A percentile of too few samples is written as -. Where predictions were profiled, each line says whether the
+    profiler's part is in it.
 
     Examples:
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from perfcli.errors import UsageError
-from perfcli.units import parse_duration
+from perfcli.units import parse_duration, parse_ratio
 
 Outputs = Annotated[
     list[Path] | None,
@@ -16,6 +16,11 @@ Outputs = Annotated[
 ]
 TARGET_PANEL = "What is loaded"
 MACHINES_PANEL = "Several processes and machines"
+
+# What is said of an option that stands in another panel of each command.
+MODEL_HELP = "A model file (.joblib, .pkl, .skops) or package.module:attribute."
+TRUST_HELP = "Load a model file that may execute code."
+HTTP_METHOD_HELP = "Method of the requests."
 
 Host = Annotated[
     str | None,
@@ -83,6 +88,21 @@ def read_duration(option: str, text: str) -> float:
     if duration_s == 0:
         raise UsageError(f"{option} must be above 0, not {text}.", "Write it like 500ms, 10s, 2m.")
     return duration_s
+
+
+def read_ratio(option: str, text: str) -> float:
+    """Read a ratio above 0, written as one or as a percentage.
+
+    Raises:
+        UsageError: It is none.
+    """
+    try:
+        ratio = parse_ratio(text)
+    except UsageError as error:
+        raise UsageError(f"{option}: {error.message}", error.hint) from None
+    if ratio == 0:
+        raise UsageError(f"{option} must be above 0, not {text}.", f"Write it like {option} 5%.")
+    return ratio
 
 
 def read_counts(option: str, text: str) -> tuple[int, ...]:

@@ -13,7 +13,16 @@ import typer
 
 from perfcli.cli.judging import AllowFew, Slos, exit_by_verdicts, judge, read_slos
 from perfcli.cli.opening import default_payload, open_local, open_url, refuse_with_url
-from perfcli.cli.options import AsJson, Outputs, Speedscope, Tree, read_duration
+from perfcli.cli.options import (
+    HTTP_METHOD_HELP,
+    MODEL_HELP,
+    TRUST_HELP,
+    AsJson,
+    Outputs,
+    Speedscope,
+    Tree,
+    read_duration,
+)
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
 
 
@@ -35,9 +44,7 @@ def profile(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(
-            help="A model file (.joblib, .pkl, .skops) or package.module:attribute.", rich_help_panel="Local model"
-        ),
+        typer.Option(help=MODEL_HELP, metavar="MODEL", rich_help_panel="Local model"),
     ] = None,
     method: Annotated[
         str | None,
@@ -45,9 +52,7 @@ def profile(
             help="Method that predicts, such as predict_proba.", show_default="predict", rich_help_panel="Local model"
         ),
     ] = None,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Load a file that may execute code.", rich_help_panel="Local model")
-    ] = False,
+    trust: Annotated[bool, typer.Option("--trust", help=TRUST_HELP, rich_help_panel="Local model")] = False,
     stage: Annotated[
         list[str] | None,
         typer.Option(
@@ -74,7 +79,7 @@ def profile(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Do not verify the certificate.", rich_help_panel="Remote API")
     ] = False,
-    http_method: Annotated[str, typer.Option(help="Method of the request.", rich_help_panel="Remote API")] = "POST",
+    http_method: Annotated[str, typer.Option(help=HTTP_METHOD_HELP, rich_help_panel="Remote API")] = "POST",
     max_time: Annotated[
         str,
         typer.Option(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from perfcli.cli.judging import AllowFew, Slos, exit_by_verdicts, judge, read_slos
+from perfcli.cli.judging import AllowFew, exit_by_verdicts, judge, read_slos
 from perfcli.cli.options import AsJson, Outputs, Speedscope, Tree
 from perfcli.cli.output import check_outputs, deliver
 from perfcli.errors import UsageError
@@ -16,7 +16,16 @@ from perfcli.errors import UsageError
 
 def report(
     run: Annotated[Path, typer.Argument(help="A record written with -o run.json.", metavar="RUN.json")],
-    slo: Slos = None,
+    slo: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Judge the record by this, such as 'p99 < 50ms'. Repeatable. "
+            "[dim]Default: the verdicts it holds.[/dim]",
+            metavar="EXPRESSION",
+            show_default=False,
+            rich_help_panel="Verdict",
+        ),
+    ] = None,
     allow_few: AllowFew = False,
     speedscope: Speedscope = None,
     tree: Tree = False,
@@ -24,6 +33,9 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Show a recorded run again: every report is made from the record alone.
+
+    Nothing is measured again. With --slo a profile or a load is judged anew, and the exit code is that of the new
+    verdicts.
 
     Examples:
 

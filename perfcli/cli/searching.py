@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
-from perfcli.cli.options import read_duration
+from perfcli.cli.options import read_duration, read_ratio
 from perfcli.cli.progress import show_progress
 from perfcli.errors import MeasurementError, UsageError
-from perfcli.units import format_duration, format_load, format_rate, parse_ratio
+from perfcli.units import format_duration, format_load, format_rate
 
 if TYPE_CHECKING:
     from perfcli.loadtest.calibration import Calibration
@@ -34,9 +34,9 @@ def plan_search(by: LoadKind, start: float | None, precision: str, max_probes: i
     """
     from perfcli.verdicts.capacity import SearchPlan
 
-    ratio, max_time_s = parse_ratio(precision), read_duration("--max-time", max_time)
-    if not 0 < ratio < 1:
-        raise UsageError(f"--precision {precision} is not between 0 and 1.", "Write it like --precision 5%.")
+    ratio, max_time_s = read_ratio("--precision", precision), read_duration("--max-time", max_time)
+    if ratio >= 1:
+        raise UsageError(f"--precision must be below 1, not {precision}.", "Write it like --precision 5%.")
     first = start or (50.0 if by == "rate" else 1.0)
     return SearchPlan(first if by == "rate" else round(first), by, 1.0, ratio, max_probes, max_time_s)
 
@@ -140,6 +140,8 @@ def search(
 @dataclass(frozen=True, slots=True)
 class Prober:
     """Tries loads, one run each, and tells about it.
+
+    Probes do not read the server's metrics: nothing in a `Probe` comes from them.
 
     Attributes:
         options: Of every probe; the load is each time another.

@@ -7,15 +7,14 @@ from typing import Annotated
 import typer
 
 from perfcli.cli.extras import require_extra
+from perfcli.cli.options import TRUST_HELP
 
 
 def serve(
     model: Annotated[
         str | None, typer.Option(help="Import path or file of the model; the embedded one without it.", metavar="MODEL")
     ] = None,
-    trust: Annotated[
-        bool | None, typer.Option("--trust", help="Load a model file although its format can execute code.")
-    ] = None,
+    trust: Annotated[bool | None, typer.Option("--trust", help=TRUST_HELP)] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on (API_HOST, 127.0.0.1).")] = None,
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one (API_PORT, 8000).")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from perfcli.cli.opening import default_payload, open_local
-from perfcli.cli.options import AsJson, Outputs, read_counts, read_duration
+from perfcli.cli.options import MODEL_HELP, TRUST_HELP, AsJson, Outputs, read_counts, read_duration
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
 
 
@@ -30,13 +30,11 @@ def sweep(
             show_default="as they are",
         ),
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="A model file (.joblib, .pkl, .skops) or package.module:attribute.")
-    ] = None,
+    model: Annotated[str | None, typer.Option(help=MODEL_HELP, metavar="MODEL")] = None,
     method: Annotated[
         str | None, typer.Option(help="Method that predicts, such as predict_proba.", show_default="predict")
     ] = None,
-    trust: Annotated[bool, typer.Option("--trust", help="Load a file that may execute code.")] = False,
+    trust: Annotated[bool, typer.Option("--trust", help=TRUST_HELP)] = False,
     max_time: Annotated[str, typer.Option(help="Stop measuring after this time.", metavar="DURATION")] = "10s",
     output: Outputs = None,
     as_json: AsJson = False,

@@ -61,11 +61,6 @@ def calibrate(run: Callable[[Plan], Sequence[Message]], scenario: Path, cache: P
     return measured
 
 
-def cache_folder() -> Path:
-    """Return where perfcli keeps what it can make again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "perfcli"
-
-
 @contextmanager
 def null_server() -> Iterator[int]:
     """Serve the same empty answer on a loopback port, one blocking thread a connection: nothing is faster for one."""

@@ -11,10 +11,11 @@ from dataclasses import replace
 import orjson
 
 from perfcli.bundled import bundled_path
+from perfcli.cache_folder import cache_folder
 from perfcli.errors import ExitCode, MeasurementError, PerfcliError, TargetUnreachableError, UsageError
 from perfcli.hosts import is_loopback
 from perfcli.loadtest.advice import ENGINE_CRASHED, SCENARIO_ERROR
-from perfcli.loadtest.calibration import Calibration, cache_folder, calibrate
+from perfcli.loadtest.calibration import Calibration, calibrate
 from perfcli.loadtest.child import Engine, running_engine, stopped_by_signals
 from perfcli.loadtest.plan import Plan
 from perfcli.loadtest.planning import LoadPlan
@@ -129,7 +130,11 @@ def ensure_answered(result: LoadResult) -> None:
 
 
 def calibrate_engine() -> Calibration | None:
-    """Measure what the engine costs on this machine, or return what was measured before."""
+    """Measure what the engine costs on this machine, or return what was measured before.
+
+    Raises:
+        SettingsError: There is no folder for the cache.
+    """
     return calibrate(_run_to_its_end, bundled_path(CALIBRATION_SCENARIO), cache_folder())
 
 
@@ -142,9 +147,10 @@ def check_reachable(base_url: str) -> None:
     try:
         socket.create_connection(address_of(base_url), _CONNECT_S).close()
     except OSError as error:
+        here = "Start the API with `perfcli serve`, or leave --host out to load the embedded one."
         raise TargetUnreachableError(
-            f"Cannot reach {base_url}: {error.strerror or error}.",
-            "Start the API with `perfcli serve`, or leave --host out to load the embedded one.",
+            f"Cannot reach {base_url}: {(error.strerror or str(error)).lower()}.",
+            here if is_loopback(base_url) else "Check host and port.",
         ) from error
 
 

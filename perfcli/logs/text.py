@@ -13,10 +13,10 @@ from rich.table import Table
 
 from perfcli.logs.entry import Record
 from perfcli.logs.summary import LogSummary, Spread, metrics_of
+from perfcli.table_width import table_width
 from perfcli.units import format_count, format_duration, format_rate, format_size, from_mebibytes, from_milliseconds
 
 _NOT_MEASURED = "-"
-_FILE_WIDTH = 120
 
 
 def describe(record: Record) -> str:
@@ -50,7 +50,7 @@ def write_summary(summary: LogSummary, stream: TextIO) -> None:
         file=drawn,
         markup=False,
         highlight=False,
-        width=None if stream.isatty() else _FILE_WIDTH,
+        width=table_width(is_terminal=stream.isatty()),
         force_terminal=stream.isatty() or None,
     )
     for part in _summary_parts(summary):

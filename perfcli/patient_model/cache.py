@@ -8,7 +8,7 @@ import os
 import pickle
 import platform
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,30 +16,12 @@ import pandas as pd
 import sklearn
 from sklearn.pipeline import Pipeline
 
-from perfcli.errors import SettingsError
-
 _LOGGER = logging.getLogger("perfcli")
 _MODEL_CODE = ("features.py", "training.py")
 
 
 class _UnusableError(Exception):
     """The cached file must not be used; the text completes a sentence about it."""
-
-
-def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return `PERFCLI_CACHE_DIR`, else perfcli's folder in `XDG_CACHE_HOME` or `~/.cache`.
-
-    Raises:
-        SettingsError: None of them is set and the user has no home folder.
-    """
-    if own := environ.get("PERFCLI_CACHE_DIR"):
-        return Path(own)
-    base = Path(environ.get("XDG_CACHE_HOME", ""))
-    try:
-        # The XDG standard says to ignore a path that is not absolute.
-        return (base if base.is_absolute() else Path.home() / ".cache") / "perfcli"
-    except RuntimeError:
-        raise SettingsError("There is no home folder for the model cache.", "Set PERFCLI_CACHE_DIR.") from None
 
 
 def model_key() -> str:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from sklearn.pipeline import Pipeline
 
+from perfcli.cache_folder import cache_folder
 from perfcli.patient_model import features, training
-from perfcli.patient_model.cache import cache_folder, load_or_train, model_key
+from perfcli.patient_model.cache import load_or_train, model_key
 from perfcli.payloads import Payload
 
 

@@ -17,9 +17,14 @@ MAX_ANNOTATIONS = 10
 """GitHub shows no more of one kind for one step."""
 
 
-def workflow_commands(result: Result) -> Iterator[str]:
-    """Yield the workflow commands for what did not pass, at most ten."""
-    lines = list(_lines(result))
+def workflow_commands(result: Result, *, failed: bool = False) -> Iterator[str]:
+    """Yield the workflow commands for what did not pass, at most ten.
+
+    Args:
+        result: What is told.
+        failed: Whether a comparison ends as failed, which --fail-if decides; the other results know it themselves.
+    """
+    lines = list(_lines(result, failed))
     if len(lines) > MAX_ANNOTATIONS:
         more = len(lines) - MAX_ANNOTATIONS + 1
         lines = [*lines[: MAX_ANNOTATIONS - 1], command("error", f"{more} more SLOs did not pass.")]
@@ -33,13 +38,14 @@ def command(kind: str, message: str) -> str:
     return f"::{kind} title=perfcli::{printable(message)}"
 
 
-def _lines(result: Result) -> Iterator[str]:
+def _lines(result: Result, failed: bool) -> Iterator[str]:
     if isinstance(result, ProfileResult | LoadResult):
         for verdict in result.verdicts:
             if verdict.outcome != "pass":
                 kind = "error" if verdict.outcome == "fail" else "warning"
                 yield command(kind, f"{verdict.slo}: {verdict.outcome}, {verdict.reason}")
-    elif isinstance(result, Comparison) and result.change in ("slower", "inconclusive"):
-        yield command("error" if result.change == "slower" else "warning", describe(result))
+    elif isinstance(result, Comparison):
+        if failed or result.change in ("slower", "inconclusive"):
+            yield command("error" if failed else "warning", describe(result))
     elif isinstance(result, CapacityResult) and result.outcome != "found":
         yield command("error" if result.outcome == "below" else "warning", describe_capacity(result))

@@ -13,7 +13,7 @@ from perfcli.records.codec import Result
 from perfcli.records.comparison import Comparison
 from perfcli.records.load import LoadResult
 from perfcli.records.sweep import SweepResult
-from perfcli.units import format_ratio
+from perfcli.units import format_change, format_ratio
 
 # XML 1.0 has no way to write the other control characters, not even escaped.
 _UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -103,8 +103,8 @@ def _verdicts(result: Result) -> Iterator[_Case]:
     elif isinstance(result, Comparison):
         outcomes = {"slower": "fail", "inconclusive": "inconclusive"}
         for metric in result.metrics:
-            change = f"{metric.change}: {format_ratio(metric.ratio - 1)}"
-            interval = f"interval {format_ratio(metric.ci_low - 1)} to {format_ratio(metric.ci_high - 1)}"
+            change = f"{metric.change}: {format_change(metric.ratio)}"
+            interval = f"interval {format_change(metric.ci_low)} to {format_change(metric.ci_high)}"
             name = f"{metric.metric} is not slower by {format_ratio(result.min_effect)}"
             yield _Case(name, outcomes.get(metric.change, "pass"), f"{change}, {interval}")
     elif isinstance(result, CapacityResult):

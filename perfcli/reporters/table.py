@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TextIO
 
@@ -22,6 +21,7 @@ from perfcli.reporters.plain_text import encodable
 from perfcli.reporters.profile_table import profile_tables
 from perfcli.reporters.protocol import View
 from perfcli.reporters.sweep_report import sweep_tables
+from perfcli.table_width import table_width
 
 TABLES: Mapping[type, Callable[[Any, View], Iterable[RenderableType]]] = {
     ProfileResult: profile_tables,
@@ -31,9 +31,6 @@ TABLES: Mapping[type, Callable[[Any, View], Iterable[RenderableType]]] = {
     SweepResult: sweep_tables,
 }
 """How each kind of result is shown; text is written as it is, on one line whatever the width."""
-
-FILE_WIDTH = 100
-"""Columns where neither a terminal nor COLUMNS says how many there are."""
 
 
 class TableReporter:
@@ -52,7 +49,7 @@ class TableReporter:
             file=drawn,
             markup=False,
             highlight=False,
-            width=None if is_terminal or "COLUMNS" in os.environ else FILE_WIDTH,
+            width=table_width(is_terminal=is_terminal),
             force_terminal=is_terminal or None,
         )
         for part in TABLES[type(result)](result, self._view):

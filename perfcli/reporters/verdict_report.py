@@ -44,8 +44,8 @@ def verdict_lines(verdicts: Sequence[SloVerdict]) -> Iterator[str]:
     yield ""
     yield f"### SLOs: {passed} of {len(verdicts)} pass"
     yield ""
-    worst_first = sorted(verdicts, key=lambda verdict: list(STYLES).index(verdict.outcome) == 0)
-    yield from markdown_table(_HEADER, map(_cells, worst_first[:MARKDOWN_ROWS]))
+    passed_last = sorted(verdicts, key=lambda verdict: verdict.outcome == "pass")
+    yield from markdown_table(_HEADER, map(_cells, passed_last[:MARKDOWN_ROWS]))
     if len(verdicts) > MARKDOWN_ROWS:
         yield ""
         yield f"{len(verdicts) - MARKDOWN_ROWS} more are in the record."

@@ -7,7 +7,7 @@ import pkgutil
 import sys
 from pathlib import Path
 
-from perfcli.errors import ModelError
+from perfcli.errors import ModelError, UsageError
 from perfcli.targets.wording import describe_error, did_you_mean
 
 _FORM = "Write it as package.module:attribute."
@@ -24,12 +24,13 @@ def import_object(path: str) -> object:
     """Import the module and follow the dotted attributes; nothing on the way is called.
 
     Raises:
-        ModelError: Not such a path, nothing of that name (the hint has the nearest), or the import raises.
+        UsageError: Not such a path.
+        ModelError: Nothing of that name (the hint has the nearest), or the import raises.
     """
     module_name, colon, attributes = path.partition(":")
     parts = [*module_name.split("."), *attributes.split(".")]
     if not colon or not all(part.isidentifier() for part in parts):
-        raise ModelError(f"'{path}' is not an import path.", _FORM)
+        raise UsageError(f"'{path}' is not an import path.", _FORM)
     found: object = _import_module(module_name, path)
     walked = module_name
     for attribute in attributes.split("."):

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from time import perf_counter_ns
 
-from perfcli.errors import MissingExtraError, ModelError, PerfcliError, UntrustedModelError
+from perfcli.errors import MissingExtraError, ModelError, PerfcliError, UntrustedModelError, UsageError
 from perfcli.targets.import_paths import import_object, make_working_directory_importable
 from perfcli.targets.wording import describe_error
 
@@ -20,6 +20,7 @@ def load_model(name: str, *, trust: bool) -> tuple[object, float]:
         trust: Files may execute code, and skops files may create any type.
 
     Raises:
+        UsageError: Neither a file of a known suffix nor an import path.
         ModelError: Missing, not what the suffix says, or raises while it loads.
         UntrustedModelError: Loading would execute code.
         MissingExtraError: The library that wrote the file is not installed.
@@ -32,7 +33,7 @@ def load_model(name: str, *, trust: bool) -> tuple[object, float]:
         model = import_object(name)
     else:
         known = ", ".join(_LOADERS)
-        raise ModelError(
+        raise UsageError(
             f"'{name}' names no model.", f"Give a file ({known}) or an import path, package.module:attribute."
         )
     return model, (perf_counter_ns() - started) / 1e9

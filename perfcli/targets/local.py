@@ -39,7 +39,7 @@ def open_model(name: str | None, method: str | None, *, trust: bool, stage_funct
     Raises:
         ModelError: The model does not load.
         UntrustedModelError: Loading would execute code, and `trust` is false.
-        UsageError: The model has no such method, or a stage is no function.
+        UsageError: The name can be none of a model, the model has no such method, or a stage is no function.
     """
     shown = EMBEDDED_MODEL if name is None else name
     model, load_s = load_model(shown, trust=trust)

@@ -43,7 +43,7 @@ def _resolve(path: str) -> StageFunction:
     try:
         original = import_object(path)
         owner = import_object(f"{module}:{owner_path}") if owner_path else None
-    except ModelError as error:
+    except (ModelError, UsageError) as error:
         raise UsageError(f"No stage '{path}': {error.message}", error.hint) from error
     if not callable(original) or isinstance(original, type | ModuleType):
         raise UsageError(f"The stage '{path}' is a {type(original).__name__}, not a function.", "Name a function.")

@@ -166,8 +166,7 @@ def _spent(plan: SearchPlan, search: Search, elapsed_s: float) -> str:
 
 def _so_far(search: Search, plan: SearchPlan) -> str:
     """Say what is known of the capacity although the search has no answer."""
-    nothing = "nothing held"
-    said = [nothing if search.held is None else f"{format_load(search.held, plan.by)} held"]
+    said = ["nothing held" if search.held is None else f"{format_load(search.held, plan.by)} held"]
     if search.confirmations:
         said[0] += ", and was confirmed once"
     if search.upper is not None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from perfcli.records.capacity import CapacityResult, WorkerSetting
+from perfcli.units import format_count
 
 NEARLY_MOST = 0.9
 """Two answers, each known to 5 %, that are nearer than this may be the same."""
@@ -30,14 +31,11 @@ def choose_workers(results: Sequence[CapacityResult]) -> CapacityResult:
     settings = tuple(map(_setting, ascending))
     most = max(setting.held or 0.0 for setting in settings)
     chosen = next(result for result in ascending if (result.held or 0.0) >= NEARLY_MOST * most)
-    unsure = next((result for result in ascending if result.outcome not in ("found", "below")), None)
+    unsure = next((setting for setting in settings if setting.outcome not in ("found", "below")), None)
     if unsure is not None:
-        chosen = replace(chosen, outcome=unsure.outcome, reason=f"{_workers(unsure)}: {unsure.reason}")
+        reason = f"{format_count(unsure.workers, 'worker')}: {unsure.reason}"
+        chosen = replace(chosen, outcome=unsure.outcome, reason=reason)
     return replace(chosen, settings=settings, partial=any(result.partial for result in results))
-
-
-def _workers(result: CapacityResult) -> str:
-    return "1 worker" if result.workers == 1 else f"{result.workers} workers"
 
 
 def _setting(result: CapacityResult) -> WorkerSetting:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from perfcli.cli.app import make_app
 
@@ -46,3 +47,43 @@ def test_every_option_is_explained(name):
 def test_the_readme_names_every_command():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [name for name in COMMANDS if f"perfcli {name}" not in readme] == []
+
+
+def test_only_commands_that_read_the_configured_slos_promise_them():
+    promising = [
+        name
+        for name in COMMANDS
+        for parameter in COMMANDS[name].params  # type: ignore[attr-defined]
+        if "perfcli.toml" in (getattr(parameter, "help", None) or "")
+    ]
+    assert promising == ["profile", "load", "capacity"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_paragraphs_are_as_wide_as_the_terminal_and_examples_are_indented(name):
+    paragraphs = COMMANDS[name].help.split("\n\n")  # type: ignore[attr-defined]
+    assert [part for part in paragraphs if "\n" in part] == []
+    shown = CliRunner().invoke(make_app(), [*name.split(), "--help"]).output.splitlines()
+    examples = [line for line in shown if line.strip().startswith(f"perfcli {name}")]
+    assert examples
+    assert [line for line in examples if not line.startswith("   perfcli ")] == []
+
+
+@pytest.mark.parametrize(
+    ("option", "field", "wording"),
+    [
+        ("trust", "help", "Load a model file that may execute code."),
+        ("http_method", "help", "Method of the requests."),
+        ("model", "metavar", "MODEL"),
+        ("duration", "metavar", "DURATION"),
+        ("shape", "metavar", "SHAPE"),
+    ],
+)
+def test_an_option_reads_the_same_in_every_command(option, field, wording):
+    found = {
+        getattr(parameter, field)
+        for command in COMMANDS.values()
+        for parameter in command.params  # type: ignore[attr-defined]
+        if parameter.name == option
+    }
+    assert found == {wording}

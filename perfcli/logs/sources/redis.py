@@ -29,7 +29,9 @@ class RedisSource:
         try:
             self._client = redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
         except ValueError as error:
-            raise UsageError(f"{self.address} is no address of Redis: {error}.", "redis://localhost:6379/0") from error
+            raise UsageError(
+                f"{self.address} is no address of Redis: {error}.", "Write it like redis://localhost:6379/0."
+            ) from error
 
     def newest_first(self) -> list[Record]:
         """Return all records of the list in its own order; lines of other programs are left out.
@@ -42,10 +44,12 @@ class RedisSource:
             lines = cast(list[bytes], self._client.lrange(self._key, 0, -1))
         except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
             raise TargetUnreachableError(
-                f"Cannot read {self.address}: {error}", "Start Redis, or name another place with --from."
+                f"Cannot read logs from {self.address}: {str(error).rstrip('.')}.",
+                "Start Redis, or name another place with --from.",
             ) from error
         except redis.RedisError as error:
-            raise TargetAnswerError(f"Cannot read the list {self._key} of {self.address}: {error}") from error
+            message = f"Cannot read the list {self._key} of {self.address}: {str(error).rstrip('.')}."
+            raise TargetAnswerError(message) from error
         return list(self._records(lines))
 
     def read(self, query: LogQuery) -> list[Record]:

@@ -102,7 +102,7 @@ def test_a_store_that_is_down_is_one_warning(tmp_path: Path, monkeypatch: pytest
             assert time.monotonic() < deadline_s
             time.sleep(0.01)
     [warning] = warnings
-    assert warning.startswith(f"Warning: Cannot read redis://127.0.0.1:{port}/0: ")
+    assert warning.startswith(f"Warning: Cannot read logs from redis://127.0.0.1:{port}/0: ")
     assert warning.endswith("Log records for it wait until it answers.")
 
 

@@ -135,7 +135,7 @@ def test_profile_ends_with_what_its_slos_say(perfcli: Run, folder: Path, argumen
 def test_load_ends_with_what_its_slos_say(
     perfcli: Run, folder: Path, server_url: str, cache: str, arguments: tuple[str, ...], code: int
 ) -> None:
-    done = perfcli("load", "--host", server_url, *PACED, *arguments, XDG_CACHE_HOME=cache)
+    done = perfcli("load", "--host", server_url, *PACED, *arguments, PERFCLI_CACHE_DIR=cache)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
 
@@ -198,7 +198,7 @@ def test_interrupted_run_is_no_verdict_and_keeps_its_record(
     process = subprocess.Popen(
         [sys.executable, "-m", "perfcli", command, *arguments[command], *BAD, "-o", "run.json"],
         cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": ".", "XDG_CACHE_HOME": cache},
+        env={**os.environ, "PYTHONPATH": ".", "PERFCLI_CACHE_DIR": cache},
     )  # fmt: skip
     with process:
         while not (folder / "called").exists() and answered(server_url) < before + 20:

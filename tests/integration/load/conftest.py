@@ -125,7 +125,7 @@ class Command:
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A cache that the tests share, so that the engine is calibrated once."""
-    return {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
+    return {"PERFCLI_CACHE_DIR": str(tmp_path_factory.mktemp("cache"))}
 
 
 @pytest.fixture

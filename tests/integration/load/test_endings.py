@@ -81,7 +81,7 @@ def test_a_dead_port_is_said_at_once(perfcli: Perfcli, unused_port: int) -> None
     outcome = perfcli("load", "--host", f"http://127.0.0.1:{unused_port}", "-t", "60s")
 
     assert outcome.code == 3
-    assert f"Cannot reach http://127.0.0.1:{unused_port}: Connection refused." in outcome.stderr
+    assert f"Cannot reach http://127.0.0.1:{unused_port}: connection refused." in outcome.stderr
     assert outcome.stdout == ""
 
 

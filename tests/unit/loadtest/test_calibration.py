@@ -8,6 +8,7 @@ import pytest
 
 from perfcli.loadtest.calibration import Calibration, calibrate, null_server
 from perfcli.loadtest.plan import Plan
+from perfcli.loadtest.run import calibrate_engine
 from perfcli.loadtest.wire import Endpoint, Message, Second
 
 
@@ -47,6 +48,16 @@ def test_a_machine_is_measured_once(engine: Engine, tmp_path: Path) -> None:
 
     assert first == second_time
     assert len(engine.plans) == 1
+
+
+def test_the_setting_that_moves_the_cache_moves_the_note(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERFCLI_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    noted = calibrate(engine, Path("predict.py"), tmp_path)
+
+    assert calibrate_engine() == noted
 
 
 def test_a_damaged_note_is_measured_again(engine: Engine, tmp_path: Path) -> None:

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from perfcli.errors import MissingExtraError, UsageError
+from perfcli.errors import MissingExtraError, TargetUnreachableError, UsageError
 from perfcli.logs.entry import Record
 from perfcli.logs.query import LogQuery
 from perfcli.logs.sources import SOURCES, open_source
@@ -134,6 +136,25 @@ def test_reading_from_redis_without_its_packages_names_the_extra(monkeypatch: py
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(MissingExtraError, match=r"perfcli\[redis\]"):
         open_source("redis", Settings())
+
+
+def test_an_address_that_redis_does_not_take_is_answered_with_one_that_it_does() -> None:
+    with pytest.raises(UsageError, match=r"^redis://localhost:port is no address of Redis: ") as error:
+        open_source("redis://localhost:port", Settings())
+    assert error.value.hint == "Write it like redis://localhost:6379/0."
+
+
+def test_a_redis_that_is_down_is_one_sentence_with_one_full_stop() -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        address = f"redis://127.0.0.1:{held.getsockname()[1]}/0"
+        with (
+            closing(open_source(address, Settings())) as source,
+            pytest.raises(TargetUnreachableError) as error,
+        ):
+            source.read(LogQuery())
+    assert error.value.message.startswith(f"Cannot read logs from {address}: ")
+    assert error.value.message.endswith(" refused.")
 
 
 def test_a_folder_is_no_log(tmp_path: Path) -> None:

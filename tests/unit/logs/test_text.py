@@ -3,6 +3,8 @@ from __future__ import annotations
 import io
 import json
 
+import pytest
+
 from perfcli.logs.entry import Record
 from perfcli.logs.summary import summarize
 from perfcli.logs.text import describe, write_summary
@@ -66,6 +68,21 @@ def test_the_summary_of_profiled_predictions_names_both_times_and_the_functions(
     assert ["Functions:", "sums", "over", "1", "profiled", "prediction,", "profiler", "included"] in rows
     assert ["predict", "a.py:45", "1", "1", "11.0", "ms", "26.0", "ms"] in rows
     assert ["sum", "builtin", "1", "30", "4.00", "ms", "4.00", "ms"] in rows
+
+
+@pytest.mark.parametrize(("columns", "widest"), [("80", 80), ("110", 110), (None, 100)])
+def test_the_summary_in_a_pipe_is_as_wide_as_columns_says(
+    monkeypatch: pytest.MonkeyPatch, columns: str | None, widest: int
+) -> None:
+    if columns is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", columns)
+    # So many that every percentile is known, which is more than any of these widths holds unfolded.
+    records = [record(performance_metrics={**PREDICTION, "inference_time_ms": 100.0 + n}) for n in range(500)]
+    stream = io.StringIO()
+    write_summary(summarize(records), stream)
+    assert widest - 10 < max(map(len, stream.getvalue().splitlines())) <= widest
 
 
 def test_the_summary_of_light_predictions_does_not_speak_of_the_profiler() -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from perfcli.errors import SettingsError
-from perfcli.patient_model.cache import cache_folder, load_or_train, model_key
+from perfcli.patient_model.cache import load_or_train, model_key
 from perfcli.patient_model.features import engineer_features
 
 
@@ -158,26 +157,3 @@ def test_a_file_that_cannot_be_replaced_leaves_no_rest_behind(folder, trainer, k
     assert load_or_train(folder, trainer) is trainer.pipeline
     assert list(folder.iterdir()) == [kept]
     assert len(warnings(caplog)) == 2
-
-
-@pytest.mark.parametrize(
-    ("environ", "folder"),
-    [
-        ({"PERFCLI_CACHE_DIR": "/models", "XDG_CACHE_HOME": "/xdg"}, Path("/models")),
-        ({"XDG_CACHE_HOME": "/xdg"}, Path("/xdg/perfcli")),
-        ({"XDG_CACHE_HOME": "not/absolute"}, Path.home() / ".cache/perfcli"),
-        ({"PERFCLI_CACHE_DIR": "", "XDG_CACHE_HOME": ""}, Path.home() / ".cache/perfcli"),
-        ({}, Path.home() / ".cache/perfcli"),
-    ],
-)
-def test_the_folder_follows_the_environment(environ, folder):
-    assert cache_folder(environ) == folder
-
-
-def test_without_a_home_folder_the_setting_to_make_is_named(monkeypatch):
-    def homeless() -> Path:
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.setattr(Path, "home", homeless)
-    with pytest.raises(SettingsError, match=r"no home folder .* Set PERFCLI_CACHE_DIR\.$"):
-        cache_folder({})

@@ -144,7 +144,22 @@ def test_github_is_told_what_did_not_pass_and_never_more_than_ten() -> None:
     assert commands[0].startswith("::warning title=perfcli::p99 < 5ms: inconclusive, p99 needs 459")
     assert commands[-1] == "::error title=perfcli::12 more SLOs did not pass."
     assert list(workflow_commands(judged(PASS))) == list(workflow_commands(compared("same", 1.0))) == []
-    assert list(workflow_commands(compared("slower", 1.2))) == ["::error title=perfcli::Slower by 20.0 %25."]
+
+
+@pytest.mark.parametrize(
+    ("change", "failed", "kinds"),
+    [
+        ("slower", True, ["error"]),
+        ("slower", False, ["warning"]),
+        ("faster", True, ["error"]),
+        ("faster", False, []),
+        ("inconclusive", False, ["warning"]),
+        ("same", False, []),
+    ],
+)
+def test_github_is_told_of_a_comparison_as_the_process_ends(change: str, failed: bool, kinds: list[str]) -> None:
+    told = list(workflow_commands(compared(change, 1.2), failed=failed))
+    assert [line.split(" title=")[0].removeprefix("::") for line in told] == kinds
 
 
 def searched(outcome: str, capacity: float | None, reason: str) -> CapacityResult:

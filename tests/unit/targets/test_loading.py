@@ -138,10 +138,6 @@ def test_a_skops_file_lists_the_types_it_would_create(project: Path) -> None:
     [
         ("modle.joblib", "There is no file 'modle.joblib'.", "Did you mean 'model.joblib'?"),
         ("nowhere/m.skops", "There is no file 'nowhere/m.skops'.", "Check the path to the model."),
-        ("model", "'model' names no model.", "Give a file (.joblib, .pkl, .pickle, .skops) or an import path"),
-        ("scoring", "'scoring' names no model.", "Give a file"),
-        ("scoring:", "'scoring:' is not an import path.", "package.module:attribute"),
-        (".scoring:score", "'.scoring:score' is not an import path.", "package.module:attribute"),
         ("scorin:score", "Cannot import 'scorin:score': there is no module 'scorin'.", "Did you mean 'scoring'?"),
         (
             "services.frod:score",
@@ -168,6 +164,22 @@ def test_what_cannot_be_found_is_named(project: Path, name: str, message: str, h
     assert error.message.startswith(message)
     assert hint in error.hint
     assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "hint"),
+    [
+        ("model", "'model' names no model.", "Give a file (.joblib, .pkl, .pickle, .skops) or an import path"),
+        ("scoring", "'scoring' names no model.", "Give a file"),
+        ("scoring:", "'scoring:' is not an import path.", "package.module:attribute"),
+        (".scoring:score", "'.scoring:score' is not an import path.", "package.module:attribute"),
+    ],
+)
+def test_a_name_that_can_be_no_model_is_a_usage_error(name: str, message: str, hint: str) -> None:
+    error = failure(name)
+    assert isinstance(error, UsageError)
+    assert error.message == message
+    assert hint in error.hint
 
 
 @pytest.mark.parametrize("suffix", [".joblib", ".pkl", ".skops"])
@@ -208,6 +220,7 @@ def test_a_model_saved_by_a_script_says_so(project: Path) -> None:
     ("path", "message", "hint"),
     [
         ("scoring:scor", "No stage 'scoring:scor': 'scoring' has no attribute 'scor'.", "Did you mean 'score'?"),
+        ("scoring", "No stage 'scoring': 'scoring' is not an import path.", "Write it as package.module:attribute."),
         ("scoring:nested", "The stage 'scoring:nested' is a Nested, not a function.", "Name a function."),
         ("scoring:Scorer", "The stage 'scoring:Scorer' is a type, not a function.", "Name a function."),
         ("scoring:later", "The stage 'scoring:later' returns before its work is done.", "Name a plain function."),
