@@ -100,15 +100,8 @@ def load(environment: Environment, plan: Plan) -> None:
             f"The scenario {path} has no user class: nobody would send a request.",
             "Write a class with a @task that derives from InferenceUser, as loadtests/predict.py does.",
         )
-    unknown = set(plan.user_classes) - set(classes)
-    if unknown:
-        known = ", ".join(sorted(classes))
-        raise UsageError(f"The scenario {path} has no user class {', '.join(sorted(unknown))}.", f"It has: {known}.")
     environment.user_classes = [
-        user_class
-        for name, user_class in classes.items()
-        if (not plan.user_classes or name in plan.user_classes)
-        and (user_class.weight > 0 or user_class.fixed_count > 0)
+        user_class for user_class in classes.values() if user_class.weight > 0 or user_class.fixed_count > 0
     ]
     environment.host = plan.base_url
     environment.stop_timeout = plan.drain_s

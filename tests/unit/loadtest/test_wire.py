@@ -65,7 +65,6 @@ def test_a_plan_survives_as_json() -> None:
     plan = Plan(
         base_url="https://example.org",
         headers={"Authorization": "Bearer x"},
-        user_classes=("Client",),
         classes=(0, "malignant"),
         shape=(Segment(0, 200, 30.0), Segment(200, 200, 120.0)),
         requests=5,
