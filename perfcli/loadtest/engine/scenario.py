@@ -149,14 +149,12 @@ def _record(workload: Workload, event: dict[str, object]) -> None:
     recorder.sent(due_ns, sent_ns)
     recorder.depart(sent_ns)
     key = (str(event["request_type"]), str(event["name"]))
-    length = event.get("response_length")
-    received = length if isinstance(length, int) else 0
     intended_ns = sent_ns if due_ns is None else due_ns
     exception = event.get("exception")
     if isinstance(exception, BaseException):
         status = getattr(event.get("response"), "status_code", 0)
         fault = classify(exception)
         kind = {4: Kind.HTTP_4XX, 5: Kind.HTTP_5XX}.get(int(status or 0) // 100, fault.kind)
-        recorder.failed(key, intended_ns, sent_ns, ended_ns, received, kind, str(exception))
+        recorder.failed(key, intended_ns, sent_ns, ended_ns, kind, str(exception))
     else:
-        recorder.succeeded(key, intended_ns, sent_ns, ended_ns, received)
+        recorder.succeeded(key, intended_ns, sent_ns, ended_ns)

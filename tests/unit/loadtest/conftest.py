@@ -43,9 +43,9 @@ def make_endpoint(
         method=method,
         name=name,
         succeeded=Outcome(
-            len(succeeded_s), make_latencies(succeeded_s), None if service_s is None else make_latencies(service_s), 0
+            len(succeeded_s), make_latencies(succeeded_s), None if service_s is None else make_latencies(service_s)
         ),
-        failed=Outcome(len(failed_s), make_latencies(failed_s), None, 0),
+        failed=Outcome(len(failed_s), make_latencies(failed_s), None),
         failures=tuple(Failures(kind, len(values), f"{kind} as an example") for kind, values in failed.items()),
     )
 
@@ -137,7 +137,7 @@ def record(make_plan: Callable[..., LoadPlan]) -> Callable[..., LoadResult]:
         **options: Any,
     ) -> LoadResult:
         recording = Recording(make_plan(**options), ENVIRONMENT, calibration)
-        recording.begin(Hello(1, (), 1, ("User",), 1_700_000_000.0, "2.47.0"))
+        recording.begin(Hello(1, 1_700_000_000.0))
         for each, server in zip(seconds, servers or [None] * len(seconds), strict=True):
             recording.add(each, Sample(machine_cpu_ratio, server))
         recording.ending.end = end or make_ended(sum(each.elapsed_s for each in seconds))

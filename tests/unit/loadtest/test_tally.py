@@ -51,15 +51,15 @@ def test_merging_parts_gives_what_the_whole_gives(values: list[int], cut: int) -
 
 
 def test_the_mean_time_is_of_successes_and_failures_from_the_sending_on() -> None:
-    succeeded = Outcome(2, Latencies({}, 1_000, 600), Latencies({}, 900, 500), 0)
-    failed = Outcome(1, Latencies({}, 5_000, 5_000), Latencies({}, 300, 300), 0)
+    succeeded = Outcome(2, Latencies({}, 1_000, 600), Latencies({}, 900, 500))
+    failed = Outcome(1, Latencies({}, 5_000, 5_000), Latencies({}, 300, 300))
     tally = EndpointTally()
     tally.add(Endpoint("POST", "/predict", succeeded, failed, ()))
-    tally.add(Endpoint("POST", "/predict", succeeded, Outcome(0, NOTHING, None, 0), ()))
+    tally.add(Endpoint("POST", "/predict", succeeded, Outcome(0, NOTHING, None), ()))
     assert merged([tally, tally]).result(1.0).mean_time_s == pytest.approx((900 + 300 + 900) / 5 / 1e9)
     # In a closed loop a request is due when it is sent.
     closed = EndpointTally()
-    closed.add(Endpoint("POST", "/predict", Outcome(1, Latencies({}, 800, 800), None, 0), failed, ()))
+    closed.add(Endpoint("POST", "/predict", Outcome(1, Latencies({}, 800, 800), None), failed, ()))
     assert closed.result(1.0).mean_time_s == pytest.approx((800 + 300) / 2 / 1e9)
     assert EndpointTally().result(1.0).mean_time_s is None
 
@@ -97,9 +97,7 @@ def test_no_duration_has_no_statistics() -> None:
 def test_service_time_of_a_closed_loop_is_its_response_time() -> None:
     tally = EndpointTally()
 
-    tally.add(
-        Endpoint("POST", "/predict", Outcome(1, Latencies({5: 1}, 5, 5), None, 0), Outcome(0, NOTHING, None, 0), ())
-    )
+    tally.add(Endpoint("POST", "/predict", Outcome(1, Latencies({5: 1}, 5, 5), None), Outcome(0, NOTHING, None), ()))
 
     assert tally.service.counts == {5: 1}
 
@@ -107,7 +105,7 @@ def test_service_time_of_a_closed_loop_is_its_response_time() -> None:
 def test_failures_never_touch_the_latencies_of_successes() -> None:
     tally = EndpointTally()
     slow, fast = Latencies({bucket_of(10**8): 10}, 10**9, 10**8), Latencies({bucket_of(10**5): 10}, 10**6, 10**5)
-    tally.add(Endpoint("POST", "/predict", Outcome(10, slow, None, 0), Outcome(10, fast, None, 0), ()))
+    tally.add(Endpoint("POST", "/predict", Outcome(10, slow, None), Outcome(10, fast, None), ()))
 
     result = merged([tally, EndpointTally()]).result(elapsed_s=2.0)
 
