@@ -12,7 +12,6 @@ The tree, with the exit code of each branch::
     │   ├── ModelError              the model does not load, or raises
     │   ├── TargetUnreachableError  nobody answers at the URL
     │   └── TargetAnswerError       the answer is an error, or is not what was asked for
-    ├── InconclusiveError       4   measured, but no honest answer follows
     └── DeliveryError           5   measured, but a sink or a report could not be written
 """
 
@@ -110,12 +109,6 @@ class TargetUnreachableError(MeasurementError):
 
 class TargetAnswerError(MeasurementError):
     """The target answered with an error, or with something that is no answer."""
-
-
-class InconclusiveError(PerfcliError):
-    """Measured, but no honest answer follows from it."""
-
-    exit_code = ExitCode.INCONCLUSIVE
 
 
 class DeliveryError(PerfcliError):

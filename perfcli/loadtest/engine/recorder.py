@@ -17,7 +17,10 @@ _SAMPLED = 50
 
 
 class Histogram:
-    """Durations by bucket; the index is computed in place, because a call would cost as much as the counting."""
+    """Durations by bucket; the index is computed in place, because a call would cost as much as the counting.
+
+    See `perfcli.loadtest.buckets` for the index.
+    """
 
     __slots__ = ("counts", "max_ns", "sum_ns")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from perfcli.loadtest.buckets import bucket_of
 from perfcli.loadtest.calibration import Calibration
+from perfcli.loadtest.engine.recorder import Histogram
 from perfcli.loadtest.planning import LoadOptions, LoadPlan, plan_load
 from perfcli.loadtest.recording import Recording
 from perfcli.loadtest.server_metrics import ServerAccount
@@ -22,11 +22,10 @@ ENVIRONMENT = Environment("0.1.0", "3.11.7", "Linux", None, 2, 2**30, None)
 
 
 def make_latencies(values_s: Sequence[float]) -> Latencies:
-    values = [round(value * 1e9) for value in values_s]
-    counts: dict[int, int] = {}
-    for value in values:
-        counts[bucket_of(value)] = counts.get(bucket_of(value), 0) + 1
-    return Latencies(counts, sum(values), max(values, default=0))
+    histogram = Histogram()
+    for value_s in values_s:
+        histogram.add(round(value_s * 1e9))
+    return histogram.frozen()
 
 
 def make_endpoint(

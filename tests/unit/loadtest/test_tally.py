@@ -9,7 +9,7 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perfcli.loadtest.buckets import bucket_of
+from perfcli.loadtest.engine.recorder import Histogram
 from perfcli.loadtest.tally import Durations, EndpointTally, merged
 from perfcli.loadtest.wire import Endpoint, Latencies, Outcome
 from perfcli.records.load import Quantiles
@@ -21,8 +21,15 @@ NOTHING = Latencies({}, 0, 0)
 def durations(values_ns: Any) -> Durations:
     found = Durations()
     for value in values_ns:
-        found.add(Latencies({bucket_of(value): 1}, value, value))
+        found.add(latencies([value]))
     return found
+
+
+def latencies(values_ns: Any) -> Latencies:
+    histogram = Histogram()
+    for value in values_ns:
+        histogram.add(value)
+    return histogram.frozen()
 
 
 @pytest.mark.parametrize("median_s", [0.00042, 0.00145, 0.104])
@@ -104,7 +111,7 @@ def test_service_time_of_a_closed_loop_is_its_response_time() -> None:
 
 def test_failures_never_touch_the_latencies_of_successes() -> None:
     tally = EndpointTally()
-    slow, fast = Latencies({bucket_of(10**8): 10}, 10**9, 10**8), Latencies({bucket_of(10**5): 10}, 10**6, 10**5)
+    slow, fast = latencies([10**8] * 10), latencies([10**5] * 10)
     tally.add(Endpoint("POST", "/predict", Outcome(10, slow, None), Outcome(10, fast, None), ()))
 
     result = merged([tally, EndpointTally()]).result(elapsed_s=2.0)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from perfcli.loadtest.buckets import HISTOGRAM_DIGITS, HISTOGRAM_MAX_NS, bucket_of, highest_in_bucket
+from perfcli.loadtest.buckets import HISTOGRAM_DIGITS, HISTOGRAM_MAX_NS, highest_in_bucket
 from perfcli.loadtest.engine.faults import Kind
-from perfcli.loadtest.engine.recorder import Recorder
+from perfcli.loadtest.engine.recorder import Histogram, Recorder
 from perfcli.loadtest.wire import LATE_NS, Latencies
 
 KEY = ("POST", "/predict")
@@ -43,8 +43,11 @@ def test_the_buckets_are_those_of_hdrhistogram() -> None:
     values = np.unique(np.geomspace(1, HISTOGRAM_MAX_NS, 5000).astype(int)).tolist()
     reference = HdrHistogram(1, HISTOGRAM_MAX_NS, HISTOGRAM_DIGITS)
     for value in values:
-        assert bucket_of(value) == reference.get_counts_array_index(value)
-        assert highest_in_bucket(bucket_of(value)) == reference.get_highest_equivalent_value(value)
+        histogram = Histogram()
+        histogram.add(value)
+        [bucket] = histogram.counts
+        assert bucket == reference.get_counts_array_index(value)
+        assert highest_in_bucket(bucket) == reference.get_highest_equivalent_value(value)
 
 
 def test_the_open_loop_holds_time_from_the_intended_start_beside_time_from_the_send() -> None:
