@@ -72,15 +72,7 @@ class SettingsError(UsageError):
 
 
 class UntrustedModelError(UsageError):
-    """Loading the model file would execute code that nobody vouched for.
-
-    Attributes:
-        untrusted_types: Types the file would create, as skops lists them; empty for a file that cannot list them.
-    """
-
-    def __init__(self, message: str, hint: str = "", untrusted_types: tuple[str, ...] = ()) -> None:
-        super().__init__(message, hint)
-        self.untrusted_types = untrusted_types
+    """Loading the model file would execute code that nobody vouched for."""
 
 
 class MissingExtraError(UsageError):
