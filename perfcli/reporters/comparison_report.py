@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from perfcli.records.comparison import Comparison, MetricChange, Movement
-from perfcli.reporters.markup import escape, markdown_table
+from perfcli.reporters.markup import escape, markdown_table, warning_lines
+from perfcli.reporters.parts import warning_text
 from perfcli.reporters.protocol import View
 from perfcli.units import format_change, format_count, format_difference, format_duration, format_ratio
 
@@ -37,8 +38,7 @@ def comparison_tables(comparison: Comparison, view: View) -> Iterator[Renderable
         for movement in comparison.moved[: view.top]:
             moved.add_row(*_movement_cells(movement))
         yield moved
-    for warning in comparison.warnings:
-        yield Text.assemble(("! ", "bold yellow"), warning.message, (f"\n  {warning.hint}", "dim"))
+    yield from map(warning_text, comparison.warnings)
 
 
 def comparison_document(comparison: Comparison) -> Iterator[str]:
@@ -51,9 +51,7 @@ def comparison_document(comparison: Comparison) -> Iterator[str]:
     if comparison.moved:
         yield ""
         yield from markdown_table(_PARTS, map(_movement_cells, comparison.moved[:MARKDOWN_PARTS]))
-    for warning in comparison.warnings:
-        yield ""
-        yield f"> {escape(warning.message)} {escape(warning.hint)}".rstrip()
+    yield from warning_lines(comparison.warnings)
 
 
 def describe(comparison: Comparison) -> str:
