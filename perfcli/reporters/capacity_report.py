@@ -11,13 +11,12 @@ from rich.text import Text
 
 from perfcli.records.capacity import CapacityResult, Probe, WorkerSetting
 from perfcli.reporters.markup import escape, markdown_table, warning_lines
-from perfcli.reporters.parts import warning_text
+from perfcli.reporters.parts import NOT_MEASURED, warning_text
 from perfcli.reporters.protocol import View
 from perfcli.reporters.sparkline import sparkline
 from perfcli.units import format_count, format_duration, format_load, format_mean, format_rate, format_ratio
 
 STYLES = {"holds": None, "fails": "red", "generator-bound": "yellow", "disturbed": "yellow", "inconclusive": "yellow"}
-NOT_MEASURED = "-"
 UNBOUNDED = 10_000
 
 _HEADER = ("load", "answered", "errors", "p50", "p95", "p99", "in flight", "L / λW", "measured", "SLOs")

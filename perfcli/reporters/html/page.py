@@ -25,6 +25,7 @@ from perfcli.reporters.html.load_page import load_drawings
 from perfcli.reporters.html.profile_page import profile_drawings
 from perfcli.reporters.html.sweep_page import sweep_drawings
 from perfcli.reporters.load_table import describe_load, endpoint_rows
+from perfcli.reporters.parts import NOT_MEASURED
 from perfcli.reporters.sweep_report import describe_sweep
 from perfcli.units import (
     format_change,
@@ -38,8 +39,6 @@ from perfcli.units import (
 )
 
 V = TypeVar("V")
-
-NOT_MEASURED = "-"
 
 
 def render(result: Result) -> str:
