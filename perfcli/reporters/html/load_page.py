@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from perfcli.records.latency_counts import add_latencies
 from perfcli.records.load import LoadResult, LoadSecond, Quantiles
+from perfcli.records.load_second import SHORT_S
 from perfcli.reporters.html.heat_map import draw_heat_map
 from perfcli.reporters.html.percentile_curve import draw_percentiles
 from perfcli.reporters.html.svg import size_ticks
@@ -17,7 +18,6 @@ from perfcli.statistics.histograms import decode_histogram
 from perfcli.units import format_duration, format_rate, format_size
 
 MOST_SPANS = 120
-SHORT_S = 0.5
 
 Group = list[LoadSecond]
 
