@@ -25,7 +25,7 @@ _PARTS = ("what moved", "", "base", "new", "difference")
 def comparison_tables(comparison: Comparison, view: View) -> Iterator[RenderableType]:
     """Yield what a terminal shows of a comparison, from top to bottom."""
     text = Text()
-    text.append(describe(comparison), style=STYLES[comparison.change]).append("\n\n")
+    text.append(describe_comparison(comparison), style=STYLES[comparison.change]).append("\n\n")
     for name, value in _facts(comparison):
         text.append(f"  {name:<10}", style="cyan").append(f"{value}\n")
     yield text
@@ -43,7 +43,7 @@ def comparison_tables(comparison: Comparison, view: View) -> Iterator[Renderable
 
 def comparison_document(comparison: Comparison) -> Iterator[str]:
     """Yield the lines of a comparison as Markdown."""
-    yield f"## {escape(describe(comparison))}"
+    yield f"## {escape(describe_comparison(comparison))}"
     yield ""
     yield from (f"- {name}: {escape(value)}" for name, value in _facts(comparison))
     yield ""
@@ -54,7 +54,7 @@ def comparison_document(comparison: Comparison) -> Iterator[str]:
     yield from warning_lines(comparison.warnings)
 
 
-def describe(comparison: Comparison) -> str:
+def describe_comparison(comparison: Comparison) -> str:
     """Say the outcome in one sentence."""
     interrupted = " Interrupted: partial result." if comparison.partial else ""
     median = comparison.metrics[0]

@@ -18,7 +18,7 @@ from perfcli.records.comparison import Comparison
 from perfcli.records.load import LoadResult
 from perfcli.records.sweep import SweepResult
 from perfcli.reporters.capacity_report import describe_capacity
-from perfcli.reporters.comparison_report import describe as describe_comparison
+from perfcli.reporters.comparison_report import describe_comparison
 from perfcli.reporters.html.capacity_page import capacity_drawings, load_writer
 from perfcli.reporters.html.comparison_page import comparison_drawings
 from perfcli.reporters.html.load_page import load_drawings
