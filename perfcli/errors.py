@@ -12,7 +12,6 @@ The tree, with the exit code of each branch::
     │   ├── ModelError              the model does not load, or raises
     │   ├── TargetUnreachableError  nobody answers at the URL
     │   └── TargetAnswerError       the answer is an error, or is not what was asked for
-    ├── InconclusiveError       4   measured, but no honest answer follows
     └── DeliveryError           5   measured, but a sink or a report could not be written
 """
 
@@ -73,15 +72,7 @@ class SettingsError(UsageError):
 
 
 class UntrustedModelError(UsageError):
-    """Loading the model file would execute code that nobody vouched for.
-
-    Attributes:
-        untrusted_types: Types the file would create, as skops lists them; empty for a file that cannot list them.
-    """
-
-    def __init__(self, message: str, hint: str = "", untrusted_types: tuple[str, ...] = ()) -> None:
-        super().__init__(message, hint)
-        self.untrusted_types = untrusted_types
+    """Loading the model file would execute code that nobody vouched for."""
 
 
 class MissingExtraError(UsageError):
@@ -110,12 +101,6 @@ class TargetUnreachableError(MeasurementError):
 
 class TargetAnswerError(MeasurementError):
     """The target answered with an error, or with something that is no answer."""
-
-
-class InconclusiveError(PerfcliError):
-    """Measured, but no honest answer follows from it."""
-
-    exit_code = ExitCode.INCONCLUSIVE
 
 
 class DeliveryError(PerfcliError):

@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from perfcli.errors import SettingsError, UsageError
+from perfcli.secrets import MASK
 from perfcli.units import parse_ratio, parse_size
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -203,5 +204,5 @@ def _as_allowed(text: str, allowed: list[str]) -> str:
 def _masked(variable: str, value: object) -> str:
     text = str(value)
     if variable == "API_TOKEN" or urlsplit(text).password:
-        return "***"
+        return MASK
     return text

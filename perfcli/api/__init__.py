@@ -1,1 +1,1 @@
-
+"""The instrumented inference API: `create_app`, schemas, routes, and `instrument`, which is pure ASGI."""

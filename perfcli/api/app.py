@@ -22,7 +22,7 @@ from perfcli.api.metrics import RequestMetrics, ServiceMetrics, has_workers
 from perfcli.api.payload_log import payload_logger
 from perfcli.api.performance_page import RecentLog, performance_router
 from perfcli.api.predictions import PREDICTION_PATHS, prediction_router
-from perfcli.api.predictor import EMBEDDED_MODEL, Predictor, load_predictor, make_predictor
+from perfcli.api.predictor import Predictor, load_predictor, make_predictor
 from perfcli.api.shared_log import SharedLog
 from perfcli.bundled import bundled_path
 from perfcli.logs import LogDelivery, MemorySink, open_delivery
@@ -112,7 +112,7 @@ def _log_reader(settings: Settings, recent: RecentLog) -> LogReader:
 
 def _examples(predictor: Predictor) -> dict[str, Payload]:
     """Return real inputs for the OpenAPI document; there are none for a model of somebody else's."""
-    if predictor.name != EMBEDDED_MODEL:
+    if not predictor.is_embedded:
         return {}
     return {name: read_payloads(str(bundled_path(f"sample_payloads/{name}.json")))[0] for name in _EXAMPLES}
 

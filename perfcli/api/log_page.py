@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
 import orjson
 from fastapi import APIRouter, HTTPException, Query
@@ -12,11 +12,10 @@ from pydantic import BaseModel, Field
 
 from perfcli.errors import MeasurementError, UsageError
 from perfcli.logs.query import LogQuery, RecordPage, oldest_timestamp
+from perfcli.settings import LogLevel
 
 LogReader: TypeAlias = Callable[[LogQuery, int], RecordPage]
 """Returns the records that follow so many of those asked for, the newest first."""
-
-Level: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 
 class LogPage(BaseModel):
@@ -40,7 +39,7 @@ def log_router(read: LogReader) -> APIRouter:
             str | None,
             Query(max_length=64, description="Oldest moment (ISO 8601, UTC without an offset) or age (`5m`, `30s`)."),
         ] = None,
-        level: Annotated[Level | None, Query(description="Lowest level.")] = None,
+        level: Annotated[LogLevel | None, Query(description="Lowest level.")] = None,
         request_id: Annotated[str | None, Query(max_length=128, description="`X-Request-ID` of one request.")] = None,
     ) -> LogPage:
         """Show the log records, the newest first."""

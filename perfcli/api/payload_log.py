@@ -9,8 +9,7 @@ from collections.abc import Callable, Collection
 from perfcli.api.exchange import current_exchange
 from perfcli.logs import LogDelivery, LogEntry
 from perfcli.payloads import Payload
-
-_MASK = "***"
+from perfcli.secrets import MASK
 
 
 def payload_logger(delivery: LogDelivery, redacted: Collection[str]) -> Callable[[Payload], None]:
@@ -35,5 +34,5 @@ def payload_logger(delivery: LogDelivery, redacted: Collection[str]) -> Callable
 def redact(payload: Payload, names: Collection[str]) -> Payload:
     """Mask the named fields of every row; rows without names are masked whole as soon as any name is redacted."""
     if isinstance(payload, dict):
-        return {name: _MASK if name in names else value for name, value in payload.items()}
-    return [redact(row, names) if isinstance(row, dict) else (_MASK if names else row) for row in payload]
+        return {name: MASK if name in names else value for name, value in payload.items()}
+    return [redact(row, names) if isinstance(row, dict) else (MASK if names else row) for row in payload]

@@ -14,6 +14,7 @@ from pydantic import Field
 from perfcli.api.metrics import ServiceMetrics
 from perfcli.api.performance import Metrics, Performance, summarize
 from perfcli.logs import LogDelivery, Record
+from perfcli.logs.query import as_timestamp
 from perfcli.monitor import PerformanceMonitor
 
 
@@ -68,7 +69,7 @@ def performance_router(
 
 
 def _metrics_since(kept: Sequence[Record], begin: datetime) -> list[Metrics]:
-    since = begin.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    since = as_timestamp(begin)
     documents = [orjson.loads(record.line) for record in kept if record.timestamp >= since]
     return [document["performance_metrics"] for document in documents if "performance_metrics" in document]
 

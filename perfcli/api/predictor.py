@@ -13,9 +13,8 @@ from perfcli.payloads import Payload
 from perfcli.settings import Settings
 from perfcli.targets.conversion import to_model_input
 from perfcli.targets.loading import load_model
+from perfcli.targets.local import EMBEDDED_MODEL
 from perfcli.targets.wording import describe_error
-
-EMBEDDED_MODEL = "perfcli.patient_model:patient_model"
 
 Prepare: TypeAlias = Callable[[Payload], object]
 Method: TypeAlias = Callable[[object], object]

@@ -1,1 +1,1 @@
-
+"""The command line, in Typer: one short file per command; `app` owns the error boundary."""

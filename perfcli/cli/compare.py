@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perfcli.cli.judging import exit_with, tell_github
+from perfcli.cli.opening import refuse_options
 from perfcli.cli.options import TRUST_HELP, AsJson, Outputs, read_duration, read_ratio
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
 from perfcli.errors import ExitCode
@@ -116,7 +117,6 @@ def compare(
       perfcli compare --base-rev main --model mypackage.model:model payload.json
     """
     from perfcli.cli.comparing import compare_files, compare_revisions, compare_targets
-    from perfcli.cli.comparing import refuse_options as refuse
     from perfcli.verdicts.comparison import exit_code
     from perfcli.verdicts.latency_change import Rule
 
@@ -125,13 +125,13 @@ def compare(
     rule = Rule(read_ratio("--min-effect", min_effect), force, seed)
     max_time_s = read_duration("--max-time", max_time)
     if base_rev is not None:
-        refuse("--base-rev", base=base, new=new, header=header)
+        refuse_options("--base-rev", base=base, new=new, header=header)
         comparison = compare_revisions(files or [], base_rev, model, method, trust, max_time_s, rule)
     elif base is not None or new is not None:
-        refuse("--base and --new", model=model)
+        refuse_options("--base and --new", model=model)
         comparison = compare_targets(files or [], base, new, method, trust, header or (), max_time_s, rule)
     else:
-        refuse("two records", model=model, method=method, trust=trust, header=header)
+        refuse_options("two records", model=model, method=method, trust=trust, header=header)
         comparison = compare_files([Path(file) for file in files or []], rule)
     deliver(comparison, outputs, as_json=as_json)
     exit_when_partial(comparison)

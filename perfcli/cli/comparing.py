@@ -112,17 +112,6 @@ def compare_revisions(
     return compare(rounds.base, rounds.new, rule, sources=sources, turns=rounds.turns, again=rounds.again)
 
 
-def refuse_options(what: str, **options: object) -> None:
-    """Refuse options that say nothing about what is compared, instead of ignoring them.
-
-    Raises:
-        UsageError: One of them is given.
-    """
-    for name, value in options.items():
-        if value:
-            raise UsageError(f"--{name} cannot go with {what}.", "Leave one of the two out.")
-
-
 EMBEDDED = "embedded"
 
 

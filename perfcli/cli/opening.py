@@ -37,15 +37,15 @@ def open_url(url: str, *, header: Sequence[str], timeout: str, insecure: bool, h
     )
 
 
-def refuse_with_url(**options: object) -> None:
-    """Refuse options of local models beside --url, instead of ignoring them.
+def refuse_options(what: str, **options: object) -> None:
+    """Refuse options that say nothing about what is measured, instead of ignoring them.
 
     Raises:
         UsageError: One of them is given.
     """
     for name, value in options.items():
         if value:
-            raise UsageError(f"--{name} is for local models and cannot go with --url.", "Leave one of the two out.")
+            raise UsageError(f"--{name} cannot go with {what}.", "Leave one of the two out.")
 
 
 def default_payload(model: str | None) -> str:

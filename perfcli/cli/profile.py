@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from perfcli.cli.judging import AllowFew, Slos, exit_by_verdicts, judge, read_slos
-from perfcli.cli.opening import default_payload, open_local, open_url, refuse_with_url
+from perfcli.cli.opening import default_payload, open_local, open_url, refuse_options
 from perfcli.cli.options import (
     HTTP_METHOD_HELP,
     MODEL_HELP,
@@ -130,7 +130,7 @@ def profile(
         if url is None:
             target = open_local(model, method, trust=trust, stage=stage or ())
         else:
-            refuse_with_url(model=model, method=method, trust=trust, stage=stage)
+            refuse_options("--url", model=model, method=method, trust=trust, stage=stage)
             target = open_url(url, header=header or (), timeout=timeout, insecure=insecure, http_method=http_method)
         with closing(target), show_profile_progress() as tell:
             measured = run_profile(target, payloads, plan, tell)

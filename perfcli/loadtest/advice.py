@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from perfcli.loadtest.generator import weighted_mean
 from perfcli.loadtest.wire import Crash, End, ScenarioError, WorkerLost
 from perfcli.records.load import EndpointResult, LoadResult
 from perfcli.records.profile import Advice
-from perfcli.statistics import samples_needed
+from perfcli.statistics import samples_needed, weighted_mean_or_none
 from perfcli.units import format_count, format_duration, format_ratio
 
 ENGINE_CRASHED = "engine_crashed"
@@ -128,7 +127,7 @@ def _about_the_generator(result: LoadResult) -> Iterator[Advice]:
 
 
 def _about_the_machine(result: LoadResult) -> Iterator[Advice]:
-    busy = weighted_mean(
+    busy = weighted_mean_or_none(
         (second.machine_cpu_ratio, second.elapsed_s)
         for second in result.seconds
         if second.measured and second.machine_cpu_ratio is not None

@@ -11,12 +11,6 @@ HISTOGRAM_MAX_NS = 3_600_000_000_000
 HISTOGRAM_DIGITS = 3
 
 
-def bucket_of(value_ns: int) -> int:
-    """Return the index of HdrHistogram(1, HISTOGRAM_MAX_NS, HISTOGRAM_DIGITS) that counts this value."""
-    shift = (value_ns | 2047).bit_length() - 11
-    return (shift << 10) + (value_ns >> shift)
-
-
 def highest_in_bucket(bucket: int) -> int:
     """Return the largest value in nanoseconds that HdrHistogram holds equivalent to this bucket's others."""
     if bucket < 2048:

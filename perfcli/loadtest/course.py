@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from perfcli.records.load import LoadResult, LoadSecond
+from perfcli.records.load_second import SHORT_S
 from perfcli.statistics import median
 
-SHORT_S = 0.5
 THIRDS = 3
 BUSY_SECOND = 20
 """Requests: the number of fewer may halve by chance."""

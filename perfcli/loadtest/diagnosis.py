@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from perfcli.loadtest.advice import SCENARIO_ERROR
+from perfcli.loadtest.advice import BUSY_MACHINE, SCENARIO_ERROR
 from perfcli.loadtest.course import answered_ratio, by_thirds, drain_s, loaded_seconds, quietest_second
 from perfcli.loadtest.generator import BUSY_CORE
 from perfcli.records.load import LoadResult
@@ -19,7 +19,6 @@ ANY_FAILED = 0.001
 SATURATED_CORE = 0.9
 IDLE_CORE = 0.5
 WAITING_SHARE = 0.5
-BUSY_MACHINE = 0.9
 FEWEST_IN_HAND = 2
 CHANCE = 2
 SLOW_S = 0.1

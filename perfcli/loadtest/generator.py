@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from perfcli.loadtest.calibration import Calibration
 from perfcli.loadtest.tally import Durations
 from perfcli.records.load import GeneratorReport, LoadSecond
-from perfcli.statistics import samples_needed
+from perfcli.statistics import samples_needed, weighted_mean_or_none
 from perfcli.units import format_duration, format_ratio
 
 BUSY_CORE = 0.9
@@ -35,7 +35,7 @@ def judge_generator(
         calibration: What the engine costs; None when not measured.
         processes: Number of generator processes.
     """
-    cpu_ratio = weighted_mean(
+    cpu_ratio = weighted_mean_or_none(
         (each.generator_cpu_ratio, each.elapsed_s)
         for each in seconds
         if each.measured and each.generator_cpu_ratio is not None
@@ -62,10 +62,3 @@ def _reasons(cpu_ratio: float | None, latencies: Durations, lag: Durations) -> I
             late, slow = format_duration(late_s), format_duration(slow_s)
             share = format_ratio(1 - known[0])
             yield f"{share} of the requests were sent more than {late} late, beside a p{known[0] * 100:g} of {slow}"
-
-
-def weighted_mean(values: Iterable[tuple[float, float]]) -> float | None:
-    """Return the mean of values with weights, such as ratios over unequal times; None without any weight."""
-    pairs = list(values)
-    weight = sum(each for _, each in pairs)
-    return sum(value * each for value, each in pairs) / weight if weight else None

@@ -36,7 +36,6 @@ class Plan:
         insecure: Do not verify TLS certificates.
         max_answer_bytes: A longer answer is a `protocol` failure.
         scenario: Locustfile.
-        user_classes: Names of its classes to run; empty for all.
         payload_file: One JSON body a line, taken by InferenceUser; None for the bundled patients.
         payload_order: `turn` or `random`.
         batch_size: Payloads joined into one JSON list; None sends them as they are.
@@ -69,7 +68,6 @@ class Plan:
     insecure: bool = False
     max_answer_bytes: int = 64 * 2**20
     scenario: str | None = None
-    user_classes: Sequence[str] = ()
     payload_file: str | None = None
     payload_order: str = "turn"
     batch_size: int | None = None
@@ -103,6 +101,6 @@ def plan_from_json(text: str) -> Plan:
     """Read a plan back."""
     document: dict[str, Any] = json.loads(text)
     document["shape"] = tuple(Segment(**segment) for segment in document["shape"])
-    for key in ("user_classes", "checks", "classes"):
+    for key in ("checks", "classes"):
         document[key] = tuple(document[key])
     return Plan(**document)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from perfcli.loadtest.advice import Ending, advise
 from perfcli.loadtest.calibration import Calibration
 from perfcli.loadtest.diagnosis import diagnose
-from perfcli.loadtest.generator import judge_generator, weighted_mean
+from perfcli.loadtest.generator import judge_generator
 from perfcli.loadtest.planning import LoadPlan
 from perfcli.loadtest.server_metrics import ServerAccount
 from perfcli.loadtest.tally import Durations, EndpointTally, TimingTally, merged
@@ -27,6 +27,7 @@ from perfcli.records.load import (
     LoadSecond,
     Window,
 )
+from perfcli.statistics import weighted_mean_or_none
 
 UNANSWERED = frozenset({"dns", "refused", "reset", "connect_timeout", "read_timeout", "tls", "incomplete"})
 """Failures without an answer of the server: it may not have counted them."""
@@ -147,8 +148,8 @@ class Recording:
             return None
         return LoadedServer(
             processes=max((sample.processes for sample in samples), default=None),
-            cpu_ratio=weighted_mean((sample.cpu_ratio, sample.elapsed_s) for sample in samples),
-            busiest_cpu_ratio=weighted_mean((sample.busiest_cpu_ratio, sample.elapsed_s) for sample in samples),
+            cpu_ratio=weighted_mean_or_none((sample.cpu_ratio, sample.elapsed_s) for sample in samples),
+            busiest_cpu_ratio=weighted_mean_or_none((sample.busiest_cpu_ratio, sample.elapsed_s) for sample in samples),
             rss_bytes=max((sample.rss_bytes for sample in samples), default=None),
             threads=max((sample.threads for sample in samples), default=None),
             timings={**timings.means_s(), **({} if told is None else told.durations)},

@@ -45,13 +45,11 @@ class Outcome:
         count: How many.
         response: Latency from the intended start to the last byte; of an incomplete request its age.
         service: Latency from the actual send; in the closed loop None, because it is the same.
-        received_bytes: Length of the answers' bodies.
     """
 
     count: int
     response: Latencies
     service: Latencies | None
-    received_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +91,12 @@ class Hello:
     """Sent when the load starts.
 
     Attributes:
-        pid: Process id of the engine, of the master when there are workers.
-        worker_pids: Process ids of the workers on this machine.
         processes: Processes that make requests, on all machines.
-        user_classes: Names of the scenario's classes.
         started_at_s: Moment of the start, seconds since the epoch.
-        locust_version: Version of Locust.
     """
 
-    pid: int
-    worker_pids: Sequence[int]
     processes: int
-    user_classes: Sequence[str]
     started_at_s: float
-    locust_version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,13 +201,11 @@ class Crash:
         message: One line for the user.
         hint: What to do next; may be empty.
         exit_code: One of `perfcli.errors.ExitCode`.
-        traceback: For a bug report; empty when the message says it all.
     """
 
     message: str
     hint: str
     exit_code: int
-    traceback: str
 
 
 Message = Hello | Second | WorkerLost | End | Crash
@@ -290,7 +278,6 @@ def _outcome(document: dict[str, Any]) -> Outcome:
         count=document["count"],
         response=_latencies(document["response"]),
         service=None if service is None else _latencies(service),
-        received_bytes=document["received_bytes"],
     )
 
 

@@ -35,7 +35,7 @@ class DeadLetters:
             try:
                 if os.fstat(fd).st_size + len(data) <= self._max_bytes:
                     os.write(fd, data)
-                elif not self._has_warned:
+                else:
                     self._warn("it is full")
             finally:
                 os.close(fd)

@@ -99,4 +99,9 @@ def oldest_timestamp(since: str, now: datetime) -> str:
             raise UsageError(
                 f"'{since}' is neither an age nor a moment.", "Write it like 5m, 1h or 2026-01-31T12:00:00."
             ) from None
+    return as_timestamp(moment)
+
+
+def as_timestamp(moment: datetime) -> str:
+    """Write a UTC moment in the form records carry, so that the order of the texts is the order in time."""
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -14,13 +14,11 @@ from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING
 
-from perfcli.records import TopFunction
+from perfcli.records.metrics import TOP_FUNCTIONS, TopFunction
 
 if TYPE_CHECKING:
     from _lsprof import profiler_entry
     from collections.abc import Iterable
-
-TOP_FUNCTIONS = 5
 
 _BUILTIN = re.compile(r"<built-in method (.+)>")
 _METHOD = re.compile(r"<method '(.+)' of '(.+)' objects>")

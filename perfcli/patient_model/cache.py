@@ -16,7 +16,7 @@ import pandas as pd
 import sklearn
 from sklearn.pipeline import Pipeline
 
-_LOGGER = logging.getLogger("perfcli")
+_logger = logging.getLogger("perfcli")
 _MODEL_CODE = ("features.py", "training.py")
 
 
@@ -45,9 +45,9 @@ def load_or_train(folder: Path, train: Callable[[], Pipeline]) -> Pipeline:
     try:
         pipeline: Pipeline = pickle.loads(_read_trusted(path, key))  # noqa: S301 - our own file, checked
     except FileNotFoundError:
-        _LOGGER.info("Training the embedded model; it is kept in %s.", folder)
+        _logger.info("Training the embedded model; it is kept in %s.", folder)
     except (_UnusableError, OSError) as error:
-        _LOGGER.warning("The embedded model is trained again: %s %s.", path, _reason(error))
+        _logger.warning("The embedded model is trained again: %s %s.", path, _reason(error))
     else:
         return pipeline
     pipeline = train()
@@ -55,7 +55,7 @@ def load_or_train(folder: Path, train: Callable[[], Pipeline]) -> Pipeline:
         _write_atomically(path, key, pickle.dumps(pipeline, protocol=pickle.HIGHEST_PROTOCOL))
     except OSError as error:
         message = "The embedded model cannot be kept in %s (%s) and is trained at every start; set PERFCLI_CACHE_DIR."
-        _LOGGER.warning(message, folder, _reason(error))
+        _logger.warning(message, folder, _reason(error))
     return pipeline
 
 

@@ -69,7 +69,7 @@ _Row = tuple[int, int, float, float]
 _NOTHING: _Row = (0, 0, 0.0, 0.0)
 
 
-def prediction_entries(profiler: Profile) -> list[profiler_entry]:
+def entries_of(profiler: Profile) -> list[profiler_entry]:
     """Return what was profiled, without what leads to the model and what stops the profiler."""
     return [entry for entry in profiler.getstats() if entry.code != _STOP and entry.code not in LEFT_OUT]
 

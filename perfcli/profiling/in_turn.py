@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 
+from perfcli.profiling.sampling import Call
 from perfcli.records.comparison import Turn
 from perfcli.statistics import is_stable, median, median_interval
-
-Call = Callable[[], object]
 
 SLOW_S = 0.3
 TURN_S = 0.002

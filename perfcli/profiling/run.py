@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import psutil
-
+from perfcli.monitor.clocks import resident_memory
 from perfcli.payloads import Payload, payload_digest, row_count
 from perfcli.profiling import advice
 from perfcli.profiling.call_graph import CallGraph
@@ -91,12 +90,11 @@ def run_profile(
     """
     started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
     calls = [target.prepare(payload) for payload in payloads]
-    read_rss = _rss_reader()
-    sampler = Sampler(calls, plan, read_rss)
+    sampler = Sampler(calls, plan, resident_memory.read_bytes)
     finding = Finding()
     with _until_interrupted(finding):
         _measure(target, calls, sampler, finding, on_progress)
-    rss_bytes = read_rss()
+    rss_bytes = resident_memory.read_bytes()
     measured_s = sampler.elapsed_s
     walls = sampler.walls_s
     latency = summarise_latency(walls) if walls else None
@@ -176,11 +174,6 @@ def _phases(finding: Finding) -> tuple[Phase, ...]:
     warm = {stage.name: stage.median_s for stage in finding.stages}
     names = dict.fromkeys((*finding.cold_phases, *warm))
     return tuple(Phase(name, finding.cold_phases.get(name), warm.get(name)) for name in names if name != OUTSIDE)
-
-
-def _rss_reader() -> Callable[[], int]:
-    process = psutil.Process()
-    return lambda: int(process.memory_info().rss)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Protocol
 
-from perfcli.profiling.call_graph import prediction_entries
+from perfcli.profiling.call_graph import entries_of
 from perfcli.statistics import is_stable, median, median_interval
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class ProfiledCalls:
     @cached_property
     def entries(self) -> list[profiler_entry]:
         """What the profiler saw of the predictions, read once: that takes milliseconds."""
-        return prediction_entries(self.profiler)
+        return entries_of(self.profiler)
 
 
 @dataclass(slots=True)

@@ -11,10 +11,10 @@ from itertools import cycle, islice
 
 from perfcli.errors import MissingExtraError, UsageError
 from perfcli.payloads import Payload
+from perfcli.profiling.sampling import Call
 from perfcli.records.sweep import SweepPoint
 from perfcli.statistics import median, median_interval
 
-Call = Callable[[], object]
 Setting = tuple[int, int | None]
 """Batch size and number of threads."""
 

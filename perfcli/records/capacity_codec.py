@@ -8,10 +8,9 @@ from typing import Any
 
 from perfcli.records.capacity import CapacityResult, Probe, WorkerSetting
 from perfcli.records.environment import Environment
-from perfcli.records.json_values import known_fields
+from perfcli.records.json_values import known_fields, ms_or_none, s_or_none
 from perfcli.records.profile import Advice
 from perfcli.records.verdict import SloVerdict
-from perfcli.units import from_milliseconds, to_milliseconds
 
 _LATENCIES = ("p50", "p95", "p99")
 
@@ -46,8 +45,7 @@ def decode_capacity(document: Mapping[str, Any]) -> CapacityResult:
 def _encode_probe(probe: Probe) -> dict[str, Any]:
     document = asdict(probe)
     for name in _LATENCIES:
-        seconds = document.pop(f"{name}_s")
-        document[f"{name}_ms"] = None if seconds is None else to_milliseconds(seconds)
+        document[f"{name}_ms"] = ms_or_none(document.pop(f"{name}_s"))
     return document
 
 
@@ -61,7 +59,6 @@ def _decode_setting(document: Mapping[str, Any]) -> WorkerSetting:
 def _decode_probe(document: Mapping[str, Any]) -> Probe:
     plain = dict(document)
     for name in _LATENCIES:
-        milliseconds = plain.pop(f"{name}_ms")
-        plain[f"{name}_s"] = None if milliseconds is None else from_milliseconds(milliseconds)
+        plain[f"{name}_s"] = s_or_none(plain.pop(f"{name}_ms"))
     plain["verdicts"] = tuple(SloVerdict(**known_fields(SloVerdict, verdict)) for verdict in plain["verdicts"])
     return Probe(**known_fields(Probe, plain))

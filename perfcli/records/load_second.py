@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from perfcli.records.latency_counts import LatencyCounts
 
+SHORT_S = 0.5
+"""A last second that is shorter is cut short: its rates would jump."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quantiles:

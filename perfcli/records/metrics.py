@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+TOP_FUNCTIONS = 5
+"""So many functions of one prediction are named."""
+
 
 @dataclass(frozen=True, slots=True)
 class TopFunction:

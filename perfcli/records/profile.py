@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from perfcli.records.call_tree import CallNode
 from perfcli.records.environment import Environment
-from perfcli.records.metrics import PerformanceMetrics, TopFunction
+from perfcli.records.metrics import TOP_FUNCTIONS, PerformanceMetrics, TopFunction
 from perfcli.records.verdict import SloVerdict
 
 
@@ -282,5 +282,5 @@ class ProfileResult:
             memory_delta_bytes=self.memory.delta_bytes,
             function_calls=self.function_calls,
             latency_s=self.latency.median_s,
-            top_functions=tuple(function.as_top_function() for function in self.functions[:5]),
+            top_functions=tuple(function.as_top_function() for function in self.functions[:TOP_FUNCTIONS]),
         )

@@ -35,10 +35,10 @@ def encode_profile(result: ProfileResult) -> dict[str, object]:
         "environment": asdict(result.environment),
         "started_at": result.started_at,
         "measured_s": round(result.measured_s, 6),
-        "latency_ms": _in_ms(result.latency),
+        "latency_ms": _encode_durations(result.latency),
         "cold_start_ms": ms_or_none(result.cold_start_s),
         "load_ms": ms_or_none(result.load_s),
-        "cpu_time_ms": _in_ms(result.cpu),
+        "cpu_time_ms": _encode_durations(result.cpu),
         "memory_mb": _in_mb(result.memory),
         "overhead": _encode_overhead(result.overhead),
         "stages": [
@@ -75,10 +75,10 @@ def decode_profile(document: Mapping[str, Any]) -> ProfileResult:
         environment=Environment(**known_fields(Environment, document["environment"])),
         started_at=document["started_at"],
         measured_s=document["measured_s"],
-        latency=None if latency is None else LatencySummary(**_from_ms(LatencySummary, latency)),
+        latency=None if latency is None else LatencySummary(**_decode_durations(LatencySummary, latency)),
         cold_start_s=s_or_none(document["cold_start_ms"]),
         load_s=s_or_none(document["load_ms"]),
-        cpu=None if cpu is None else CpuTime(**_from_ms(CpuTime, cpu)),
+        cpu=None if cpu is None else CpuTime(**_decode_durations(CpuTime, cpu)),
         memory=None if memory is None else _decode_memory(memory),
         overhead=_decode_overhead(document["overhead"]),
         stages=tuple(
@@ -235,7 +235,7 @@ def _decode_memory(document: Mapping[str, Any]) -> MemoryUse:
     )
 
 
-def _in_ms(record: LatencySummary | CpuTime | None) -> dict[str, object] | None:
+def _encode_durations(record: LatencySummary | CpuTime | None) -> dict[str, object] | None:
     """Encode a record of durations: its `median_s` is the key `median`, other fields stay as they are."""
     if record is None:
         return None
@@ -254,7 +254,7 @@ def _in_mb(memory: MemoryUse | None) -> dict[str, object] | None:
     }
 
 
-def _from_ms(record: type[LatencySummary | CpuTime], document: Mapping[str, Any]) -> dict[str, Any]:
+def _decode_durations(record: type[LatencySummary | CpuTime], document: Mapping[str, Any]) -> dict[str, Any]:
     return {
         field.name: s_or_none(document[field.name.removesuffix("_s")])
         if field.name.endswith("_s")

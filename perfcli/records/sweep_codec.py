@@ -7,10 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from perfcli.records.environment import Environment
-from perfcli.records.json_values import known_fields
+from perfcli.records.json_values import known_fields, ms_or_none, s_or_none
 from perfcli.records.profile import Advice, TargetDescription
 from perfcli.records.sweep import SweepPoint, SweepResult
-from perfcli.units import from_milliseconds, to_milliseconds
+from perfcli.units import to_milliseconds
 
 _DURATIONS = ("median", "ci_low", "ci_high")
 
@@ -36,14 +36,12 @@ def decode_sweep(document: Mapping[str, Any]) -> SweepResult:
 def _encode_point(point: SweepPoint) -> dict[str, Any]:
     document = asdict(point)
     for name in _DURATIONS:
-        seconds = document.pop(f"{name}_s")
-        document[f"{name}_ms"] = None if seconds is None else to_milliseconds(seconds)
+        document[f"{name}_ms"] = ms_or_none(document.pop(f"{name}_s"))
     return {**document, "row_ms": to_milliseconds(point.row_s)}
 
 
 def _decode_point(document: Mapping[str, Any]) -> SweepPoint:
     plain = dict(document)
     for name in _DURATIONS:
-        milliseconds = plain.pop(f"{name}_ms")
-        plain[f"{name}_s"] = None if milliseconds is None else from_milliseconds(milliseconds)
+        plain[f"{name}_s"] = s_or_none(plain.pop(f"{name}_ms"))
     return SweepPoint(**known_fields(SweepPoint, plain))

@@ -1,4 +1,6 @@
-"""Show a result to a reader. A reporter computes nothing: all it shows is in the record.
+"""Show a result to a reader.
+
+A reporter judges nothing: every verdict and figure is in the record; drawings only group and scale.
 
 `REPORTERS` is the only list of formats; `-o` and the error texts derive from its keys.
 """

@@ -10,13 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from perfcli.records.capacity import CapacityResult, Probe, WorkerSetting
-from perfcli.reporters.markup import escape, markdown_table
+from perfcli.reporters.markup import escape, markdown_table, warning_lines
+from perfcli.reporters.parts import NOT_MEASURED, warning_text
 from perfcli.reporters.protocol import View
 from perfcli.reporters.sparkline import sparkline
 from perfcli.units import format_count, format_duration, format_load, format_mean, format_rate, format_ratio
 
 STYLES = {"holds": None, "fails": "red", "generator-bound": "yellow", "disturbed": "yellow", "inconclusive": "yellow"}
-NOT_MEASURED = "-"
 UNBOUNDED = 10_000
 
 _HEADER = ("load", "answered", "errors", "p50", "p95", "p99", "in flight", "L / λW", "measured", "SLOs")
@@ -41,8 +41,7 @@ def capacity_tables(result: CapacityResult, _view: View) -> Iterator[RenderableT
         yield settings
     for title, probes in _searches(result):
         yield _ProbeTable(title, [(_cells(probe, result), STYLES[probe.outcome]) for probe in probes])
-    for warning in result.warnings:
-        yield Text.assemble(("! ", "bold yellow"), warning.message, (f"\n  {warning.hint}", "dim"))
+    yield from map(warning_text, result.warnings)
 
 
 class _ProbeTable:
@@ -81,9 +80,7 @@ def capacity_document(result: CapacityResult) -> Iterator[str]:
     for title, probes in _searches(result):
         yield from ("", f"### {title}", "") if title else ()
         yield from markdown_table(_HEADER, (_cells(probe, result) for probe in probes))
-    for warning in result.warnings:
-        yield ""
-        yield f"> {escape(warning.message)} {escape(warning.hint)}".rstrip()
+    yield from warning_lines(result.warnings)
 
 
 def describe_capacity(result: CapacityResult) -> str:

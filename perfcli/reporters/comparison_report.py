@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from perfcli.records.comparison import Comparison, MetricChange, Movement
-from perfcli.reporters.markup import escape, markdown_table
+from perfcli.reporters.markup import escape, markdown_table, warning_lines
+from perfcli.reporters.parts import warning_text
 from perfcli.reporters.protocol import View
 from perfcli.units import format_change, format_count, format_difference, format_duration, format_ratio
 
@@ -24,7 +25,7 @@ _PARTS = ("what moved", "", "base", "new", "difference")
 def comparison_tables(comparison: Comparison, view: View) -> Iterator[RenderableType]:
     """Yield what a terminal shows of a comparison, from top to bottom."""
     text = Text()
-    text.append(describe(comparison), style=STYLES[comparison.change]).append("\n\n")
+    text.append(describe_comparison(comparison), style=STYLES[comparison.change]).append("\n\n")
     for name, value in _facts(comparison):
         text.append(f"  {name:<10}", style="cyan").append(f"{value}\n")
     yield text
@@ -37,13 +38,12 @@ def comparison_tables(comparison: Comparison, view: View) -> Iterator[Renderable
         for movement in comparison.moved[: view.top]:
             moved.add_row(*_movement_cells(movement))
         yield moved
-    for warning in comparison.warnings:
-        yield Text.assemble(("! ", "bold yellow"), warning.message, (f"\n  {warning.hint}", "dim"))
+    yield from map(warning_text, comparison.warnings)
 
 
 def comparison_document(comparison: Comparison) -> Iterator[str]:
     """Yield the lines of a comparison as Markdown."""
-    yield f"## {escape(describe(comparison))}"
+    yield f"## {escape(describe_comparison(comparison))}"
     yield ""
     yield from (f"- {name}: {escape(value)}" for name, value in _facts(comparison))
     yield ""
@@ -51,12 +51,10 @@ def comparison_document(comparison: Comparison) -> Iterator[str]:
     if comparison.moved:
         yield ""
         yield from markdown_table(_PARTS, map(_movement_cells, comparison.moved[:MARKDOWN_PARTS]))
-    for warning in comparison.warnings:
-        yield ""
-        yield f"> {escape(warning.message)} {escape(warning.hint)}".rstrip()
+    yield from warning_lines(comparison.warnings)
 
 
-def describe(comparison: Comparison) -> str:
+def describe_comparison(comparison: Comparison) -> str:
     """Say the outcome in one sentence."""
     interrupted = " Interrupted: partial result." if comparison.partial else ""
     median = comparison.metrics[0]

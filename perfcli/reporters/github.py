@@ -10,7 +10,7 @@ from perfcli.records.codec import Result
 from perfcli.records.comparison import Comparison
 from perfcli.records.load import LoadResult
 from perfcli.reporters.capacity_report import describe_capacity
-from perfcli.reporters.comparison_report import describe
+from perfcli.reporters.comparison_report import describe_comparison
 from perfcli.reporters.markup import printable
 
 MAX_ANNOTATIONS = 10
@@ -46,6 +46,6 @@ def _lines(result: Result, failed: bool) -> Iterator[str]:
                 yield command(kind, f"{verdict.slo}: {verdict.outcome}, {verdict.reason}")
     elif isinstance(result, Comparison):
         if failed or result.change in ("slower", "inconclusive"):
-            yield command("error" if failed else "warning", describe(result))
+            yield command("error" if failed else "warning", describe_comparison(result))
     elif isinstance(result, CapacityResult) and result.outcome != "found":
         yield command("error" if result.outcome == "below" else "warning", describe_capacity(result))

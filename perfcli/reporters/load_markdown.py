@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from perfcli.records.load import LoadResult
 from perfcli.reporters.load_table import describe_load, endpoint_rows, quantile_cells
-from perfcli.reporters.markup import escape, markdown_table
+from perfcli.reporters.markup import escape, markdown_table, warning_lines
 from perfcli.units import format_duration
 
 TOP = 50
@@ -39,9 +39,7 @@ def load_document(result: LoadResult) -> Iterator[str]:
             ("kind of failure", "count", "for example"),
             ((error.kind, str(error.count), error.example) for error in result.errors[:TOP]),
         )
-    for warning in result.warnings:
-        yield ""
-        yield f"> {escape(warning.message)} {escape(warning.hint)}".rstrip()
+    yield from warning_lines(result.warnings)
     if result.diagnosis is not None:
         yield ""
         yield f"**{escape(result.diagnosis)}**"

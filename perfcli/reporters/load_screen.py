@@ -10,16 +10,15 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from perfcli.records.latency_counts import add_latencies
-from perfcli.records.load import LoadSecond
+from perfcli.records.load_second import SHORT_S, LoadSecond
 from perfcli.reporters.histogram import histogram_rows
+from perfcli.reporters.parts import NOT_MEASURED
 from perfcli.reporters.plain_text import encodable
 from perfcli.reporters.sparkline import sparkline
 from perfcli.units import format_duration, format_rate, format_ratio, format_size
 
-SHORT_S = 0.5
 HISTORY = 60
 """Seconds that the lines of figures show."""
-NOT_MEASURED = "-"
 NAME_WIDTH = 15
 VALUE_WIDTH = 10
 HISTOGRAM_WIDTH = 48

@@ -18,13 +18,12 @@ from perfcli.records.load import (
     LoadSecond,
     Quantiles,
 )
-from perfcli.reporters.parts import TitledTable, warning_text
+from perfcli.reporters.parts import NOT_MEASURED, TitledTable, warning_text
 from perfcli.reporters.protocol import View
 from perfcli.reporters.sparkline import sparkline
 from perfcli.reporters.verdict_report import verdict_table
 from perfcli.units import format_count, format_duration, format_rate, format_ratio, format_size
 
-NOT_MEASURED = "-"
 TOTAL = "all"
 EXAMPLE_LENGTH = 120
 ENDPOINT_WIDTH = 10

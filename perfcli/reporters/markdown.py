@@ -14,7 +14,7 @@ from perfcli.records.sweep import SweepResult
 from perfcli.reporters.capacity_report import capacity_document
 from perfcli.reporters.comparison_report import comparison_document
 from perfcli.reporters.load_markdown import load_document
-from perfcli.reporters.markup import escape, markdown_table
+from perfcli.reporters.markup import escape, markdown_table, warning_lines
 from perfcli.reporters.sweep_report import sweep_document
 from perfcli.reporters.verdict_report import verdict_lines
 from perfcli.units import format_duration, format_ratio, format_size
@@ -64,9 +64,7 @@ def profile_document(result: ProfileResult) -> Iterator[str]:
     elif result.functions:
         yield ""
         yield from _functions(result.functions)
-    for warning in result.warnings:
-        yield ""
-        yield f"> {escape(warning.message)} {escape(warning.hint)}".rstrip()
+    yield from warning_lines(result.warnings)
 
 
 def _functions(functions: Sequence[FunctionTime], profiled: int = 0) -> Iterator[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from perfcli.records import Advice
+
 CELL_LENGTH = 200
 """Characters of a cell of a table; names and errors come from elsewhere and may be of any length."""
 
@@ -14,6 +16,13 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iter
     yield f"|---|{'---:|' * (len(header) - 1)}"
     for row in rows:
         yield f"| {' | '.join(escape(_clipped(cell)) for cell in row)} |"
+
+
+def warning_lines(warnings: Iterable[Advice]) -> Iterator[str]:
+    """Yield a quotation for each warning with its hint."""
+    for warning in warnings:
+        yield ""
+        yield f"> {escape(warning.message)} {escape(warning.hint)}".rstrip()
 
 
 def escape(text: str) -> str:

@@ -9,6 +9,8 @@ from rich.text import Text
 
 from perfcli.records import Advice
 
+NOT_MEASURED = "-"
+
 
 class TitledTable(Table):
     """A table whose title may be wider than its columns; Rich would fold it to their width."""

@@ -14,12 +14,11 @@ from perfcli.records import FunctionTime, LatencySummary, Phase, ProfileResult, 
 from perfcli.records.profile_codec import encode_metrics
 from perfcli.reporters.call_tree import FoldedTree
 from perfcli.reporters.histogram import histogram_line
-from perfcli.reporters.parts import TitledTable, warning_text
+from perfcli.reporters.parts import NOT_MEASURED, TitledTable, warning_text
 from perfcli.reporters.protocol import View
 from perfcli.reporters.verdict_report import verdict_table
 from perfcli.units import format_count, format_duration, format_ratio, format_size
 
-NOT_MEASURED = "-"
 WIDE = 120
 BARRED = 80
 BAR_WIDTH = 6

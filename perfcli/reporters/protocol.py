@@ -13,7 +13,7 @@ class View:
     """How much of a table a reader wants, and in which order.
 
     Attributes:
-        top: Rows of the table of functions.
+        top: Most rows of a table: functions, endpoints, parts that moved.
         sort: `self` or `cumulative`.
         tree: Show the call tree too.
     """

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from perfcli.records.sweep import SweepPoint, SweepResult
-from perfcli.reporters.markup import escape, markdown_table
+from perfcli.reporters.markup import escape, markdown_table, warning_lines
+from perfcli.reporters.parts import warning_text
 from perfcli.reporters.protocol import View
 from perfcli.units import format_count, format_duration, format_rate
 
@@ -31,8 +32,7 @@ def sweep_tables(result: SweepResult, _view: View) -> Iterator[RenderableType]:
         recommended = point.batch == result.recommended and point.threads == result.threads
         table.add_row(*_cells(point), style="green" if recommended else None)
     yield table
-    for warning in result.warnings:
-        yield Text.assemble(("! ", "bold yellow"), warning.message, (f"\n  {warning.hint}", "dim"))
+    yield from map(warning_text, result.warnings)
 
 
 def sweep_document(result: SweepResult) -> Iterator[str]:
@@ -42,9 +42,7 @@ def sweep_document(result: SweepResult) -> Iterator[str]:
     yield f"**{escape(describe_sweep(result))}**"
     yield ""
     yield from markdown_table(_HEADER, map(_cells, result.points))
-    for warning in result.warnings:
-        yield ""
-        yield f"> {escape(warning.message)} {escape(warning.hint)}".rstrip()
+    yield from warning_lines(result.warnings)
 
 
 def describe_sweep(result: SweepResult) -> str:

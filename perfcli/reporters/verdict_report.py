@@ -8,14 +8,12 @@ from rich.table import Table
 
 from perfcli.records import SloVerdict
 from perfcli.reporters.markup import markdown_table
-from perfcli.reporters.parts import TitledTable
+from perfcli.reporters.parts import NOT_MEASURED, TitledTable
 from perfcli.units import format_multiple, format_quantity
 
-NOT_MEASURED = "-"
 STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
 MARKDOWN_ROWS = 50
 """GitHub refuses a comment of more than 65536 characters."""
-
 MULTIPLE = 10.0
 
 _HEADER = ("SLO", "measured", "margin", "verdict", "why")

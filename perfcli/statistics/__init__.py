@@ -12,6 +12,7 @@ from perfcli.statistics.dependence import effective_size
 from perfcli.statistics.distribution import Distribution
 from perfcli.statistics.early_stopping import Decision, decide
 from perfcli.statistics.intervals import median_interval
+from perfcli.statistics.means import weighted_mean_or_none
 from perfcli.statistics.outliers import modified_z_scores, outliers
 from perfcli.statistics.percentiles import mean_of_medians, median, percentile, percentile_or_none, samples_needed
 from perfcli.statistics.stability import drift, is_stable, is_steady
@@ -39,4 +40,5 @@ __all__ = [
     "percentile_ratio_interval",
     "samples_needed",
     "sign_test",
+    "weighted_mean_or_none",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -27,10 +28,10 @@ def mann_whitney(base: Sequence[float], new: Sequence[float]) -> float:
     tied = 0
     position = 0
     pooled = in_order([*in_order(base), *in_order(new)])
-    new_counts = _counts(new)
+    new_counts = Counter(new)
     for value, run in groupby(pooled):
         size = sum(1 for _ in run)
-        rank_sum += new_counts.get(value, 0) * (position + (size + 1) / 2)
+        rank_sum += new_counts[value] * (position + (size + 1) / 2)
         tied += size**3 - size
         position += size
     statistic = rank_sum - of_new * (of_new + 1) / 2
@@ -137,10 +138,3 @@ def further_runs(ratio: float, interval: tuple[float, float], min_effect: float,
     if half_width > 10 * distance:
         return None
     return max(1, math.ceil(runs * (half_width / distance) ** 2) - runs)
-
-
-def _counts(values: Sequence[float]) -> dict[float, int]:
-    counts: dict[float, int] = {}
-    for value in values:
-        counts[value] = counts.get(value, 0) + 1
-    return counts

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 
 def decode_histogram(text: str) -> list[tuple[float, int]]:
     """Return duration in seconds and number of samples of each value seen, the shortest first.
@@ -22,12 +20,3 @@ def decode_histogram(text: str) -> list[tuple[float, int]]:
         raise ValueError(f"not an HdrHistogram: {error}") from error
     values = ((histogram.get_value_from_index(index), count) for index, count in enumerate(histogram.counts) if count)
     return [(histogram.get_highest_equivalent_value(value) / 1e9, count) for value, count in values]
-
-
-def share_within(histogram: Iterable[tuple[float, int]], limit_s: float) -> float | None:
-    """Return the share of samples of a decoded histogram that took at most `limit_s`; None without samples."""
-    within = total = 0
-    for value_s, count in histogram:
-        total += count
-        within += count if value_s <= limit_s else 0
-    return within / total if total else None

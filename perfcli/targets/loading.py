@@ -91,7 +91,6 @@ def _load_skops(path: Path, trust: bool) -> object:
         raise UntrustedModelError(
             f"'{path}' holds {noun} that skops does not know: {', '.join(untrusted)}.",
             "If you know where the file comes from, add --trust.",
-            untrusted,
         )
     model: object = io.load(path, trusted=untrusted)
     return model

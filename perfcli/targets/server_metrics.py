@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from perfcli.records import FunctionTime, PerformanceMetrics, ServerView, TopFunction
+from perfcli.records import FunctionTime, PerformanceMetrics, ServerView
+from perfcli.records.metrics import TOP_FUNCTIONS
 from perfcli.statistics import median
 from perfcli.units import from_mebibytes, from_milliseconds
 
@@ -15,7 +16,6 @@ MAX_WAIT_S = 2.0
 _QUIET_S = 0.5
 _POLL_S = 0.1
 _PAGE = 500
-_TOP = 5
 
 Record = Mapping[str, object]
 LogPage = Callable[[int, int], Mapping[str, object] | None]
@@ -99,7 +99,7 @@ def _metrics(records: Sequence[Record], functions: Sequence[FunctionTime]) -> Pe
         memory_delta_bytes=None if delta_mb is None else from_mebibytes(delta_mb),
         function_calls=None if calls is None else round(calls),
         latency_s=from_milliseconds(inference_ms if latency_ms is None else latency_ms),
-        top_functions=tuple(_top_function(function) for function in functions[:_TOP]) or None,
+        top_functions=tuple(function.as_top_function() for function in functions[:TOP_FUNCTIONS]) or None,
     )
 
 
@@ -129,17 +129,6 @@ def _function_time(key: tuple[str, str, int], runs: Sequence[Record], whole_s: f
         profiled_cumulative_s=cumulative_s,
         share=min(1.0, self_s / whole_s) if whole_s else 0.0,
         records=len(runs),
-    )
-
-
-def _top_function(function: FunctionTime) -> TopFunction:
-    return TopFunction(
-        function=function.function,
-        file=function.file,
-        line=function.line,
-        cumulative_time_s=function.cumulative_s,
-        total_time_s=function.self_s,
-        calls=round(function.calls),
     )
 
 

@@ -28,12 +28,10 @@ class ServerTiming:
     Attributes:
         name: Name of the metric.
         duration_ms: The `dur` parameter; None when it is absent or no decimal number.
-        description: The `desc` parameter, unescaped; empty when absent.
     """
 
     name: str
     duration_ms: float | None
-    description: str
 
 
 def parse_server_timing(header: str) -> list[ServerTiming]:
@@ -76,7 +74,7 @@ def _parse_metric(text: str) -> ServerTiming | None:
         if equals and _TOKEN.fullmatch(key) and _VALUE.fullmatch(value):
             # The standard lets the first of two parameters of a name win.
             values.setdefault(key, _ESCAPED.sub(r"\1", value[1:-1]) if value[0] == '"' else value)
-    return ServerTiming(name, _milliseconds(values.get("dur", "")), values.get("desc", ""))
+    return ServerTiming(name, _milliseconds(values.get("dur", "")))
 
 
 def _split(text: str, separator: str) -> list[str]:

@@ -135,7 +135,7 @@ def find_knee(probes: Sequence[Probe]) -> float | None:
 
 
 def exit_code(result: CapacityResult) -> ExitCode:
-    """Return what the process ends with."""
+    """Return what the process ends with: inconclusive unless one was found or the lowest failed."""
     codes = {"found": ExitCode.OK, "below": ExitCode.FAILED}
     return codes.get(result.outcome, ExitCode.INCONCLUSIVE)
 

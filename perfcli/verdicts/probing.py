@@ -88,7 +88,7 @@ def judge_probe(
         outcome, reason = _why_late(load, result)
     if outcome == "fails" and sees_all and _is_only_the_tail(result, slos, verdicts):
         others = _cores_of_others(result) or 0.0
-        if others > OTHERS * (result.environment.cpus or 1):
+        if others > OTHERS * result.environment.cpus:
             busy = f"other programs used {others:.2g} of {result.environment.cpus} cores"
             outcome, reason = "disturbed", f"the machine was too busy: {busy}; {reason}"
     law = check_littles_law(result)
@@ -150,7 +150,7 @@ def _is_only_the_tail(result: LoadResult, slos: Sequence[Slo], verdicts: Sequenc
 
 def _cores_of_others(result: LoadResult) -> float | None:
     """Return how many cores were busy with neither generator nor server, on average; None when one is not known."""
-    cpus, cores, elapsed_s = result.environment.cpus or 0, 0.0, 0.0
+    cpus, cores, elapsed_s = result.environment.cpus, 0.0, 0.0
     for second in result.seconds:
         machine, generator, server = second.machine_cpu_ratio, second.generator_cpu_ratio, second.server_cpu_ratio
         if second.measured and machine is not None and generator is not None and server is not None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import fmean, median
 
 from perfcli.bundled import bundled_path
-from perfcli.profiling.call_graph import prediction_entries
+from perfcli.profiling.call_graph import entries_of
 from perfcli.profiling.correction import paid_calls, without_profiler
 
 ROUNDS = 16
@@ -65,7 +65,7 @@ def measure(stages: Stages) -> dict[str, list]:
         profiled_s.extend(run(stages, profilers) for _ in range(PROFILED))
     functions = []
     for stage, profiler in enumerate(profilers):
-        entries = prediction_entries(profiler)
+        entries = entries_of(profiler)
         seen_s = sum(entry.inlinetime for entry in entries)
         # Switching the profiler is in the duration, and in no function.
         switching_s = fmean(taken[stage] for taken in profiled_s) - seen_s / len(profiled_s)

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import gevent
-import locust
 from gevent.event import Event
 from locust.env import Environment
 from locust.exception import RPCError
@@ -123,13 +122,11 @@ class Master:
 
     def _begin(self) -> None:
         self._merger = Merger(self._ready)
-        names = tuple(user_class.__name__ for user_class in self._environment.user_classes)
-        pids = tuple(fork.pid for fork in self._forks)
         longest_ns = max(reading.round_trip_ns for readings in self._readings.values() for reading in readings)
         lead_ns = _LEAD_NS + 2 * longest_ns
         self._start_ns = time.perf_counter_ns() + lead_ns
         started_at_s = time.time() + lead_ns / 1e9
-        self._channel.send(Hello(os.getpid(), pids, self._expected, names, started_at_s, locust.__version__))
+        self._channel.send(Hello(self._expected, started_at_s))
         for client in self._ready:
             self._runner.send_message(BEGIN, {"start_ns": self._start_ns + offset_ns(self._readings[client])}, client)
         if not self._plan.open_loop:

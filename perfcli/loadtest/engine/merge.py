@@ -120,5 +120,4 @@ def _merge_outcomes(outcomes: Sequence[Outcome]) -> Outcome:
         count=sum(outcome.count for outcome in outcomes),
         response=merge_latencies(outcome.response for outcome in outcomes),
         service=merge_latencies(services) if services else None,
-        received_bytes=sum(outcome.received_bytes for outcome in outcomes),
     )

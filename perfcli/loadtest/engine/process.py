@@ -5,15 +5,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
 
 import gevent
-import locust
 
 from perfcli.errors import ExitCode, PerfcliError
 from perfcli.loadtest.engine.channel import Channel
@@ -36,10 +33,10 @@ def main(arguments: list[str]) -> int:
     except BrokenPipeError:
         return int(ExitCode.UNMEASURABLE)  # The parent is gone: nobody wants to know more.
     except PerfcliError as error:
-        return _crash(channel, Crash(error.message, error.hint, int(error.exit_code), ""))
+        return _crash(channel, Crash(error.message, error.hint, int(error.exit_code)))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the last words of the process
         text = f"The load engine failed: {type(error).__name__}: {error}."
-        return _crash(channel, Crash(text, "", int(ExitCode.UNMEASURABLE), traceback.format_exc()))
+        return _crash(channel, Crash(text, "", int(ExitCode.UNMEASURABLE)))
     return 0
 
 
@@ -64,8 +61,7 @@ def _run_alone(plan: Plan, channel: Channel) -> None:
     environment = make_environment(plan)
     session = Session(environment, environment.create_local_runner(), plan)
     on_signals(session.ask_to_stop)
-    names = tuple(user_class.__name__ for user_class in environment.user_classes)
-    channel.send(Hello(os.getpid(), (), 1, names, time.time(), locust.__version__))
+    channel.send(Hello(1, time.time()))
     session.start()
     reporting = gevent.spawn(_report, session, channel)
     end = session.finish(session.wait())

@@ -17,7 +17,10 @@ _SAMPLED = 50
 
 
 class Histogram:
-    """Durations by bucket; the index is computed in place, because a call would cost as much as the counting."""
+    """Durations by bucket; the index is computed in place, because a call would cost as much as the counting.
+
+    See `perfcli.loadtest.buckets` for the index.
+    """
 
     __slots__ = ("counts", "max_ns", "sum_ns")
 
@@ -46,11 +49,10 @@ class _Side:
     count: int = 0
     response: Histogram = field(default_factory=Histogram)
     service: Histogram = field(default_factory=Histogram)
-    received_bytes: int = 0
 
     def frozen(self, open_loop: bool) -> Outcome:
         service = self.service.frozen() if open_loop else None
-        return Outcome(self.count, self.response.frozen(), service, self.received_bytes)
+        return Outcome(self.count, self.response.frozen(), service)
 
 
 @dataclass(slots=True)
@@ -145,7 +147,7 @@ class Recorder:
         """Count a request that had to be sent a second time."""
         self.now.resent += 1
 
-    def succeeded(self, key: tuple[str, str], intended_ns: int, sent_ns: int, ended_ns: int, received: int) -> None:
+    def succeeded(self, key: tuple[str, str], intended_ns: int, sent_ns: int, ended_ns: int) -> None:
         """Count a request that passed every check."""
         self.in_flight -= 1
         self.ended_ns = ended_ns
@@ -153,7 +155,6 @@ class Recorder:
         endpoint = self._endpoints.get(key) or self._endpoint(key)
         side = endpoint.succeeded
         side.count += 1
-        side.received_bytes += received
         side.response.add(ended_ns - intended_ns)
         if self._open_loop:
             side.service.add(ended_ns - sent_ns)
@@ -164,7 +165,6 @@ class Recorder:
         intended_ns: int,
         sent_ns: int,
         ended_ns: int,
-        received: int,
         kind: Kind,
         example: str,
     ) -> None:
@@ -175,7 +175,6 @@ class Recorder:
         endpoint = self._endpoints.get(key) or self._endpoint(key)
         side = endpoint.failed
         side.count += 1
-        side.received_bytes += received
         side.response.add(ended_ns - intended_ns)
         if self._open_loop:
             side.service.add(ended_ns - sent_ns)

@@ -100,15 +100,8 @@ def load(environment: Environment, plan: Plan) -> None:
             f"The scenario {path} has no user class: nobody would send a request.",
             "Write a class with a @task that derives from InferenceUser, as loadtests/predict.py does.",
         )
-    unknown = set(plan.user_classes) - set(classes)
-    if unknown:
-        known = ", ".join(sorted(classes))
-        raise UsageError(f"The scenario {path} has no user class {', '.join(sorted(unknown))}.", f"It has: {known}.")
     environment.user_classes = [
-        user_class
-        for name, user_class in classes.items()
-        if (not plan.user_classes or name in plan.user_classes)
-        and (user_class.weight > 0 or user_class.fixed_count > 0)
+        user_class for user_class in classes.values() if user_class.weight > 0 or user_class.fixed_count > 0
     ]
     environment.host = plan.base_url
     environment.stop_timeout = plan.drain_s
@@ -156,14 +149,12 @@ def _record(workload: Workload, event: dict[str, object]) -> None:
     recorder.sent(due_ns, sent_ns)
     recorder.depart(sent_ns)
     key = (str(event["request_type"]), str(event["name"]))
-    length = event.get("response_length")
-    received = length if isinstance(length, int) else 0
     intended_ns = sent_ns if due_ns is None else due_ns
     exception = event.get("exception")
     if isinstance(exception, BaseException):
         status = getattr(event.get("response"), "status_code", 0)
         fault = classify(exception)
         kind = {4: Kind.HTTP_4XX, 5: Kind.HTTP_5XX}.get(int(status or 0) // 100, fault.kind)
-        recorder.failed(key, intended_ns, sent_ns, ended_ns, received, kind, str(exception))
+        recorder.failed(key, intended_ns, sent_ns, ended_ns, kind, str(exception))
     else:
-        recorder.succeeded(key, intended_ns, sent_ns, ended_ns, received)
+        recorder.succeeded(key, intended_ns, sent_ns, ended_ns)

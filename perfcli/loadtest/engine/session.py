@@ -129,7 +129,7 @@ class Session:
             # A client other than ours was cut off; it does not say when it sent.
             self._recorder.sent(due_ns, due_ns)
             self._recorder.depart(due_ns)
-            self._recorder.failed(("", "(unknown)"), due_ns, due_ns, now_ns, 0, Kind.INCOMPLETE, "no answer at the end")
+            self._recorder.failed(("", "(unknown)"), due_ns, due_ns, now_ns, Kind.INCOMPLETE, "no answer at the end")
         # Stopping takes Locust a tenth of a second, in which nobody asks for anything any more.
         self._over_ns = max(ended_ns, self._recorder.ended_ns)
         return self._end(self._stop_reason or reason, ended_ns, self._over_ns)

@@ -119,11 +119,10 @@ class InferenceUser(User):
         except GreenletExit:
             self._record_unfinished(key, intended_ns, sent_ns)
             raise
-        received = 0
         if answer is None:
             ended_ns = time.perf_counter_ns()
         else:
-            ended_ns, received = answer.ended_ns, len(answer.body)
+            ended_ns = answer.ended_ns
             fault = self._verdict(answer, body.rows, expect)
             if check is not None and fault is None:
                 problem = check(answer)
@@ -131,9 +130,9 @@ class InferenceUser(User):
             if fault is None:
                 recorder.sample(answer.headers)
         if fault is None:
-            recorder.succeeded(key, intended_ns, sent_ns, ended_ns, received)
+            recorder.succeeded(key, intended_ns, sent_ns, ended_ns)
         else:
-            recorder.failed(key, intended_ns, sent_ns, ended_ns, received, fault.kind, str(fault))
+            recorder.failed(key, intended_ns, sent_ns, ended_ns, fault.kind, str(fault))
         if workload.observed:
             self._fire(key, sent_ns, ended_ns, answer, fault)
         if fault is not None and fault.kind in UNREACHED and self._pool is None:
@@ -160,7 +159,7 @@ class InferenceUser(User):
     def _record_unfinished(self, key: tuple[str, str], intended_ns: int, sent_ns: int) -> None:
         now_ns = time.perf_counter_ns()
         example = f"no answer {(now_ns - sent_ns) / 1e9:.3g} s after it was sent, when the run ended"
-        self._workload.recorder.failed(key, intended_ns, sent_ns, now_ns, 0, Kind.INCOMPLETE, example)
+        self._workload.recorder.failed(key, intended_ns, sent_ns, now_ns, Kind.INCOMPLETE, example)
 
     def _fire(
         self, key: tuple[str, str], sent_ns: int, ended_ns: int, answer: Answer | None, fault: FaultError | None

@@ -50,7 +50,7 @@ def serve(plan: Plan) -> None:
     try:
         _serve(environment, runner)
     except PerfcliError as error:
-        crash = Crash(error.message, error.hint, int(error.exit_code), "")
+        crash = Crash(error.message, error.hint, int(error.exit_code))
         runner.send_message(CRASHED, {"pid": os.getpid(), "line": to_line(crash)})
         raise
 

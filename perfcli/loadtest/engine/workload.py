@@ -20,8 +20,8 @@ from perfcli.loadtest.engine.recorder import Recorder
 from perfcli.loadtest.engine.streams import Address
 from perfcli.loadtest.engine.transport import Connection
 from perfcli.loadtest.plan import Plan
+from perfcli.loadtest.urls import DEFAULT_PORTS, address_of
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _WORKLOADS: WeakKeyDictionary[Environment, Workload] = WeakKeyDictionary()
 
 
@@ -124,7 +124,7 @@ def share(total: int, index: int, processes: int) -> int:
 
 def _address(plan: Plan) -> tuple[Address, str]:
     url = urlsplit(plan.base_url)
-    if url.scheme not in _DEFAULT_PORTS or not url.hostname:
+    if url.scheme not in DEFAULT_PORTS or not url.hostname:
         raise UsageError(f"'{plan.base_url}' is no address of a server.", "Write it like http://localhost:8000.")
     tls = None
     if url.scheme == "https":
@@ -133,4 +133,4 @@ def _address(plan: Plan) -> tuple[Address, str]:
         if plan.insecure:
             tls.check_hostname = False
             tls.verify_mode = ssl.CERT_NONE
-    return Address(url.hostname, url.port or _DEFAULT_PORTS[url.scheme], tls), url.netloc.rpartition("@")[2]
+    return Address(*address_of(plan.base_url), tls), url.netloc.rpartition("@")[2]

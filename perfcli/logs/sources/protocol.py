@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
 from perfcli.logs.entry import Record
-from perfcli.logs.query import LogQuery, RecordPage
+from perfcli.logs.query import LogQuery, RecordPage, as_timestamp
 
 # Records of several workers arrive out of order, by a batch or by the time a store was away.
 _WINDOW = timedelta(seconds=10)
@@ -98,5 +98,4 @@ def poll(
 
 
 def _window_start(newest: str) -> str:
-    moment = datetime.fromisoformat(newest) - _WINDOW
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return as_timestamp(datetime.fromisoformat(newest) - _WINDOW)

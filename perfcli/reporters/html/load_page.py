@@ -9,15 +9,16 @@ from markupsafe import Markup
 
 from perfcli.records.latency_counts import add_latencies
 from perfcli.records.load import LoadResult, LoadSecond, Quantiles
+from perfcli.records.load_second import SHORT_S
 from perfcli.reporters.html.heat_map import draw_heat_map
 from perfcli.reporters.html.percentile_curve import draw_percentiles
 from perfcli.reporters.html.svg import size_ticks
 from perfcli.reporters.html.timeline import Line, Span, draw_timeline
+from perfcli.statistics import weighted_mean_or_none
 from perfcli.statistics.histograms import decode_histogram
 from perfcli.units import format_duration, format_rate, format_size
 
 MOST_SPANS = 120
-SHORT_S = 0.5
 
 Group = list[LoadSecond]
 
@@ -99,12 +100,8 @@ def _worst(name: str, groups: Iterable[Group], read: Callable[[LoadSecond], floa
 
 def _mean(name: str, groups: Iterable[Group], read: Callable[[LoadSecond], float | None]) -> Line:
     """Weigh each second by its length."""
-    values: list[float | None] = []
-    for group in groups:
-        known = [(value, second.elapsed_s) for second in group if (value := read(second)) is not None]
-        length_s = sum(elapsed_s for _, elapsed_s in known)
-        values.append(sum(value * elapsed_s for value, elapsed_s in known) / length_s if length_s else None)
-    return Line(name, values)
+    known = ([(value, second.elapsed_s) for second in group if (value := read(second)) is not None] for group in groups)
+    return Line(name, [weighted_mean_or_none(each) for each in known])
 
 
 def _per_second(name: str, groups: Iterable[Group], read: Callable[[LoadSecond], float]) -> Line:

@@ -18,13 +18,14 @@ from perfcli.records.comparison import Comparison
 from perfcli.records.load import LoadResult
 from perfcli.records.sweep import SweepResult
 from perfcli.reporters.capacity_report import describe_capacity
-from perfcli.reporters.comparison_report import describe as describe_comparison
+from perfcli.reporters.comparison_report import describe_comparison
 from perfcli.reporters.html.capacity_page import capacity_drawings, load_writer
 from perfcli.reporters.html.comparison_page import comparison_drawings
 from perfcli.reporters.html.load_page import load_drawings
 from perfcli.reporters.html.profile_page import profile_drawings
 from perfcli.reporters.html.sweep_page import sweep_drawings
 from perfcli.reporters.load_table import describe_load, endpoint_rows
+from perfcli.reporters.parts import NOT_MEASURED
 from perfcli.reporters.sweep_report import describe_sweep
 from perfcli.units import (
     format_change,
@@ -38,8 +39,6 @@ from perfcli.units import (
 )
 
 V = TypeVar("V")
-
-NOT_MEASURED = "-"
 
 
 def render(result: Result) -> str:

@@ -8,10 +8,11 @@ import pytest
 from pydantic import ValidationError
 from sklearn.linear_model import LogisticRegression
 
-from perfcli.api.predictor import EMBEDDED_MODEL, make_predictor
+from perfcli.api.predictor import make_predictor
 from perfcli.api.schemas import input_schema
 from perfcli.errors import ModelError, PayloadError
 from perfcli.patient_model import patient_model
+from perfcli.targets.local import EMBEDDED_MODEL
 
 X = pd.DataFrame({"age": [1.0, 2.0, 3.0, 4.0], "copy": [0.0, 1.0, 0.0, 1.0], "mean radius (mm)": [3.0, 2.0, 1.0, 0.0]})
 Y = np.array(["no", "no", "yes", "yes"])

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from perfcli.loadtest.buckets import bucket_of
 from perfcli.loadtest.calibration import Calibration
+from perfcli.loadtest.engine.recorder import Histogram
 from perfcli.loadtest.planning import LoadOptions, LoadPlan, plan_load
 from perfcli.loadtest.recording import Recording
 from perfcli.loadtest.server_metrics import ServerAccount
@@ -22,11 +22,10 @@ ENVIRONMENT = Environment("0.1.0", "3.11.7", "Linux", None, 2, 2**30, None)
 
 
 def make_latencies(values_s: Sequence[float]) -> Latencies:
-    values = [round(value * 1e9) for value in values_s]
-    counts: dict[int, int] = {}
-    for value in values:
-        counts[bucket_of(value)] = counts.get(bucket_of(value), 0) + 1
-    return Latencies(counts, sum(values), max(values, default=0))
+    histogram = Histogram()
+    for value_s in values_s:
+        histogram.add(round(value_s * 1e9))
+    return histogram.frozen()
 
 
 def make_endpoint(
@@ -43,9 +42,9 @@ def make_endpoint(
         method=method,
         name=name,
         succeeded=Outcome(
-            len(succeeded_s), make_latencies(succeeded_s), None if service_s is None else make_latencies(service_s), 0
+            len(succeeded_s), make_latencies(succeeded_s), None if service_s is None else make_latencies(service_s)
         ),
-        failed=Outcome(len(failed_s), make_latencies(failed_s), None, 0),
+        failed=Outcome(len(failed_s), make_latencies(failed_s), None),
         failures=tuple(Failures(kind, len(values), f"{kind} as an example") for kind, values in failed.items()),
     )
 
@@ -137,7 +136,7 @@ def record(make_plan: Callable[..., LoadPlan]) -> Callable[..., LoadResult]:
         **options: Any,
     ) -> LoadResult:
         recording = Recording(make_plan(**options), ENVIRONMENT, calibration)
-        recording.begin(Hello(1, (), 1, ("User",), 1_700_000_000.0, "2.47.0"))
+        recording.begin(Hello(1, 1_700_000_000.0))
         for each, server in zip(seconds, servers or [None] * len(seconds), strict=True):
             recording.add(each, Sample(machine_cpu_ratio, server))
         recording.ending.end = end or make_ended(sum(each.elapsed_s for each in seconds))

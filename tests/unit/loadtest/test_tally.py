@@ -9,7 +9,7 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perfcli.loadtest.buckets import bucket_of
+from perfcli.loadtest.engine.recorder import Histogram
 from perfcli.loadtest.tally import Durations, EndpointTally, merged
 from perfcli.loadtest.wire import Endpoint, Latencies, Outcome
 from perfcli.records.load import Quantiles
@@ -21,8 +21,15 @@ NOTHING = Latencies({}, 0, 0)
 def durations(values_ns: Any) -> Durations:
     found = Durations()
     for value in values_ns:
-        found.add(Latencies({bucket_of(value): 1}, value, value))
+        found.add(latencies([value]))
     return found
+
+
+def latencies(values_ns: Any) -> Latencies:
+    histogram = Histogram()
+    for value in values_ns:
+        histogram.add(value)
+    return histogram.frozen()
 
 
 @pytest.mark.parametrize("median_s", [0.00042, 0.00145, 0.104])
@@ -51,15 +58,15 @@ def test_merging_parts_gives_what_the_whole_gives(values: list[int], cut: int) -
 
 
 def test_the_mean_time_is_of_successes_and_failures_from_the_sending_on() -> None:
-    succeeded = Outcome(2, Latencies({}, 1_000, 600), Latencies({}, 900, 500), 0)
-    failed = Outcome(1, Latencies({}, 5_000, 5_000), Latencies({}, 300, 300), 0)
+    succeeded = Outcome(2, Latencies({}, 1_000, 600), Latencies({}, 900, 500))
+    failed = Outcome(1, Latencies({}, 5_000, 5_000), Latencies({}, 300, 300))
     tally = EndpointTally()
     tally.add(Endpoint("POST", "/predict", succeeded, failed, ()))
-    tally.add(Endpoint("POST", "/predict", succeeded, Outcome(0, NOTHING, None, 0), ()))
+    tally.add(Endpoint("POST", "/predict", succeeded, Outcome(0, NOTHING, None), ()))
     assert merged([tally, tally]).result(1.0).mean_time_s == pytest.approx((900 + 300 + 900) / 5 / 1e9)
     # In a closed loop a request is due when it is sent.
     closed = EndpointTally()
-    closed.add(Endpoint("POST", "/predict", Outcome(1, Latencies({}, 800, 800), None, 0), failed, ()))
+    closed.add(Endpoint("POST", "/predict", Outcome(1, Latencies({}, 800, 800), None), failed, ()))
     assert closed.result(1.0).mean_time_s == pytest.approx((800 + 300) / 2 / 1e9)
     assert EndpointTally().result(1.0).mean_time_s is None
 
@@ -97,17 +104,15 @@ def test_no_duration_has_no_statistics() -> None:
 def test_service_time_of_a_closed_loop_is_its_response_time() -> None:
     tally = EndpointTally()
 
-    tally.add(
-        Endpoint("POST", "/predict", Outcome(1, Latencies({5: 1}, 5, 5), None, 0), Outcome(0, NOTHING, None, 0), ())
-    )
+    tally.add(Endpoint("POST", "/predict", Outcome(1, Latencies({5: 1}, 5, 5), None), Outcome(0, NOTHING, None), ()))
 
     assert tally.service.counts == {5: 1}
 
 
 def test_failures_never_touch_the_latencies_of_successes() -> None:
     tally = EndpointTally()
-    slow, fast = Latencies({bucket_of(10**8): 10}, 10**9, 10**8), Latencies({bucket_of(10**5): 10}, 10**6, 10**5)
-    tally.add(Endpoint("POST", "/predict", Outcome(10, slow, None, 0), Outcome(10, fast, None, 0), ()))
+    slow, fast = latencies([10**8] * 10), latencies([10**5] * 10)
+    tally.add(Endpoint("POST", "/predict", Outcome(10, slow, None), Outcome(10, fast, None), ()))
 
     result = merged([tally, EndpointTally()]).result(elapsed_s=2.0)
 

@@ -18,14 +18,14 @@ from perfcli.loadtest.wire import (
     to_line,
 )
 
-SOME = Outcome(2, Latencies({1500: 1, 70_000: 1}, 12_345, 12_000), Latencies({9: 2}, 18, 9), 77)
-NONE = Outcome(0, Latencies({}, 0, 0), None, 0)
+SOME = Outcome(2, Latencies({1500: 1, 70_000: 1}, 12_345, 12_000), Latencies({9: 2}, 18, 9))
+NONE = Outcome(0, Latencies({}, 0, 0), None)
 
 
 @pytest.mark.parametrize(
     "message",
     [
-        Hello(1, (2, 3), 2, ("Client",), 1.5, "2.47.0"),
+        Hello(2, 1.5),
         Second(
             index=4,
             elapsed_s=1.0,
@@ -45,7 +45,7 @@ NONE = Outcome(0, Latencies({}, 0, 0), None, 0)
         ),
         WorkerLost("host_1 (pid 7)", 2.5),
         End("duration", 10.0, 0.5, 9, 8, 2, 1, 0, (ScenarioError("KeyError: 'x'", 2, "Traceback"),)),
-        Crash("No.", "Try again.", 3, ""),
+        Crash("No.", "Try again.", 3),
     ],
     ids=lambda message: type(message).__name__,
 )
@@ -65,7 +65,6 @@ def test_a_plan_survives_as_json() -> None:
     plan = Plan(
         base_url="https://example.org",
         headers={"Authorization": "Bearer x"},
-        user_classes=("Client",),
         classes=(0, "malignant"),
         shape=(Segment(0, 200, 30.0), Segment(200, 200, 120.0)),
         requests=5,

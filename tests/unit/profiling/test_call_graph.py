@@ -11,7 +11,7 @@ import pytest
 
 from perfcli.monitor.functions import describe
 from perfcli.profiling import SamplingPlan, run_profile
-from perfcli.profiling.call_graph import CallGraph, main_callers, merge, prediction_entries, write_pstats
+from perfcli.profiling.call_graph import CallGraph, entries_of, main_callers, merge, write_pstats
 from perfcli.targets.local import open_model
 
 STOP = ("~", 0, "<method 'disable' of '_lsprof.Profiler' objects>")
@@ -49,7 +49,7 @@ def node(graph: CallGraph, name: str):
 
 def test_totals_are_those_of_pstats_without_the_call_that_stops_the_profiler():
     made = profiles()
-    graph = merge(map(prediction_entries, made))
+    graph = merge(map(entries_of, made))
     truth = pstats.Stats(*made)
     stop = truth.stats[STOP]  # type: ignore[attr-defined]
     assert sum(node.times.calls for node in graph.values()) == truth.total_calls - stop[1]
@@ -57,7 +57,7 @@ def test_totals_are_those_of_pstats_without_the_call_that_stops_the_profiler():
 
 
 def test_calls_and_recursion_are_counted():
-    graph = merge(map(prediction_entries, profiles()))
+    graph = merge(map(entries_of, profiles()))
     assert node(graph, "recursive").times.calls == 3 * 5
     assert node(graph, "recursive").times.recursive_calls == 3 * 4
     assert node(graph, "leaf").times.calls == 3 * 2
@@ -66,7 +66,7 @@ def test_calls_and_recursion_are_counted():
 
 def test_a_written_profile_reads_like_the_profiles_themselves(tmp_path: Path):
     made = profiles()
-    write_pstats(merge(map(prediction_entries, made)), tmp_path / "run.prof")
+    write_pstats(merge(map(entries_of, made)), tmp_path / "run.prof")
     ours = pstats.Stats(str(tmp_path / "run.prof")).stats  # type: ignore[attr-defined]
     truth = pstats.Stats(*made).stats  # type: ignore[attr-defined]
     del truth[STOP]
@@ -78,7 +78,7 @@ def test_a_written_profile_reads_like_the_profiles_themselves(tmp_path: Path):
 
 
 def test_builtins_have_their_real_names():
-    graph = merge(map(prediction_entries, profiles(1)))
+    graph = merge(map(entries_of, profiles(1)))
     names = {describe(code)[0] for code in graph}
     assert {"list.append", "len", "sum"} <= names
     assert describe("<built-in method numpy.array>") == ("numpy.array", "", 0)
@@ -86,7 +86,7 @@ def test_builtins_have_their_real_names():
 
 
 def test_files_are_relative_to_where_they_were_imported_from():
-    graph = merge(map(prediction_entries, profiles(1)))
+    graph = merge(map(entries_of, profiles(1)))
     assert describe(node(graph, "JSONEncoder.encode").code)[1:] == (
         "json/encoder.py",
         json.JSONEncoder.encode.__code__.co_firstlineno,
@@ -94,7 +94,7 @@ def test_files_are_relative_to_where_they_were_imported_from():
 
 
 def test_the_main_caller_is_the_one_that_waits_longest():
-    graph = merge(map(prediction_entries, profiles(1)))
+    graph = merge(map(entries_of, profiles(1)))
     callers = main_callers(graph)
     assert describe(callers[node(graph, "leaf").code])[0] == "branch"
     assert describe(callers[node(graph, "list.append").code])[0] == "leaf"

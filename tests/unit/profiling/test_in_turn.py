@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from perfcli.profiling.in_turn import Call, TurnPlan, time_in_turn
+from perfcli.profiling.in_turn import TurnPlan, time_in_turn
+from perfcli.profiling.sampling import Call
 from perfcli.records.comparison import Turn
 
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from perfcli.monitor.functions import describe
-from perfcli.profiling.call_graph import CallGraph, Node, Times, merge, prediction_entries
+from perfcli.profiling.call_graph import CallGraph, Node, Times, entries_of, merge
 from perfcli.profiling.call_tree import DEEPEST, call_tree
 from perfcli.profiling.stacks import MAX_CALLS, StackRecorder, record_stacks
 from perfcli.records import FunctionTime
@@ -95,7 +95,7 @@ def tree_of(call, self_s, times=1):
     profiler.enable()
     call()
     profiler.disable()
-    return tree_of_recorded(record(call, times), merge([prediction_entries(profiler)]), self_s)
+    return tree_of_recorded(record(call, times), merge([entries_of(profiler)]), self_s)
 
 
 def tree_of_recorded(recorder, graph, self_s):
@@ -219,7 +219,7 @@ def test_builtins_have_the_names_of_the_table_of_functions():
     profiler.enable()
     sorts()
     profiler.disable()
-    names = {describe(entry.code) for entry in prediction_entries(profiler)}
+    names = {describe(entry.code) for entry in entries_of(profiler)}
     recorder = record(sorts)
     assert {describe(place.code) for place in recorder.root.walk() if place.code} == names
     assert ("dict.get", "", 0) in names

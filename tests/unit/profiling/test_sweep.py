@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import pytest
 
 from perfcli.errors import UsageError
-from perfcli.profiling.sweep import Call, limit_threads, make_batch, run_sweep
+from perfcli.profiling.sampling import Call
+from perfcli.profiling.sweep import limit_threads, make_batch, run_sweep
 
 
 class Machine:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from perfcli.records import Environment, Overhead, ProfileResult, SloVerdict, TargetDescription
+from perfcli.records import Advice, Environment, Overhead, ProfileResult, SloVerdict, TargetDescription
 from perfcli.records.capacity import CapacityResult, Probe, WorkerSetting
 from perfcli.records.comparison import ComparedRun, Comparison, MetricChange, Movement, Turn
 from perfcli.reporters import REPORTERS
@@ -132,6 +132,11 @@ def test_comparison_says_its_outcome_in_one_sentence() -> None:
     assert written(".md", compared("same", 1.0)).startswith("## No change of 5.0 % or more.\n")
     assert written(".txt", compared("inconclusive", 1.0)).startswith("Inconclusive: more samples would not tell.\n")
     assert "| scaler | stage | 1.00 ms | 2.00 ms | +1.00 ms |" in written(".md", compared("slower", 1.2))
+
+
+def test_a_warning_without_a_hint_leaves_no_empty_line() -> None:
+    result = replace(compared("same", 1.0), warnings=(Advice("odd", "Mind this.", ""), Advice("odd", "And that.", "")))
+    assert written(".txt", result).endswith("! Mind this.\n! And that.\n")
 
 
 def test_workflow_command_cannot_be_ended_by_what_it_says() -> None:

@@ -5,7 +5,7 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perfcli.statistics.histograms import decode_histogram, share_within
+from perfcli.statistics.histograms import decode_histogram
 
 
 @settings(max_examples=50)
@@ -24,8 +24,3 @@ def test_every_sample_the_library_recorded_is_read_within_a_thousandth(values: l
 def test_what_is_no_histogram_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         decode_histogram(text)
-
-
-def test_the_share_within_a_limit_counts_samples() -> None:
-    assert share_within([(0.01, 3), (0.05, 1), (0.2, 4)], 0.05) == 0.5
-    assert share_within([], 0.05) is None

@@ -30,9 +30,9 @@ def _record(recorder: Recorder, values: list[int]) -> None:
         recorder.sent(0, value)
         key = ("POST", f"/{number % 2}")
         if number % 3:
-            recorder.succeeded(key, 0, value // 2, value, 1)
+            recorder.succeeded(key, 0, value // 2, value)
         else:
-            recorder.failed(key, 0, value // 2, value, 2, Kind.RESET, "gone")
+            recorder.failed(key, 0, value // 2, value, Kind.RESET, "gone")
 
 
 def _by_name(endpoints):
