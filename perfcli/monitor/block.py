@@ -28,7 +28,7 @@ from perfcli.monitor.sampling import Sampler
 if TYPE_CHECKING:
     from perfcli.monitor.context import Request
 
-_LOG = logging.getLogger("perfcli.monitor")
+_logger = logging.getLogger("perfcli.monitor")
 _warned: set[str] = set()
 
 
@@ -264,4 +264,4 @@ def warn_once(message: str, *arguments: object, exc_info: bool = False) -> None:
     """Log a warning, and the same one never again."""
     if message not in _warned:
         _warned.add(message)
-        _LOG.warning(message, *arguments, exc_info=exc_info)
+        _logger.warning(message, *arguments, exc_info=exc_info)
