@@ -45,7 +45,8 @@ def doubts(base: LoadResult, new: LoadResult) -> Iterator[tuple[Change | None, A
 
     Arrivals that were dropped would have been slow: a run that dropped some was slower than its latencies say.
     """
-    for name, run, certain in (("base", base, "faster"), ("new run", new, "slower")):
+    sides: tuple[tuple[str, LoadResult, Change], ...] = (("base", base, "faster"), ("new run", new, "slower"))
+    for name, run, certain in sides:
         if run.generator.verdict == "generator-bound":
             message = f"In the {name} the generator could not keep up: {'; '.join(run.generator.reasons)}."
             yield None, Advice("generator_bound", message, "Measure it again with a generator that has cores to spare.")
