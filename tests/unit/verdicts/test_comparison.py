@@ -253,6 +253,39 @@ def test_a_load_that_was_slower_for_a_third_of_its_requests_drifted(
     assert "the machine drifted by 50.0 %" in compared(load, load).warnings[-1].message
 
 
+def slow_load(make_load: MakeLoad, make_second: Callable[..., LoadSecond], latency_s: float, count: int) -> LoadResult:
+    """One user and a slow service: five answers a second, too few for the median of a second."""
+    samples = [latency_s * (1 + number * 7 % 5 / 1000) for number in range(count)]
+    seconds = tuple(make_second(float(n), samples[5 * n : 5 * n + 5]) for n in range(-(-count // 5)))
+    return make_load(samples, seconds=seconds)
+
+
+def test_slow_services_are_compared(make_load: MakeLoad, make_second: Callable[..., LoadSecond]) -> None:
+    base, new = (slow_load(make_load, make_second, latency_s, 100) for latency_s in (0.2, 0.3))
+    assert base.seconds[0].latency.p50_s is None
+    comparison = compared(base, new)
+    assert (comparison.base.independent_samples, comparison.change) == (100, "slower")
+    assert "the machine drifted by 0." in comparison.warnings[-1].message
+
+
+def test_slow_services_drift(make_load: MakeLoad, make_second: Callable[..., LoadSecond]) -> None:
+    steady, slowed = (slow_load(make_load, make_second, latency_s, 100) for latency_s in (0.2, 0.3))
+    seconds = (*steady.seconds[:14], *slowed.seconds[14:])
+    drifting = replace(steady, seconds=seconds)
+    assert "the machine drifted by 50." in compared(drifting, slowed).warnings[-1].message
+
+
+def test_nothing_is_said_of_a_drift_that_nobody_saw(
+    make_load: MakeLoad, make_second: Callable[..., LoadSecond]
+) -> None:
+    short = slow_load(make_load, make_second, 0.2, 5)
+    comparison = compared(short, short)
+    assert (comparison.base.independent_samples, comparison.metrics[0].further_runs) == (5, 5)
+    assert comparison.warnings[-1].message == (
+        "The two runs were measured at different times. How the machine drifted between them cannot be seen."
+    )
+
+
 def test_loads_are_compared_by_median_and_tails(make_load: MakeLoad, make_second: Callable[..., LoadSecond]) -> None:
     # Three of a hundred requests take 30 ms, in the new run 60 ms: only the p99 moved.
     base = steady_load(make_load, make_second, [0.030 if n % 100 >= 97 else s for n, s in enumerate(QUIET)])
