@@ -208,3 +208,10 @@ def test_shares_are_judged_by_the_limit_that_was_written(make_load: MakeLoad) ->
 def test_reason_does_not_read_as_the_limit_that_was_missed(make_load: MakeLoad) -> None:
     assert judge(make_load([0.01] * 2499, failures=1), "success_rate == 100%").reason == "success_rate is 99.96 %"
     assert judge(make_load([0.05004] * 500), "max < 50ms").reason == "max is 50.04 ms"
+
+
+def test_no_percentile_is_above_the_maximum(make_load: MakeLoad) -> None:
+    # Of 222.548 ms the histogram keeps three digits: at most 222.560 ms.
+    load = make_load([0.2] * 990 + [0.222548] * 10)
+    assert judge(load, "p99.5 <= 222.548ms").measured == 0.222548
+    assert judge(load, "goodput(222.548ms) >= 100/s").outcome == "pass"
