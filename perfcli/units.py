@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, TypeVar
 
 from perfcli.errors import UsageError
 
 Unit = Literal["s", "per_s", "ratio", "bytes", "count"]
 """What a number that names its unit beside itself, instead of in its key, may be."""
 
-_DURATION_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_Factor = TypeVar("_Factor")
+
+# Below a second the power of ten, which is written behind the number: 99.9 * 0.01 is 0.9990000000000001, 99.9e-2 0.999.
+_DURATION_S: Mapping[str, float | str] = {
+    "ns": "e-9",
+    "us": "e-6",
+    "µs": "e-6",
+    "ms": "e-3",
+    "s": "",
+    "m": 60.0,
+    "h": 3600.0,
+}
+_DURATION_SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"))
+_SIZE_SCALES = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 _SIZE_BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 1e3, "MB": 1e6, "GB": 1e9}
 _NUMBER_AND_UNIT = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([A-Za-zµ%]*)")
 
@@ -23,7 +37,7 @@ def parse_duration(text: str) -> float:
         UsageError: Not a number with a known unit of time, or negative.
     """
     number, unit = _split(text, "duration", "500ms, 10s, 2m")
-    return number * _unit(unit or "s", _DURATION_S, text, "duration")
+    return _times(number, _unit(unit or "s", _DURATION_S, text, "duration"))
 
 
 def parse_size(text: str) -> int:
@@ -33,7 +47,7 @@ def parse_size(text: str) -> int:
         UsageError: Not a number with a known unit of size, or negative.
     """
     number, unit = _split(text, "size", "512KiB, 1.5MiB")
-    return round(number * _unit(unit or "B", _SIZE_BYTES, text, "size"))
+    return round(float(number) * _unit(unit or "B", _SIZE_BYTES, text, "size"))
 
 
 def parse_ratio(text: str) -> float:
@@ -43,7 +57,7 @@ def parse_ratio(text: str) -> float:
         UsageError: Neither a number nor a percentage, or negative.
     """
     number, unit = _split(text, "ratio", "1%, 0.01")
-    return number * _unit(unit, {"%": 0.01, "": 1.0}, text, "ratio")
+    return _times(number, _unit(unit, {"%": "e-2", "": ""}, text, "ratio"))
 
 
 def format_duration(seconds: float) -> str:
@@ -54,7 +68,7 @@ def format_duration(seconds: float) -> str:
         hours, minutes = divmod(minutes, 60)
         return f"{hours} h {minutes:02d} m" if hours else f"{minutes} m {rest:02d} s"
     # 0.0009996 rounds to 1000 us in its own unit: the next unit takes over where rounding does.
-    for scale, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "us")):
+    for scale, unit in _DURATION_SCALES:
         if size >= 0.9995 * scale:
             return f"{_three_digits(seconds / scale)} {unit}"
     return f"{_three_digits(seconds * 1e9)} ns" if size else "0 s"
@@ -67,7 +81,7 @@ def format_difference(seconds: float) -> str:
 
 def format_size(size_bytes: float) -> str:
     """Write a size with three significant digits: `12.0 KiB`, `263 MiB`."""
-    for scale, unit in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+    for scale, unit in _SIZE_SCALES:
         if abs(size_bytes) >= 0.9995 * scale:
             return f"{_three_digits(size_bytes / scale)} {unit}"
     return f"{size_bytes:.0f} B"
@@ -118,9 +132,22 @@ def format_quantity(value: float, unit: Unit) -> str:
         case "bytes":
             return format_size(value)
         case "ratio":
-            return f"{_three_digits(value * 100)} %"
+            return f"{_three_digits(value * 100)} %" if not 0.9995 <= value < 1 else f"{_below_hundred(value)} %"
         case "count":
             return f"{value:g}"
+
+
+def format_beside(value: float, limit: float, unit: Unit) -> str:
+    """Write a number as `format_quantity` does, with more digits where it would read as the limit, and is not it."""
+    text = format_quantity(value, unit)
+    if text != format_quantity(limit, unit):
+        return text
+    scale, name = _scale_of(value, unit)
+    for decimals in range(16):
+        written = f"{value / scale:.{decimals}f}"
+        if written != f"{limit / scale:.{decimals}f}":
+            return f"{written}{name}"
+    return text
 
 
 def to_milliseconds(seconds: float) -> float:
@@ -152,14 +179,39 @@ def _three_digits(value: float) -> str:
     return f"{rounded:.{decimals}f}" if abs(rounded) < 1000 else f"{value:.0f}"
 
 
-def _split(text: str, kind: str, examples: str) -> tuple[float, str]:
+def _below_hundred(ratio: float) -> str:
+    """Write a percentage that three digits would round to 100, with the first digit that it lacks."""
+    lacking = 1 - ratio
+    return f"{ratio * 100:.{-2 - math.floor(math.log10(lacking))}f}"
+
+
+def _scale_of(value: float, unit: Unit) -> tuple[float, str]:
+    match unit:
+        case "s":
+            scales, smallest = _DURATION_SCALES, (1e-9, " ns")
+        case "bytes":
+            scales, smallest = _SIZE_SCALES, (1, " B")
+        case "ratio":
+            return 0.01, " %"
+        case "per_s":
+            return 1, "/s"
+        case "count":
+            return 1, ""
+    return next(((scale, f" {name}") for scale, name in scales if abs(value) >= 0.9995 * scale), smallest)
+
+
+def _times(number: str, factor: float | str) -> float:
+    return float(number + factor) if isinstance(factor, str) else float(number) * factor
+
+
+def _split(text: str, kind: str, examples: str) -> tuple[str, str]:
     match = _NUMBER_AND_UNIT.fullmatch(text.strip())
     if match is None:
         raise UsageError(f"'{text}' is not a {kind}.", f"Write it like {examples}.")
-    return float(match[1]), match[2]
+    return match[1], match[2]
 
 
-def _unit(unit: str, known: dict[str, float], text: str, kind: str) -> float:
+def _unit(unit: str, known: Mapping[str, _Factor], text: str, kind: str) -> _Factor:
     try:
         return known[unit]
     except KeyError:

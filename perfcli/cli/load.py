@@ -250,7 +250,7 @@ def load(
             describe_environment(),
             calibration=calibrate_engine(),
             on_second=tell,
-            should_stop=partial(is_lost, slos) if slos else None,
+            should_stop=partial(is_lost, slos, plan.finds_warm_up) if slos else None,
         )
     result = judge(result, slos, allow_few=allow_few)
     deliver(result, outputs, as_json=as_json)

@@ -56,7 +56,7 @@ def advise(result: LoadResult, ending: Ending, *, resent: int) -> tuple[Advice, 
     Args:
         result: The run.
         ending: How it ended.
-        resent: Requests sent once more because the server had closed an idle connection.
+        resent: Requests sent once more because the server had closed an idle connection, or reset it.
     """
     return (
         *_about_the_end(result, ending),
@@ -148,6 +148,8 @@ def _about_counts(result: LoadResult, resent: int) -> Iterator[Advice]:
         missing = counted.client_requests - counted.server_requests
         refused = sum(error.count for error in result.errors if error.kind == "http_5xx")
         reason = "somebody else may have asked, too."
+        if 0 < -missing <= resent:
+            reason = "it may have counted both of requests that were sent twice."
         if missing > 0:
             reason = "it may count only a part of its answers, or was started again."
         if 0 < missing <= refused:
@@ -158,7 +160,9 @@ def _about_counts(result: LoadResult, resent: int) -> Iterator[Advice]:
         yield Advice("count_mismatch", message, f"See {counted.source}: {reason}")
     if resent:
         sent_again = format_count(resent, "request was", "requests were")
-        message = f"{sent_again} sent twice, because the server had closed an idle connection."
+        message = (
+            f"{sent_again} sent twice, because the server had closed an idle connection, or reset it on the request."
+        )
         yield Advice("resent", message, "Raise the server's keep-alive time-out, or look for a worker that restarts.")
 
 

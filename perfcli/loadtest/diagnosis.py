@@ -57,7 +57,9 @@ def _failures(result: LoadResult, fewest: float) -> str | None:
     ratio = result.total.error_ratio
     if ratio is None or ratio < fewest or not result.errors:
         return None
-    worst = result.errors[0]
+    # Only the seconds know when: `errors` are those of the warm-up, too.
+    kinds = [second.failure_kinds for second in result.seconds if second.measured]
+    worst = max(result.errors, key=lambda error: sum(failures.get(error.kind, 0) for failures in kinds))
     return f"{format_ratio(ratio)} of the requests failed, most often {worst.kind}: {worst.example}"
 
 

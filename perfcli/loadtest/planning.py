@@ -110,6 +110,11 @@ class LoadPlan:
     metrics_token: str | None = field(default=None, repr=False)
     hide_secrets: Callable[[str], str] = str
 
+    @property
+    def finds_warm_up(self) -> bool:
+        """The end of the warm-up is found by measurement; a run with a shape has none."""
+        return self.warm_up_s is None and not self.engine.shape
+
 
 def plan_load(options: LoadOptions) -> LoadPlan:
     """Check what was asked for and return the plan.

@@ -72,6 +72,7 @@ def run_load(
     told = None
     if before is not None and after is not None:
         told = account(before, after, recording.paths, recording.answered)
+        warnings.extend(told.warnings)
     result = recording.result(told)
     return replace(result, warnings=(*result.warnings, *warnings))
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from perfcli.records.load import CountCheck
+from perfcli.records.profile import Advice
 
 REQUEST_COUNTERS = (
     "perfcli_http_requests_total",
@@ -32,8 +33,11 @@ NO_ROUTE = "none"
 PATH_LABELS = ("path", "route", "handler", "endpoint", "uri", "http_route")
 
 _PARAMETER = re.compile(r"\{[^/]*\}|<[^/]*>|:[^/]+")
-_SAMPLE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)")
+_LABELS = r'[^"}]*(?:"(?:[^"\\]|\\.)*"[^"}]*)*'
+# The labels end at the first brace outside of quotes: an exemplar behind the value has some of its own.
+_SAMPLE = re.compile(rf"^([a-zA-Z_:][\w:]*)(?:\{{({_LABELS})\}})?\s+(\S+)")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+_COUNTERS = (*REQUEST_COUNTERS, *(f"{name}_{part}" for name in DURATIONS for part in ("count", "sum")))
 _ANSWER_TIMEOUT_S = 5.0
 _REFUSALS = (401, 403)
 
@@ -58,12 +62,25 @@ class ServerAccount:
     """What a server says of a run.
 
     Attributes:
-        counted: Growth of its request counter beside the client's count; None when it has no counter we know.
+        counted: Growth of its request counter beside the client's count; None when it has no counter we know, or one
+            that fell.
         durations: Mean duration in seconds by metric, of the requests of the run.
+        restarted: A counter fell during the run: the server, or one of its workers, began to count anew.
     """
 
     counted: CountCheck | None
     durations: Mapping[str, float]
+    restarted: bool = False
+
+    @property
+    def warnings(self) -> tuple[Advice, ...]:
+        """What the reader should know of it."""
+        if not self.restarted:
+            return ()
+        message = (
+            "The server's own counters fell during the run: it was started again, or another of its processes answered."
+        )
+        return (Advice("counter_restarted", message, "Its count of the requests and its mean durations are left out."),)
 
 
 class MetricsRefusedError(Exception):
@@ -115,6 +132,8 @@ def account(
         paths: Paths of the run; counters of other paths are left out, so that a health probe is not counted.
         client_requests: Answers the client received.
     """
+    if any(_has_fallen(before, after, name, paths) for name in _COUNTERS):
+        return ServerAccount(None, {}, restarted=True)
     return ServerAccount(
         counted=_check_count(before, after, paths, client_requests), durations=_mean_durations(before, after, paths)
     )
@@ -124,10 +143,30 @@ def _check_count(
     before: Collection[MetricSample], after: Collection[MetricSample], paths: Collection[str], client_requests: int
 ) -> CountCheck | None:
     for name in REQUEST_COUNTERS:
-        grown = _total(after, name, paths)
-        if grown is not None:
-            return CountCheck(name, round(grown - (_total(before, name, paths) or 0.0)), client_requests)
+        total = _total(after, name, paths)
+        if total is not None:
+            grown = round(total - (_total(before, name, paths) or 0.0))
+            return CountCheck(
+                name, grown - _own_readings(before, after, name, grown - client_requests), client_requests
+            )
     return None
+
+
+def _own_readings(before: Collection[MetricSample], after: Collection[MetricSample], name: str, surplus: int) -> int:
+    """Return how many of the requests counted were our own readings of the metrics.
+
+    One lies between the two counts, whether an answer is counted before or after it is sent; none where the readings
+    are not counted at all, and where the counter tells paths apart.
+    """
+    apart = any(label in sample.labels for sample in (*before, *after) if sample.name == name for label in PATH_LABELS)
+    return 1 if surplus == 1 and not apart else 0
+
+
+def _has_fallen(
+    before: Collection[MetricSample], after: Collection[MetricSample], name: str, paths: Collection[str]
+) -> bool:
+    begun, ended = _total(before, name, paths), _total(after, name, paths)
+    return begun is not None and (ended or 0.0) < begun
 
 
 def _number(text: str) -> float:

@@ -11,6 +11,7 @@ from perfcli.records.call_tree import CallNode
 from perfcli.records.profile import Advice
 
 Change = Literal["slower", "faster", "same", "inconclusive"]
+FailureTrend = Literal["more", "not more", "inconclusive"]
 Part = Literal["stage", "phase", "function", "endpoint"]
 
 
@@ -85,6 +86,23 @@ class MetricChange:
 
 
 @dataclass(frozen=True, slots=True)
+class FailureChange:
+    """How the share of the requests that failed changed.
+
+    Attributes:
+        base_ratio: Failures over requests of the base, from 0 to 1.
+        new_ratio: The same in the new run.
+        p_value: Of there being no difference, by the test of shares; failures that come together count as fewer.
+        change: `inconclusive` when so many more failed that it would matter, and chance may have done it.
+    """
+
+    base_ratio: float
+    new_ratio: float
+    p_value: float
+    change: FailureTrend
+
+
+@dataclass(frozen=True, slots=True)
 class Movement:
     """A part that takes more or less time than before.
 
@@ -153,14 +171,15 @@ class Comparison:
         min_effect: Smallest change of a ratio that matters, such as 0.05.
         confidence: Of all intervals together.
         metrics: The median first.
-        change: Of all metrics together: `slower` when any is, else `inconclusive` when any is, else `faster` when
-            any is.
+        change: Of all metrics together: `slower` when any is or when more requests fail, else `inconclusive` when any
+            is, else `faster` when any is.
         moved: Parts, the largest difference first.
         differences: What the runs do not share although a comparison needs it; empty unless that was forced.
         warnings: What the reader should know.
         partial: One of the runs was interrupted.
         call_tree: Places of the new run, in the order `CallNode` says; empty when one of the runs has no call tree.
         distributions: Of the durations; None in records of before these were kept.
+        failures: Of two loads; None for profiles, and in records of before these were compared.
     """
 
     base: ComparedRun
@@ -176,3 +195,4 @@ class Comparison:
     partial: bool
     call_tree: tuple[CallChange, ...] = ()
     distributions: BothDistributions | None = None
+    failures: FailureChange | None = None

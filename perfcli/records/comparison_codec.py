@@ -12,6 +12,7 @@ from perfcli.records.comparison import (
     CallChange,
     ComparedRun,
     Comparison,
+    FailureChange,
     MetricChange,
     Movement,
     Turn,
@@ -44,8 +45,8 @@ def encode_comparison(comparison: Comparison) -> dict[str, object]:
 
 def decode_comparison(document: Mapping[str, Any]) -> Comparison:
     """Return the comparison that `encode_comparison` made this object of."""
-    # Records of the first versions have neither.
-    tree, counted = document.get("call_tree"), document.get("distributions")
+    # Records of the first versions have none of these.
+    tree, counted, failures = (document.get(name) for name in _LATER)
     plain = {field.name: document[field.name] for field in fields(Comparison) if field.name not in _LATER}
     return Comparison(
         **{
@@ -59,11 +60,12 @@ def decode_comparison(document: Mapping[str, Any]) -> Comparison:
             "warnings": tuple(Advice(**known_fields(Advice, warning)) for warning in document["warnings"]),
             "call_tree": () if tree is None else _decode_tree(tree),
             "distributions": None if counted is None else _decode_distributions(counted),
+            "failures": None if failures is None else FailureChange(**known_fields(FailureChange, failures)),
         }
     )
 
 
-_LATER = ("call_tree", "distributions")
+_LATER = ("call_tree", "distributions", "failures")
 
 
 def _decode_distributions(document: Mapping[str, Any]) -> BothDistributions:

@@ -9,15 +9,23 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from perfcli.records.comparison import Comparison, MetricChange, Movement
+from perfcli.records.comparison import Comparison, FailureChange, MetricChange, Movement
 from perfcli.reporters.markup import escape, markdown_table, warning_lines
 from perfcli.reporters.parts import warning_text
 from perfcli.reporters.protocol import View
-from perfcli.units import format_change, format_count, format_difference, format_duration, format_ratio
+from perfcli.units import (
+    format_change,
+    format_count,
+    format_difference,
+    format_duration,
+    format_quantity,
+    format_ratio,
+)
 
 STYLES = {"slower": "bold red", "faster": "green", "same": "bold", "inconclusive": "yellow"}
 MARKDOWN_PARTS = 20
 
+_FAILURE_STYLES = {"more": "bold red", "not more": None, "inconclusive": "yellow"}
 _METRICS = ("latency", "base", "new", "change", "95 % interval", "verdict")
 _PARTS = ("what moved", "", "base", "new", "difference")
 
@@ -32,6 +40,8 @@ def comparison_tables(comparison: Comparison, view: View) -> Iterator[Renderable
     table = _table(_METRICS)
     for metric in comparison.metrics:
         table.add_row(*_metric_cells(metric), style=STYLES[metric.change] if metric.change != "same" else None)
+    if comparison.failures is not None and has_failures(comparison.failures):
+        table.add_row(*failure_cells(comparison.failures), style=_FAILURE_STYLES[comparison.failures.change])
     yield table
     if comparison.moved:
         moved = _table(_PARTS)
@@ -47,7 +57,10 @@ def comparison_document(comparison: Comparison) -> Iterator[str]:
     yield ""
     yield from (f"- {name}: {escape(value)}" for name, value in _facts(comparison))
     yield ""
-    yield from markdown_table(_METRICS, map(_metric_cells, comparison.metrics))
+    rows = [*map(_metric_cells, comparison.metrics)]
+    if comparison.failures is not None and has_failures(comparison.failures):
+        rows.append(failure_cells(comparison.failures))
+    yield from markdown_table(_METRICS, rows)
     if comparison.moved:
         yield ""
         yield from markdown_table(_PARTS, map(_movement_cells, comparison.moved[:MARKDOWN_PARTS]))
@@ -57,7 +70,10 @@ def comparison_document(comparison: Comparison) -> Iterator[str]:
 def describe_comparison(comparison: Comparison) -> str:
     """Say the outcome in one sentence."""
     interrupted = " Interrupted: partial result." if comparison.partial else ""
-    median = comparison.metrics[0]
+    changes = {metric.change for metric in comparison.metrics}
+    failures = "" if comparison.failures is None else _describe_failures(comparison.failures)
+    if failures and comparison.change not in changes:
+        return f"{failures}{interrupted}"
     if comparison.change == "inconclusive":
         runs = [metric.further_runs for metric in comparison.metrics if metric.further_runs is not None]
         more = "more samples would not tell"
@@ -68,8 +84,29 @@ def describe_comparison(comparison: Comparison) -> str:
     if comparison.change == "same":
         return f"No change of {format_ratio(comparison.min_effect)} or more.{interrupted}"
     worst = next(metric for metric in comparison.metrics if metric.change == comparison.change)
-    of_which = "" if worst is median else f" at the {worst.metric}"
-    return f"{comparison.change.capitalize()} by {format_ratio(abs(worst.ratio - 1))}{of_which}.{interrupted}"
+    of_which = "" if worst is comparison.metrics[0] else f" at the {worst.metric}"
+    latency = f"{comparison.change.capitalize()} by {format_ratio(abs(worst.ratio - 1))}{of_which}."
+    return f"{latency}{f' {failures}' if failures else ''}{interrupted}"
+
+
+def has_failures(failures: FailureChange) -> bool:
+    """Tell whether there is anything to show."""
+    return failures.base_ratio > 0 or failures.new_ratio > 0
+
+
+def failure_cells(failures: FailureChange) -> tuple[str, ...]:
+    """Return the cells of the shares of failed requests below those of the latencies."""
+    shares = (format_quantity(ratio, "ratio") for ratio in (failures.base_ratio, failures.new_ratio))
+    return ("failed", *shares, "", "", failures.change)
+
+
+def _describe_failures(failures: FailureChange) -> str:
+    if failures.change == "not more":
+        return ""
+    base, new = (format_quantity(ratio, "ratio") for ratio in (failures.base_ratio, failures.new_ratio))
+    if failures.change == "more":
+        return f"More requests fail: {new}, and {base} before."
+    return f"Inconclusive: {new} of the requests failed, and {base} before, which may be chance."
 
 
 def _facts(comparison: Comparison) -> Iterator[tuple[str, str]]:

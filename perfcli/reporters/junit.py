@@ -107,6 +107,10 @@ def _verdicts(result: Result) -> Iterator[_Case]:
             interval = f"interval {format_change(metric.ci_low)} to {format_change(metric.ci_high)}"
             name = f"{metric.metric} is not slower by {format_ratio(result.min_effect)}"
             yield _Case(name, outcomes.get(metric.change, "pass"), f"{change}, {interval}")
+        if result.failures is not None:
+            shares = f"{format_ratio(result.failures.base_ratio)} to {format_ratio(result.failures.new_ratio)}"
+            outcome = {"more": "fail", "not more": "pass"}.get(result.failures.change, "inconclusive")
+            yield _Case("requests do not fail more often", outcome, f"{result.failures.change}: {shares}")
     elif isinstance(result, CapacityResult):
         outcomes = {"found": "pass", "below": "fail"}
         yield _Case(f"capacity: {'; '.join(result.slos)}", outcomes.get(result.outcome, "inconclusive"), result.reason)

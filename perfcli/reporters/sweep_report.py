@@ -52,13 +52,27 @@ def describe_sweep(result: SweepResult) -> str:
         return f"Nothing was measured.{interrupted}"
     smallest = min(point.batch for point in result.points)
     threads = "" if result.threads is None else f" with {format_count(result.threads, 'thread')}"
+    loss = _loss(result)
+    if result.gain < WORTH_NAMING and loss is not None:
+        return f"Batches cost more per row: {loss}{threads}.{interrupted}"
     if result.gain < WORTH_NAMING:
         return f"Batches gain little: a row costs nearly the same in every size.{interrupted}"
     dear = "alone" if smallest == 1 else f"in a batch of {smallest}"
     return (
         f"A row {dear} costs {result.gain:.3g} times what it costs in a batch of {result.recommended}{threads}."
-        f" {_knee(result)}{interrupted}"
+        f" {_knee(result)}{'' if loss is None else f' Larger ones cost more: {loss}.'}{interrupted}"
     )
+
+
+def _loss(result: SweepResult) -> str | None:
+    """Say what a row costs in the largest batch, where that is more than in the best; None where it is not."""
+    curve = [point for point in result.points if point.threads == result.threads]
+    largest, best = max(curve, key=lambda point: point.batch), min(curve, key=lambda point: point.row_s)
+    ratio = largest.row_s / best.row_s
+    if ratio < WORTH_NAMING:
+        return None
+    where = "alone" if best.batch == 1 else f"in a batch of {best.batch}"
+    return f"in a batch of {largest.batch} it takes {ratio:.3g} times as long as {where}"
 
 
 def _knee(result: SweepResult) -> str:

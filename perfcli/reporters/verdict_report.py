@@ -9,7 +9,7 @@ from rich.table import Table
 from perfcli.records import SloVerdict
 from perfcli.reporters.markup import markdown_table
 from perfcli.reporters.parts import NOT_MEASURED, TitledTable
-from perfcli.units import format_multiple, format_quantity
+from perfcli.units import format_beside, format_multiple
 
 STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
 MARKDOWN_ROWS = 50
@@ -63,7 +63,7 @@ def describe_margin(margin: float) -> str:
 def _cells(verdict: SloVerdict) -> tuple[str, str, str, str, str]:
     return (
         verdict.slo,
-        NOT_MEASURED if verdict.measured is None else format_quantity(verdict.measured, verdict.unit),
+        NOT_MEASURED if verdict.measured is None else format_beside(verdict.measured, verdict.limit, verdict.unit),
         NOT_MEASURED if verdict.margin is None else describe_margin(verdict.margin),
         verdict.outcome,
         verdict.reason,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from perfcli.statistics.bootstrap import percentile_ratio_interval
 from perfcli.statistics.comparison import compare_shares, further_runs, holm, judge_ratio, mann_whitney, sign_test
-from perfcli.statistics.dependence import effective_size
+from perfcli.statistics.dependence import design_effect, effective_size
 from perfcli.statistics.distribution import Distribution
 from perfcli.statistics.early_stopping import Decision, decide
 from perfcli.statistics.intervals import median_interval
@@ -22,6 +22,7 @@ __all__ = [
     "Distribution",
     "compare_shares",
     "decide",
+    "design_effect",
     "drift",
     "effective_size",
     "further_runs",

@@ -121,20 +121,30 @@ def judge_ratio(interval: tuple[float, float], min_effect: float) -> Change:
     return "same" if 1 / border <= low and high <= border else "inconclusive"
 
 
-def further_runs(ratio: float, interval: tuple[float, float], min_effect: float, runs: int) -> int | None:
+def further_runs(
+    ratio: float, interval: tuple[float, float], min_effect: float, runs: int, widening: float = 1.0
+) -> int | None:
     """Estimate how many further runs on each side would settle an inconclusive comparison.
 
     The width of the interval shrinks with the square root of the runs, and must become smaller than the distance
     of the ratio to the nearer border. None when the ratio is so near that more than a hundred times the runs
-    would be needed.
+    would be needed, or nearer than the widening, which no number of runs makes smaller.
+
+    Args:
+        ratio: New over base.
+        interval: Of the ratio, widened.
+        min_effect: Smallest change that matters.
+        runs: On each side, so far.
+        widening: Ratio of at least 1 by which the interval was widened at either end, for the drift of the machine.
 
     Raises:
-        ValueError: The ratio or the interval is not positive, or there are no runs.
+        ValueError: The ratio or the interval is not positive, there are no runs, or the widening is below 1.
     """
-    if not ratio > 0 or not interval[0] > 0 or runs < 1:
+    if not ratio > 0 or not interval[0] > 0 or runs < 1 or widening < 1:
         raise ValueError("no estimate from a ratio that is not positive, or from no runs")
-    distance = abs(abs(math.log(ratio)) - math.log1p(min_effect))
-    half_width = max(math.log(interval[1] / ratio), math.log(ratio / interval[0]))
-    if half_width > 10 * distance:
+    fixed = math.log(widening)
+    distance = abs(abs(math.log(ratio)) - math.log1p(min_effect)) - fixed
+    half_width = max(math.log(interval[1] / ratio), math.log(ratio / interval[0])) - fixed
+    if distance <= 0 or half_width > 10 * distance:
         return None
     return max(1, math.ceil(runs * (half_width / distance) ** 2) - runs)

@@ -40,6 +40,32 @@ def effective_size(values: Sequence[float]) -> int:
     return min(count, max(1, round(count / inflation))) if inflation > 1 else count
 
 
+def design_effect(hits: Sequence[int], sizes: Sequence[int]) -> float:
+    """Return how many times the variance of a share is that of independent trials, when trials come in clusters.
+
+    The linearised variance of a ratio over the clusters, over that of the binomial distribution: Kish, Survey
+    Sampling, section 8.2; Cochran, Sampling Techniques, 3rd edition, section 2.11. A service that is down for a second
+    fails all requests of that second, which say no more than one of them.
+
+    Args:
+        hits: Of each cluster, the trials that count.
+        sizes: Of each cluster, all its trials.
+
+    Returns:
+        At least 1; 1 for fewer than two clusters, and where all trials came out alike.
+
+    Raises:
+        ValueError: The two are not of the same length.
+    """
+    pairs = list(zip(hits, sizes, strict=True))
+    total, clusters = sum(sizes), sum(size > 0 for size in sizes)
+    share = sum(hits) / total if total else 0.0
+    if clusters < 2 or not 0 < share < 1:
+        return 1.0
+    between = sum((hit - share * size) ** 2 for hit, size in pairs) * clusters / (clusters - 1)
+    return max(1.0, between / (total * share * (1 - share)))
+
+
 def _variance(values: Sequence[float]) -> float:
     mean = sum(values) / len(values)
     return sum((value - mean) ** 2 for value in values) / len(values)

@@ -37,7 +37,8 @@ def _of_inputs(base: ProfileResult | LoadResult, new: ProfileResult | LoadResult
             # Of a model it is the method that predicts, of an API that of the request.
             yield from _difference("method", base.target.method, new.target.method)
     if isinstance(base, LoadResult) and isinstance(new, LoadResult):
-        for name in ("payload_digest", "scenario", "users", "rate_rps", "arrivals", "shape"):
+        # The digest is that of the single payloads, whatever the batches are that they are sent in.
+        for name in ("payload_digest", "rows", "scenario", "users", "rate_rps", "arrivals", "shape"):
             before, after = getattr(base.description, name), getattr(new.description, name)
             yield from _difference(name.replace("_", " "), before, after)
 

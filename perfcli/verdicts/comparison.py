@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from perfcli.errors import ExitCode, MeasurementError
 from perfcli.records import ProfileResult
-from perfcli.records.comparison import Change, ComparedRun, Comparison, MetricChange, Turn
+from perfcli.records.comparison import Change, ComparedRun, Comparison, FailureChange, MetricChange, Turn
 from perfcli.records.load import LoadResult
 from perfcli.verdicts.both_distributions import both_distributions
 from perfcli.verdicts.comparability import check_comparable
 from perfcli.verdicts.latency_change import CONFIDENCE, Rule, changes_apart, changes_in_turn, independent_samples
+from perfcli.verdicts.load_evidence import compare_failures, doubts
 from perfcli.verdicts.movements import confirmed, find_movements
 from perfcli.verdicts.tree_changes import compare_trees
 
@@ -46,6 +48,12 @@ def compare(
         if not (run.total.successes if isinstance(run, LoadResult) else run.samples_s):
             raise MeasurementError(f"{source} holds no samples.", "Measure it again.")
     metrics, warnings = changes_in_turn(turns, rule) if turns else changes_apart(base, new, rule)
+    failures = None
+    if isinstance(base, LoadResult) and isinstance(new, LoadResult):
+        failures = compare_failures(base, new, rule.min_effect, 1 - CONFIDENCE)
+        for certain, doubt in doubts(base, new):
+            metrics = tuple(_doubted(metric, certain) for metric in metrics)
+            warnings = (*warnings, doubt)
     # Of what was timed in turn the ratio is better known than the two medians are.
     medians_s = (metrics[0].base_s, metrics[0].base_s * metrics[0].ratio)
     smallest_s = _noise(metrics[0], rule) * medians_s[0]
@@ -59,13 +67,14 @@ def compare(
         min_effect=rule.min_effect,
         confidence=CONFIDENCE,
         metrics=metrics,
-        change=_overall(metrics),
+        change=_overall(metrics, failures),
         moved=moved,
         differences=differences,
         warnings=warnings,
         partial=base.partial or new.partial,
         call_tree=compare_trees(base, new, medians_s),
         distributions=both_distributions(base, new, turns),
+        failures=failures,
     )
 
 
@@ -102,8 +111,15 @@ def _noise(median: MetricChange, rule: Rule) -> float:
     return max(MIN_SHARE, unsure, rule.min_effect if median.change in ("same", "inconclusive") else 0.0)
 
 
-def _overall(metrics: Sequence[MetricChange]) -> Change:
+def _doubted(metric: MetricChange, certain: Change | None) -> MetricChange:
+    """Take back what is doubtful; more samples of such runs would not tell."""
+    return metric if metric.change == certain else replace(metric, change="inconclusive", further_runs=None)
+
+
+def _overall(metrics: Sequence[MetricChange], failures: FailureChange | None) -> Change:
     changes = {metric.change for metric in metrics}
+    if failures is not None and failures.change != "not more":
+        changes.add("slower" if failures.change == "more" else "inconclusive")
     for change in ("slower", "inconclusive", "faster"):
         if change in changes:
             return change

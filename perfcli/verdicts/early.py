@@ -10,11 +10,23 @@ from perfcli.verdicts.measuring import latencies, measure
 from perfcli.verdicts.slo import Slo
 
 CONFIDENCE = 0.99
+_OF_ALL_SECONDS = ("dropped", "late")
+"""Arrivals are counted from the start."""
 
 
-def is_lost(slos: Sequence[Slo], result: LoadResult) -> bool:
-    """Tell whether one of the SLOs that abort cannot be met any more, from the run so far."""
-    return any(slo.aborts and decide_slo(slo, result) == "fails" for slo in slos)
+def is_lost(slos: Sequence[Slo], finds_warm_up: bool, result: LoadResult) -> bool:
+    """Tell whether one of the SLOs that abort cannot be met any more, from the run so far.
+
+    Args:
+        slos: Those that do not abort are passed over.
+        finds_warm_up: The end of the warm-up is found by measurement: until it can be, the window holds the warm-up.
+        result: The run so far.
+    """
+    unknown = finds_warm_up and result.window.stable is None
+    return any(
+        slo.aborts and (not unknown or slo.metric in _OF_ALL_SECONDS) and decide_slo(slo, result) == "fails"
+        for slo in slos
+    )
 
 
 def decide_slo(slo: Slo, result: LoadResult) -> Decision | None:

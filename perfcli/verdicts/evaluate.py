@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from perfcli.errors import ExitCode
 from perfcli.records import Outcome, ProfileResult, SloVerdict
 from perfcli.records.load import LoadResult
-from perfcli.units import format_quantity
+from perfcli.units import format_beside
 from perfcli.verdicts.early import decide_slo
 from perfcli.verdicts.measuring import Measured, measure
 from perfcli.verdicts.slo import Slo
@@ -81,7 +81,7 @@ def _outcome(slo: Slo, measured: Measured, generator_fault: str, allow_few: bool
         return "inconclusive", f"{slo.metric} needs {measured.needed} samples, and there are {measured.samples}"
     if slo.holds(value):
         return "pass", ""
-    return "fail", f"{slo.metric} is {format_quantity(value, slo.unit)}"
+    return "fail", f"{slo.metric} is {format_beside(value, slo.limit, slo.unit)}"
 
 
 def _has_few(measured: Measured) -> bool:

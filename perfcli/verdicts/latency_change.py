@@ -45,6 +45,8 @@ CONFIDENCE = 0.95
 MIN_SAMPLES = 10
 """Below, neither the bootstrap nor the normal approximation of the rank test means anything."""
 
+FEWEST_OF_PART = samples_needed(0.5)
+
 Changes = tuple[tuple[MetricChange, ...], tuple[Advice, ...]]
 _QUANTILES = {"median": 0.5, "p95": 0.95, "p99": 0.99}
 
@@ -111,43 +113,54 @@ class _Side:
         latencies: Of its samples.
         calls: Durations of the calls of a profile, in the order they were made; empty for a load.
         size: How many independent samples it is worth.
-        drift: How far a part of it lies from all of it, as a ratio of at least 1.
+        drift: How far a part of it lies from all of it, as a ratio of at least 1; None when it is too short to tell.
     """
 
     latencies: Distribution
     calls: tuple[float, ...]
     size: int
-    drift: float
+    drift: float | None
 
 
 def _side(run: ProfileResult | LoadResult) -> _Side:
     if isinstance(run, ProfileResult):
         calls = run.samples_s
         return _Side(Distribution.of(calls), calls, effective_size(calls), drift(calls))
-    seconds = _loaded_seconds(run)
-    if not seconds:
-        return _Side(latencies(run.total), (), 1, 1.0)
+    parts = _parts(run)
+    if not parts:
+        return _Side(latencies(run.total), (), max(1, min(run.total.successes, FEWEST_OF_PART - 1)), None)
     # Requests of one second share its queue, and are worth no more than the seconds are worth.
-    size = round(run.total.successes * effective_size([p50_s for p50_s, _ in seconds]) / len(seconds))
-    return _Side(latencies(run.total), (), max(1, size), drift(_by_requests(seconds)))
+    size = round(run.total.successes * effective_size([p50_s for p50_s, _ in parts]) / len(parts))
+    return _Side(latencies(run.total), (), max(1, size), drift(_by_requests(parts)))
 
 
-def _loaded_seconds(run: LoadResult) -> list[tuple[float, int]]:
-    """Return median and successes of the measured seconds in which requests were sent."""
-    return [
-        (second.latency.p50_s, second.requests - second.failures)
-        for second in run.seconds
-        if second.measured and second.latency.p50_s is not None and second.scheduled != 0
-    ]
+def _parts(run: LoadResult) -> list[tuple[float, int]]:
+    """Return median and successes of the measured seconds in which requests were sent.
+
+    As many seconds are taken together as it takes for a median; of one with fewer successes the mean stands for each
+    of them, which is at most six.
+    """
+    found: list[tuple[float, int]] = []
+    waiting: list[float] = []
+    for second in run.seconds:
+        successes = second.requests - second.failures
+        typical_s = second.latency.p50_s if second.latency.p50_s is not None else second.latency.mean_s
+        if not second.measured or second.scheduled == 0 or not successes or typical_s is None:
+            continue
+        waiting += [typical_s] * successes
+        if len(waiting) >= FEWEST_OF_PART:
+            found.append((median(waiting), len(waiting)))
+            waiting = []
+    return found
 
 
-def _by_requests(seconds: Sequence[tuple[float, int]]) -> list[float]:
-    """Return the median of the second in which each hundredth of the successes ended.
+def _by_requests(parts: Sequence[tuple[float, int]]) -> list[float]:
+    """Return the median of the part in which each hundredth of the successes ended.
 
     The last second of a run is cut off, or only waits for the slowest answers: it counts as much as it answers.
     """
-    ends = list(accumulate(successes for _, successes in seconds))
-    return [seconds[bisect_right(ends, ends[-1] * number // 100)][0] for number in range(100)]
+    ends = list(accumulate(successes for _, successes in parts))
+    return [parts[bisect_right(ends, ends[-1] * number // 100)][0] for number in range(100)]
 
 
 def _test(sides: tuple[_Side, _Side], name: str) -> float:
@@ -167,9 +180,8 @@ def _change(sides: tuple[_Side, _Side], name: str, confidence: float, p_value: f
     low, high = percentile_ratio_interval(
         base.latencies, new.latencies, q, confidence, (base.size, new.size), rule.seed
     )
-    widening = max(base.drift, new.drift)
+    widening = _widening(sides)
     interval = low / widening, high * widening
-    enough = min(base.size, new.size) >= MIN_SAMPLES
     metric = MetricChange(
         metric=name,
         base_s=before,
@@ -178,13 +190,17 @@ def _change(sides: tuple[_Side, _Side], name: str, confidence: float, p_value: f
         ci_low=interval[0],
         ci_high=interval[1],
         p_value=p_value,
-        change=_judge(interval, p_value, rule) if enough else "inconclusive",
+        change=_judge(interval, p_value, rule),
         further_runs=None,
     )
-    # More samples make the interval of the samples narrower, and the drift of the machine no smaller.
-    if widening - 1 >= rule.min_effect:
-        return metric
-    return _with_further_runs(metric, min(base.latencies.count, new.latencies.count), rule)
+    if min(base.size, new.size) < MIN_SAMPLES:
+        lacking = max(math.ceil(side.latencies.count * (MIN_SAMPLES / side.size - 1)) for side in sides)
+        return replace(metric, change="inconclusive", further_runs=lacking)
+    return _with_further_runs(metric, min(base.latencies.count, new.latencies.count), rule, widening)
+
+
+def _widening(sides: tuple[_Side, _Side]) -> float:
+    return max(side.drift or 1.0 for side in sides)
 
 
 def _judge(interval: tuple[float, float], p_value: float, rule: Rule) -> Change:
@@ -192,13 +208,13 @@ def _judge(interval: tuple[float, float], p_value: float, rule: Rule) -> Change:
     return "inconclusive" if change in ("slower", "faster") and p_value > 1 - CONFIDENCE else change
 
 
-def _with_further_runs(metric: MetricChange, runs: int, rule: Rule) -> MetricChange:
+def _with_further_runs(metric: MetricChange, runs: int, rule: Rule, widening: float = 1.0) -> MetricChange:
     if metric.change != "inconclusive":
         return metric
     interval = metric.ci_low, metric.ci_high
     if runs < MIN_SAMPLES or interval[0] == interval[1]:
         return replace(metric, further_runs=max(1, MIN_SAMPLES - runs))
-    return replace(metric, further_runs=further_runs(metric.ratio, interval, rule.min_effect, runs))
+    return replace(metric, further_runs=further_runs(metric.ratio, interval, rule.min_effect, runs, widening))
 
 
 def _base(turn: Turn) -> tuple[float, ...]:
@@ -224,12 +240,14 @@ def _left_out(wanted: Sequence[str], compared: Sequence[str], fewest: int) -> tu
 def _advise_on_drift(sides: tuple[_Side, _Side], metrics: Sequence[MetricChange]) -> tuple[Advice, ...]:
     if all(metric.change == "same" for metric in metrics):
         return ()
-    widening = max(side.drift for side in sides)
+    drifted = "How the machine drifted"
+    if all(side.drift is not None for side in sides):
+        within = format_ratio(_widening(sides) - 1)
+        drifted = f"Within one of them the machine drifted by {within}; what it did"
     return (
         Advice(
             "measured_apart",
-            f"The two runs were measured at different times. Within one of them the machine drifted by "
-            f"{format_ratio(widening - 1)}; what it did between them cannot be seen.",
+            f"The two runs were measured at different times. {drifted} between them cannot be seen.",
             "Measure both in turn: perfcli compare --base TARGET --new TARGET payload.json",
         ),
     )

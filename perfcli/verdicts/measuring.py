@@ -88,9 +88,14 @@ def latencies(endpoint: EndpointResult) -> Distribution:
         MissingExtraError: The package that reads the histogram is not installed.
     """
     try:
-        return Distribution.of_counts(decode_histogram(endpoint.histogram))
+        counts = decode_histogram(endpoint.histogram)
     except ModuleNotFoundError as error:
         raise MissingExtraError("Reading the histogram of a load test", "load") from error
+    # A bucket is named by its longest duration, and the last reaches beyond what was measured.
+    longest_s = endpoint.latency.max_s
+    if counts and longest_s is not None and (counts[-2][0] if len(counts) > 1 else 0.0) < longest_s < counts[-1][0]:
+        counts[-1] = longest_s, counts[-1][1]
+    return Distribution.of_counts(counts)
 
 
 def _measure_profile(result: ProfileResult, slo: Slo) -> Measured:

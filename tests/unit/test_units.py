@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +18,18 @@ from perfcli.errors import UsageError
 )
 def test_durations_are_read(text, seconds):
     assert units.parse_duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("read", "unit", "scale"),
+    [(units.parse_ratio, "%", "1e-2"), (units.parse_duration, "ms", "1e-3"), (units.parse_duration, "us", "1e-6")],
+)
+def test_limits_are_read_to_the_last_bit(read, unit, scale):
+    numbers = [f"{number // 100}.{number % 100:02d}" for number in range(1, 10_000)]
+    assert [read(f"{number}{unit}") for number in numbers] == [
+        float(Decimal(number) * Decimal(scale)) for number in numbers
+    ]
+    assert [read(f"{number}{unit}") for number in ("5.", ".5")] == [float(f"{n}{scale[1:]}") for n in ("5", "0.5")]
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-1s", "1e3", "nan", "inf", "10 parsecs", "1s2", "1,5s"])
@@ -121,3 +135,38 @@ def test_a_number_of_things_has_the_right_plural() -> None:
         "1000000 runs",
     ]
     assert [units.format_count(number, "process", "processes") for number in (1, 2)] == ["1 process", "2 processes"]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [
+        (0, "0 %"),
+        (0.00125, "0.125 %"),
+        (0.999, "99.9 %"),
+        (0.9995, "99.95 %"),
+        (0.9996, "99.96 %"),
+        (0.999996, "99.9996 %"),
+        (1, "100 %"),
+        (1.5, "150 %"),
+    ],
+)
+def test_only_all_is_written_as_all(ratio, text):
+    assert units.format_quantity(ratio, "ratio") == text
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "unit", "text"),
+    [
+        (0.05004, 0.05, "s", "50.04 ms"),
+        (0.04996, 0.05, "s", "49.96 ms"),
+        (0.05, 0.05, "s", "50.0 ms"),
+        (0.06, 0.05, "s", "60.0 ms"),
+        (100.4, 100, "s", "100.4 s"),
+        (1234.4, 1234, "per_s", "1234.4/s"),
+        (2**20 + 1, 2**20, "bytes", "1.000001 MiB"),
+        (0.010003, 0.01, "ratio", "1.0003 %"),
+        (1_000_001, 1_000_000, "count", "1000001"),
+    ],
+)
+def test_a_number_beside_a_limit_reads_as_the_limit_only_if_it_is_the_limit(value, limit, unit, text):
+    assert units.format_beside(value, limit, unit) == text

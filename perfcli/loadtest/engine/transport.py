@@ -65,8 +65,8 @@ class Connection:
             stream.deadline_ns = deadline_ns
             answer = self._exchange(stream, request, bodiless)
             if answer is None and kept:
-                # RFC 9112, 9.3.1: a close between two requests is not the fault of either. Who runs a worker that
-                # dies on a request sees it in the count of those sent again.
+                # RFC 9112, 9.3.1: a close between two requests is not the fault of either. A reset may also come from
+                # a server that has seen the request: that shows in the count of those sent again.
                 self.close()
                 self._on_resend()
                 stream = self._open(deadline_ns)
@@ -95,7 +95,7 @@ class Connection:
         return self._stream
 
     def _exchange(self, stream: Stream, request: bytes, bodiless: bool) -> Answer | None:
-        """Return None when the connection ended before the first byte."""
+        """Return None when the connection ended before the first byte, and may have ended before the request came."""
         reply = self._reply
         reply.begin(bodiless)
         received = ended_ns = 0
@@ -113,6 +113,8 @@ class Connection:
             ended_ns = time.perf_counter_ns()
             if not data:
                 if received == 0:
+                    if stream.was_taken():
+                        raise FaultError(Kind.RESET, "connection closed before the answer")
                     return None
                 reply.end_of_stream()
                 break

@@ -24,11 +24,16 @@ Group = list[LoadSecond]
 
 
 def load_drawings(result: LoadResult) -> dict[str, Any]:
-    """Return the drawings by name, one that has nothing to show is missing; and `span_s`, the seconds of one point."""
-    drawings: dict[str, Any] = {"span_s": 1}
+    """Return the drawings by name, one that has nothing to show is missing.
+
+    Beside them `span_s`, the seconds of one point, and `last_s`, the length of the last, which is cut short or waits
+    for the last answers.
+    """
+    drawings: dict[str, Any] = {"span_s": 1, "last_s": 1.0}
     groups = group_seconds(result.seconds)
     if groups:
-        drawings |= {"span_s": -(-len(result.seconds) // MOST_SPANS), **_course(groups)}
+        span_s, last_s = -(-len(result.seconds) // MOST_SPANS), sum(second.elapsed_s for second in groups[-1])
+        drawings |= {"span_s": span_s, "last_s": last_s, **_course(groups)}
     histogram = _histogram(result.total.histogram)
     if histogram:
         marks = _levels(result.total.service) if result.loop == "open" else []

@@ -28,11 +28,11 @@ from perfcli.reporters.load_table import describe_load, endpoint_rows
 from perfcli.reporters.parts import NOT_MEASURED
 from perfcli.reporters.sweep_report import describe_sweep
 from perfcli.units import (
+    format_beside,
     format_change,
     format_difference,
     format_duration,
     format_mean,
-    format_quantity,
     format_rate,
     format_ratio,
     format_size,
@@ -123,7 +123,7 @@ def _environment() -> Environment:
         "change": format_change,
         "difference": format_difference,
         "rate": _or_nothing(format_rate),
-        "quantity": lambda value, unit: NOT_MEASURED if value is None else format_quantity(value, unit),
+        "beside": lambda value, limit, unit: NOT_MEASURED if value is None else format_beside(value, limit, unit),
         "calls": lambda calls: f"{calls:.3g}" if calls < 100 else f"{calls:.0f}",
     }
     return environment

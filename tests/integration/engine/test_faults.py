@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import sys
 import threading
 
 import pytest
@@ -75,6 +76,32 @@ def test_a_request_that_met_a_closed_connection_is_sent_again_and_counted_once(s
     assert (run.succeeded, run.failed, server.started("/close-after-answer")) == (10, 0, 10)
     assert sum(second.resent for second in run.seconds) == 9
     assert server.read("count")["connections"] == 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what the server has taken")
+def test_a_connection_that_is_closed_on_the_request_is_a_failure_though_it_was_kept(server, engine, scenario) -> None:
+    plan = server.plan(
+        scenario=scenario(
+            """
+from locust import task
+from locust.exception import StopUser
+from perfcli.loadtest.engine.users import InferenceUser
+
+class Alternately(InferenceUser):
+    @task
+    def all(self):
+        for _ in range(3):
+            self.post(self.payload())
+            self.post(self.payload(), "/close-without-answer")
+        raise StopUser
+"""
+        ),
+        users=1,
+        duration_s=60.0,
+    )
+    run = engine(plan)
+    assert (run.succeeded, run.failures, server.started("/close-without-answer")) == (3, {"reset": 3}, 3)
+    assert sum(second.resent for second in run.seconds) == 0
 
 
 def test_a_kept_connection_is_used_again(server, engine) -> None:

@@ -100,6 +100,22 @@ def test_counts_that_differ_are_explained(
     assert warning.hint == f"See requests_total: {reason}"
 
 
+def test_a_server_may_have_counted_both_of_what_was_sent_twice(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    told = ServerAccount(CountCheck("requests_total", 253, 250), {})
+    hints = [
+        warning.hint
+        for resent in (2, 3)
+        for warning in record([second(0, endpoint(FAST), resent=resent)], told=told).warnings
+        if warning.code == "count_mismatch"
+    ]
+    assert hints == [
+        "See requests_total: somebody else may have asked, too.",
+        "See requests_total: it may have counted both of requests that were sent twice.",
+    ]
+
+
 def test_a_lost_worker_is_named_with_the_moment(record: Record, second: MakeSecond, endpoint: MakeEndpoint) -> None:
     result = record([second(0, endpoint(FAST))], lost=[WorkerLost("host-7", 3.25)])
 

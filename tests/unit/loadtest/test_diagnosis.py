@@ -75,6 +75,16 @@ def test_mostly_failures_come_first(diagnose: Callable[..., str | None]) -> None
     assert said == "67.7 % of the requests failed, most often http_5xx: http_5xx as an example"
 
 
+def test_the_failures_of_the_warm_up_are_not_named(record: Record, second: MakeSecond, endpoint: MakeEndpoint) -> None:
+    cold = [second(index, endpoint([0.01] * 10, {"http_4xx": [0.001] * 500})) for index in range(3)]
+    warm = [second(index, endpoint([0.01] * 80, {"http_5xx": [0.001] * 20})) for index in range(3, 8)]
+
+    result = record([*cold, *warm], warm_up="3s")
+
+    assert result.errors[0].kind == "http_4xx"
+    assert result.diagnosis == "20.0 % of the requests failed, most often http_5xx: http_5xx as an example"
+
+
 def test_nothing_is_said_without_data(record: Record, second: MakeSecond, endpoint: MakeEndpoint) -> None:
     assert record([second(0, endpoint([0.01] * 100))]).diagnosis is None
 

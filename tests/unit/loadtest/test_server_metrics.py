@@ -95,9 +95,9 @@ def test_mean_durations_are_those_of_the_run_alone() -> None:
 
 
 def test_a_counter_that_did_not_exist_before_the_run_began_at_zero() -> None:
-    found = account([], parse_metrics("http_requests_total 12"), {"/predict"}, 11)
+    found = account([], parse_metrics("http_requests_total 12"), {"/predict"}, 10)
 
-    assert found.counted == CountCheck("http_requests_total", 12, 11)
+    assert found.counted == CountCheck("http_requests_total", 12, 10)
 
 
 def test_a_counter_of_other_paths_only_says_nothing() -> None:
@@ -126,3 +126,38 @@ def test_metrics_that_are_not_offered_are_none(metrics_url: str) -> None:
     assert read_metrics(f"{metrics_url}/elsewhere") is None
     assert read_metrics("http://127.0.0.1:1/metrics") is None
     assert read_metrics("no url at all") is None
+
+
+def test_a_counter_that_fell_says_nothing_but_that_it_fell() -> None:
+    def reading(count: float) -> list[MetricSample]:
+        names = ("http_requests_total", "http_request_duration_seconds_count", "http_request_duration_seconds_sum")
+        return [MetricSample(name, {"path": "/predict"}, count) for name in names]
+
+    for after in (reading(120), []):
+        found = account(reading(5000), after, {"/predict"}, 591)
+        assert (found.counted, found.durations) == (None, {})
+        (warning,) = found.warnings
+        assert "fell during the run" in warning.message
+    assert account(reading(100), reading(120), {"/predict"}, 20).warnings == ()
+
+
+def test_an_exemplar_is_not_taken_for_the_value() -> None:
+    line = 'http_requests_total{path="/a}{b",code="200"} 17 1700000000 # {trace_id="abc"} 0.67 1700000000'
+
+    (sample,) = parse_metrics(line)
+
+    assert sample == MetricSample("http_requests_total", {"path": "/a}{b", "code": "200"}, 17.0)
+    assert parse_metrics('http_requests_total 17 # {trace_id="abc"} 0.67')[0].value == 17.0
+
+
+@pytest.mark.parametrize(("grown", "counted"), [(591, 590), (590, 590), (595, 595)])
+def test_our_own_reading_of_the_metrics_is_not_counted(grown: int, counted: int) -> None:
+    before, after = ([MetricSample("http_requests_total", {"code": "200"}, value)] for value in (10.0, 10.0 + grown))
+
+    assert account(before, after, {"/predict"}, 590).counted == CountCheck("http_requests_total", counted, 590)
+
+
+def test_a_counter_that_tells_paths_apart_does_not_hold_our_readings() -> None:
+    before, after = ([MetricSample("http_requests_total", {"path": "/a"}, value)] for value in (10.0, 601.0))
+
+    assert account(before, after, {"/a"}, 590).counted == CountCheck("http_requests_total", 591, 590)

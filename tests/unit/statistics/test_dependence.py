@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcli.statistics import effective_size
+from perfcli.statistics import design_effect, effective_size
 
 
 def autoregressive(count: int, correlation: float, seed: int) -> list[float]:
@@ -46,3 +46,22 @@ def test_a_series_is_worth_at_least_one_and_at_most_all_of_its_values(values: li
 def test_no_values_are_refused() -> None:
     with pytest.raises(ValueError, match="no values"):
         effective_size([])
+
+
+def test_trials_that_come_out_alike_in_clusters_say_no_more_than_one_of_each() -> None:
+    # Kish: of clusters of m trials that all come out alike, the effect is m, here times 10 / 9 for the sample variance.
+    hits = [100 if number % 2 else 0 for number in range(10)]
+    assert design_effect(hits, [100] * 10) == pytest.approx(100 * 10 / 9)
+
+
+def test_trials_that_do_not_depend_on_their_cluster_count_fully() -> None:
+    source = random.Random(1)
+    hits = [sum(source.random() < 0.3 for _ in range(100)) for _ in range(2000)]
+    assert design_effect(hits, [100] * 2000) == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("hits", "sizes"), [([0, 0], [5, 5]), ([5, 5], [5, 5]), ([2], [5]), ([], []), ([2, 0], [5, 0])]
+)
+def test_a_share_without_spread_has_no_design_effect(hits: list[int], sizes: list[int]) -> None:
+    assert design_effect(hits, sizes) == 1.0

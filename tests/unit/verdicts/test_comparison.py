@@ -9,7 +9,8 @@ from perfcli.errors import ExitCode, MeasurementError, UsageError
 from perfcli.records import FunctionTime, Phase, ProfileResult, Stage, TargetDescription
 from perfcli.records.comparison import Comparison, Movement, Turn
 from perfcli.records.comparison_codec import decode_comparison, encode_comparison
-from perfcli.records.load import LoadResult, LoadSecond
+from perfcli.records.load import Arrivals, GeneratorReport, LoadResult, LoadSecond, Quantiles
+from perfcli.reporters.comparison_report import describe_comparison
 from perfcli.verdicts.comparison import compare, exit_code
 from perfcli.verdicts.latency_change import Rule
 
@@ -252,6 +253,39 @@ def test_a_load_that_was_slower_for_a_third_of_its_requests_drifted(
     assert "the machine drifted by 50.0 %" in compared(load, load).warnings[-1].message
 
 
+def slow_load(make_load: MakeLoad, make_second: Callable[..., LoadSecond], latency_s: float, count: int) -> LoadResult:
+    """One user and a slow service: five answers a second, too few for the median of a second."""
+    samples = [latency_s * (1 + number * 7 % 5 / 1000) for number in range(count)]
+    seconds = tuple(make_second(float(n), samples[5 * n : 5 * n + 5]) for n in range(-(-count // 5)))
+    return make_load(samples, seconds=seconds)
+
+
+def test_slow_services_are_compared(make_load: MakeLoad, make_second: Callable[..., LoadSecond]) -> None:
+    base, new = (slow_load(make_load, make_second, latency_s, 100) for latency_s in (0.2, 0.3))
+    assert base.seconds[0].latency.p50_s is None
+    comparison = compared(base, new)
+    assert (comparison.base.independent_samples, comparison.change) == (100, "slower")
+    assert "the machine drifted by 0." in comparison.warnings[-1].message
+
+
+def test_slow_services_drift(make_load: MakeLoad, make_second: Callable[..., LoadSecond]) -> None:
+    steady, slowed = (slow_load(make_load, make_second, latency_s, 100) for latency_s in (0.2, 0.3))
+    seconds = (*steady.seconds[:14], *slowed.seconds[14:])
+    drifting = replace(steady, seconds=seconds)
+    assert "the machine drifted by 50." in compared(drifting, slowed).warnings[-1].message
+
+
+def test_nothing_is_said_of_a_drift_that_nobody_saw(
+    make_load: MakeLoad, make_second: Callable[..., LoadSecond]
+) -> None:
+    short = slow_load(make_load, make_second, 0.2, 5)
+    comparison = compared(short, short)
+    assert (comparison.base.independent_samples, comparison.metrics[0].further_runs) == (5, 5)
+    assert comparison.warnings[-1].message == (
+        "The two runs were measured at different times. How the machine drifted between them cannot be seen."
+    )
+
+
 def test_loads_are_compared_by_median_and_tails(make_load: MakeLoad, make_second: Callable[..., LoadSecond]) -> None:
     # Three of a hundred requests take 30 ms, in the new run 60 ms: only the p99 moved.
     base = steady_load(make_load, make_second, [0.030 if n % 100 >= 97 else s for n, s in enumerate(QUIET)])
@@ -306,3 +340,105 @@ def test_comparison_survives_its_json(make_profile: MakeProfile) -> None:
     assert document["moved"] == [{"part": "stage", "name": "a", "base_ms": 1.05, "new_ms": 3.75, "difference_ms": 2.7}]
     assert encode_comparison(decode_comparison(document)) == document
     assert decode_comparison(document).turns == comparison.turns
+
+
+def failing_load(
+    make_load: MakeLoad, make_second: Callable[..., LoadSecond], failures: Sequence[int], factor: float = 1.0
+) -> LoadResult:
+    """Ten seconds of a hundred successes each, and in each so many failures beside them."""
+    samples = [sample * factor for sample in QUIET]
+    seconds = tuple(
+        make_second(float(start), samples[start * 100 : start * 100 + 100], failures=failed)
+        for start, failed in enumerate(failures)
+    )
+    return make_load(samples, sum(failures), seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "expected", "change", "sentence"),
+    [
+        ([0] * 10, [100] * 10, (0.0, 0.5, "more"), "slower", "More requests fail: 50.0 %, and 0 % before."),
+        ([100] * 10, [0] * 10, (0.5, 0.0, "not more"), "same", "No change of 5.0 % or more."),
+        ([100] * 10, [100] * 10, (0.5, 0.5, "not more"), "same", "No change of 5.0 % or more."),
+        # One failure among a thousand may be chance, and one second without answers, too.
+        ([0] * 10, [0] * 9 + [1], (0.0, 1 / 1001, "not more"), "same", "No change of 5.0 % or more."),
+        (
+            [0] * 10,
+            [0] * 9 + [100],
+            (0.0, 1 / 11, "inconclusive"),
+            "inconclusive",
+            "Inconclusive: 9.09 % of the requests failed, and 0 % before, which may be chance.",
+        ),
+    ],
+)
+def test_loads_are_compared_by_their_failures(
+    make_load: MakeLoad,
+    make_second: Callable[..., LoadSecond],
+    base: list[int],
+    new: list[int],
+    expected: tuple[float, float, str],
+    change: str,
+    sentence: str,
+) -> None:
+    comparison = compared(*(failing_load(make_load, make_second, failures) for failures in (base, new)))
+    failures = comparison.failures
+    assert failures is not None
+    assert (failures.base_ratio, failures.new_ratio, failures.change) == (
+        *map(pytest.approx, expected[:2]),
+        expected[2],
+    )
+    assert (comparison.change, describe_comparison(comparison)) == (change, sentence)
+    assert decode_comparison(encode_comparison(comparison)).failures == failures
+
+
+def test_more_failures_outweigh_answers_that_became_faster(
+    make_load: MakeLoad, make_second: Callable[..., LoadSecond]
+) -> None:
+    base = failing_load(make_load, make_second, [0] * 10)
+    comparison = compared(base, failing_load(make_load, make_second, [20] * 10, factor=0.5))
+    assert {metric.change for metric in comparison.metrics} == {"faster"}
+    assert (comparison.change, exit_code(comparison, ["slower"])) == ("slower", ExitCode.FAILED)
+
+
+def test_generator_that_could_not_keep_up_proves_nothing(
+    make_load: MakeLoad, make_second: Callable[..., LoadSecond]
+) -> None:
+    base = failing_load(make_load, make_second, [0] * 10)
+    bound = GeneratorReport("generator-bound", ("it was stopped",), 0.2, None, None, 1)
+    new = replace(failing_load(make_load, make_second, [0] * 10, factor=1.5), generator=bound)
+    comparison = compared(base, new)
+    assert (comparison.change, exit_code(comparison, ["slower"])) == ("inconclusive", ExitCode.INCONCLUSIVE)
+    assert describe_comparison(comparison) == "Inconclusive: more samples would not tell."
+    (doubt,) = (warning for warning in comparison.warnings if warning.code == "generator_bound")
+    assert doubt.message == "In the new run the generator could not keep up: it was stopped."
+
+
+@pytest.mark.parametrize(
+    ("dropping", "factor", "change"),
+    [
+        ("base", 1.5, "inconclusive"),
+        ("base", 0.5, "faster"),
+        ("new", 1.0, "inconclusive"),
+        ("new", 0.5, "inconclusive"),
+        ("new", 1.5, "slower"),
+    ],
+)
+def test_run_that_dropped_arrivals_is_slower_than_it_seems(
+    make_load: MakeLoad, make_second: Callable[..., LoadSecond], dropping: str, factor: float, change: str
+) -> None:
+    runs = {
+        "base": failing_load(make_load, make_second, [0] * 10),
+        "new": failing_load(make_load, make_second, [0] * 10, factor=factor),
+    }
+    nothing = Quantiles(None, None, None, None, None, None, None)
+    runs[dropping] = replace(runs[dropping], arrivals=Arrivals(2000, 1000, 0, 1000, nothing))
+    comparison = compared(runs["base"], runs["new"])
+    assert comparison.change == change
+    assert "dropped 1000 of 2000 arrivals" in "".join(warning.message for warning in comparison.warnings)
+
+
+def test_loads_of_other_batches_are_not_comparable(make_load: MakeLoad) -> None:
+    base = make_load(QUIET)
+    batched = replace(base, description=replace(base.description, rows=64))
+    with pytest.raises(UsageError, match="rows 1 and 64"):
+        compared(base, batched)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from perfcli.records.load import Arrivals, LoadedServer, LoadResult, Quantiles
+from perfcli.records.load import Arrivals, LoadedServer, LoadResult, Quantiles, Window
 from perfcli.verdicts.early import decide_slo, is_lost
 from perfcli.verdicts.slo import parse_slo
 
@@ -54,9 +54,19 @@ def test_counts_above_their_limit_stay_so(make_load: MakeLoad) -> None:
 
 def test_run_is_lost_only_by_an_slo_that_aborts(make_load: MakeLoad) -> None:
     load = make_load([0.010] * 94 + [0.100] * 6)
-    assert not is_lost([parse_slo("p99 < 50ms")], load)
-    assert not is_lost([parse_slo("p99 < 200ms abort"), parse_slo("p99 < 50ms")], load)
-    assert is_lost([parse_slo("p50 < 50ms abort"), parse_slo("p99 < 50ms abort")], load)
+    assert not is_lost([parse_slo("p99 < 50ms")], False, load)
+    assert not is_lost([parse_slo("p99 < 200ms abort"), parse_slo("p99 < 50ms")], False, load)
+    assert is_lost([parse_slo("p50 < 50ms abort"), parse_slo("p99 < 50ms abort")], False, load)
+
+
+def test_run_is_not_lost_before_the_end_of_its_warm_up_can_be_found(make_load: MakeLoad) -> None:
+    slo = parse_slo("p99 < 50ms abort")
+    unknown, known = (make_load([0.1] * 100, window=Window(5.0, 0.0, stable)) for stable in (None, False))
+    assert not is_lost([slo], True, unknown)
+    assert is_lost([slo], False, unknown)
+    assert is_lost([slo], True, known)
+    dropping = make_load([0.1] * 100, window=unknown.window, arrivals=Arrivals(20, 10, 4, 10, NOTHING))
+    assert is_lost([parse_slo("dropped == 0 abort")], True, dropping)
 
 
 def test_nothing_is_known_before_the_first_request(make_load: MakeLoad) -> None:

@@ -199,3 +199,19 @@ def test_slo_about_arrivals_is_refused_before_a_closed_loop(text: str) -> None:
         check_loop(slos, open_loop=False)
     check_loop(slos, open_loop=True)
     check_loop(slos[:1], open_loop=False)
+
+
+def test_shares_are_judged_by_the_limit_that_was_written(make_load: MakeLoad) -> None:
+    assert judge(make_load([0.01] * 999, failures=1), "success_rate >= 99.9%").outcome == "pass"
+
+
+def test_reason_does_not_read_as_the_limit_that_was_missed(make_load: MakeLoad) -> None:
+    assert judge(make_load([0.01] * 2499, failures=1), "success_rate == 100%").reason == "success_rate is 99.96 %"
+    assert judge(make_load([0.05004] * 500), "max < 50ms").reason == "max is 50.04 ms"
+
+
+def test_no_percentile_is_above_the_maximum(make_load: MakeLoad) -> None:
+    # Of 222.548 ms the histogram keeps three digits: at most 222.560 ms.
+    load = make_load([0.2] * 990 + [0.222548] * 10)
+    assert judge(load, "p99.5 <= 222.548ms").measured == 0.222548
+    assert judge(load, "goodput(222.548ms) >= 100/s").outcome == "pass"

@@ -9,6 +9,7 @@ from perfcli.records import Environment, TargetDescription
 from perfcli.records.sweep import SweepPoint, SweepResult
 from perfcli.records.sweep_codec import decode_sweep, encode_sweep
 from perfcli.reporters import REPORTERS
+from perfcli.reporters.sweep_report import describe_sweep
 from perfcli.verdicts.sweep import Recommendation, advise_on_threads, recommend
 
 
@@ -83,3 +84,13 @@ def test_the_largest_batch_is_no_knee() -> None:
     stream = io.StringIO()
     REPORTERS[".txt"].write(replace(make_result(), knee=2048), stream)
     assert "There is no knee up to 2048." in stream.getvalue()
+
+
+def test_batches_that_cost_more_per_row_are_told() -> None:
+    dear = replace(make_result(1.0), points=(point(1, 1.0), point(8, 12.0), point(32, 448.0)), recommended=1, knee=8)
+    assert describe_sweep(dear) == "Batches cost more per row: in a batch of 32 it takes 14 times as long as alone."
+    late = replace(make_result(4.0), points=(point(1, 4.0), point(8, 8.0), point(32, 96.0)), recommended=8, knee=8)
+    assert describe_sweep(late) == (
+        "A row alone costs 4 times what it costs in a batch of 8. The knee is at 8."
+        " Larger ones cost more: in a batch of 32 it takes 3 times as long as in a batch of 8."
+    )

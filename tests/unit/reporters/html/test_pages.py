@@ -418,3 +418,11 @@ def test_warm_up_is_never_mixed_with_what_is_measured(load_result):
 
 def test_the_script_is_about_4_kilobytes(profile_result):
     assert len(re.findall(r"<script>(.*)</script>", render(profile_result), re.DOTALL)[0]) < 4500
+
+
+@pytest.mark.parametrize(("elapsed_s", "said"), [(1.0, "one second. "), (3.2, "one second, the last 3.20 s. ")])
+def test_the_last_column_of_a_load_says_how_long_it_is(load_result, elapsed_s, said):
+    last = replace(load_result.seconds[-1], elapsed_s=elapsed_s, latency_counts=count_latencies({4_000_000: 60}))
+    seconds = (*load_result.seconds[:-1], last)
+    text = Page(render(replace(load_result, seconds=seconds))).text
+    assert f"Each column is {said}" in text
