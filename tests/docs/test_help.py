@@ -46,3 +46,10 @@ def test_every_option_is_explained(name):
 def test_the_readme_names_every_command():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [name for name in COMMANDS if f"perfcli {name}" not in readme] == []
+
+
+@pytest.mark.parametrize("name", ["load", "profile"])
+def test_the_help_of_slo_names_the_tables_that_are_read(name):
+    (slo,) = (each for each in COMMANDS[name].params if each.name == "slo")  # type: ignore[attr-defined]
+    assert "tool.perfcli.load" in slo.help
+    assert "tool.perfcli.profile" in slo.help
