@@ -174,7 +174,8 @@ def load(
     """Load an API and report what it holds: throughput, exact latencies, failures, and what limits it.
 
     Without a word about the load it is 10 users for 10 seconds against the embedded API. Durations are written 500ms,
-    10s, 2m.
+    10s, 2m. What the generator itself costs is measured before the first run on this machine and kept for a day; it
+    is measured anew when a run was faster than it allows.
 
     Examples:
 
@@ -238,7 +239,9 @@ def load(
         result = run_load(
             target,
             describe_environment(),
-            calibration=calibrate_engine(),
+            # What the engine costs on the machines of other workers is not known here.
+            calibration=None if master else calibrate_engine(),
+            recalibrate=partial(calibrate_engine, anew=True),
             on_second=tell,
             should_stop=partial(is_lost, slos) if slos else None,
         )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from perfcli.loadtest.advice import Ending, advise
 from perfcli.loadtest.calibration import Calibration
 from perfcli.loadtest.diagnosis import diagnose
-from perfcli.loadtest.generator import judge_generator, weighted_mean
+from perfcli.loadtest.generator import highest_due_rps, judge_generator, weighted_mean
 from perfcli.loadtest.planning import LoadPlan
 from perfcli.loadtest.server_metrics import ServerAccount
 from perfcli.loadtest.tally import Durations, EndpointTally, TimingTally, merged
@@ -65,6 +65,19 @@ class Recording:
         """Names of the endpoints, and the path of the plan."""
         return frozenset({self._plan.engine.path, *(name for _, name in self._timeline.totals_from(0))})
 
+    def refutes_calibration(self) -> bool:
+        """Tell whether this run did what the kept figures of the engine say that it cannot."""
+        known, elapsed_s = self._calibration, self._timeline.elapsed_s
+        if known is None or not known.kept or not elapsed_s:
+            return False
+        fastest_s = merged(self._timeline.totals_from(0).values()).service.shortest_s
+        was_faster = fastest_s is not None and fastest_s < known.floor_s
+        return was_faster or self.answered / elapsed_s > known.ceiling_rps * self._processes
+
+    def calibrate(self, calibration: Calibration | None) -> None:
+        """Take other figures of the engine."""
+        self._calibration = calibration
+
     def begin(self, hello: Hello) -> None:
         """Note the start."""
         self._hello = hello
@@ -115,7 +128,9 @@ class Recording:
                 total.response,
                 self._lag,
                 self._calibration,
-                processes=self._hello.processes if self._hello is not None else self._plan.engine.processes,
+                processes=self._processes,
+                due_rps=highest_due_rps(self._plan.description, seconds),
+                dropped=self._dropped,
             ),
             server=self._server(seconds, slots, told),
             diagnosis=None,
@@ -125,6 +140,10 @@ class Recording:
         )
         result = replace(result, warnings=advise(result, ending, resent=self._resent))
         return replace(result, diagnosis=diagnose(result))
+
+    @property
+    def _processes(self) -> int:
+        return self._hello.processes if self._hello is not None else self._plan.engine.processes
 
     def _arrivals(self) -> Arrivals | None:
         if not self._plan.engine.open_loop:
