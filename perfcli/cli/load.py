@@ -15,6 +15,7 @@ from perfcli.cli.loading import (
     aimed,
     confirm_target,
     default_scenario,
+    describe_waiting,
     load_payloads,
     read_label,
     split_address,
@@ -234,7 +235,7 @@ def load(
     with (
         told_when_interrupted(),
         aimed(plan) as target,
-        show_load_progress(sys.stderr, describe_run(target.description)) as tell,
+        show_load_progress(sys.stderr, describe_run(target.description), describe_waiting(target)) as tell,
     ):
         result = run_load(
             target,
