@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -27,6 +27,7 @@ from perfcli.records.load import (
     LoadSecond,
     Window,
 )
+from perfcli.secrets import mask_url
 
 UNANSWERED = frozenset({"dns", "refused", "reset", "connect_timeout", "read_timeout", "tls", "incomplete"})
 """Failures without an answer of the server: it may not have counted them."""
@@ -114,7 +115,7 @@ class Recording:
         seconds = tuple(replace(each, measured=bool(slots) and each.start_s >= start_s) for each in self._seconds)
         started_at_s = self._hello.started_at_s if self._hello is not None else datetime.now(UTC).timestamp()
         result = LoadResult(
-            description=self._plan.description,
+            description=replace(self._plan.description, url=self._url({name for _, name in endpoints})),
             environment=self._environment,
             started_at=datetime.fromtimestamp(started_at_s, UTC).isoformat(timespec="seconds"),
             loop="open" if self._plan.engine.open_loop else "closed",
@@ -140,6 +141,13 @@ class Recording:
         )
         result = replace(result, warnings=advise(result, ending, resent=self._resent))
         return replace(result, diagnosis=diagnose(result))
+
+    def _url(self, names: Collection[str]) -> str:
+        """Return the URL with the path only where the requests went to it, which the scenario decides."""
+        engine = self._plan.engine
+        if not names:
+            return self._plan.description.url
+        return mask_url(engine.base_url + (engine.path if engine.path in names else ""))
 
     @property
     def _processes(self) -> int:

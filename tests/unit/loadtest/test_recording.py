@@ -253,3 +253,13 @@ def test_kept_figures_of_the_engine_that_a_run_exceeds_are_refuted(
     assert recording.refutes_calibration() is refuted
     recording.calibrate(None)
     assert recording.result().generator.floor_s is None
+
+
+def test_the_url_has_the_path_only_where_requests_went_to_it(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    scored, predicted = endpoint(FAST, name="/score"), endpoint(FAST)
+
+    urls = [record([second(0, *endpoints)]).description.url for endpoints in ((scored,), (scored, predicted), ())]
+
+    assert urls == ["http://127.0.0.1:8000", "http://127.0.0.1:8000/predict", "http://127.0.0.1:8000"]
