@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 Slos = Annotated[
     list[str] | None,
     typer.Option(
-        help="What must hold, such as 'p99 < 50ms'. Repeatable. [dim]Default: what perfcli.toml says, or "
-        "tool.perfcli in pyproject.toml.[/dim]",
+        help="What must hold, such as 'p99 < 50ms'. Repeatable. [dim]Default: the list slo in the table "
+        "load or profile of perfcli.toml, or in tool.perfcli.load or tool.perfcli.profile of pyproject.toml.[/dim]",
         metavar="EXPRESSION",
         show_default=False,
         rich_help_panel="Verdict",

@@ -15,6 +15,7 @@ from perfcli.cli.loading import (
     aimed,
     confirm_target,
     default_scenario,
+    describe_waiting,
     load_payloads,
     read_label,
     split_address,
@@ -184,7 +185,8 @@ def load(
     """Load an API and report what it holds: throughput, exact latencies, failures, and what limits it.
 
     Without a word about the load it is 10 users for 10 seconds against the embedded API. Durations are written 500ms,
-    10s, 2m.
+    10s, 2m. What the generator itself costs is measured before the first run on this machine and kept for a day; it
+    is measured anew when a run was faster than it allows.
 
     Examples:
 
@@ -243,12 +245,14 @@ def load(
     with (
         told_when_interrupted(),
         aimed(plan) as target,
-        show_load_progress(sys.stderr, describe_run(target.description)) as tell,
+        show_load_progress(sys.stderr, describe_run(target.description), describe_waiting(target)) as tell,
     ):
         result = run_load(
             target,
             describe_environment(),
-            calibration=calibrate_engine(),
+            # What the engine costs on the machines of other workers is not known here.
+            calibration=None if master else calibrate_engine(),
+            recalibrate=partial(calibrate_engine, anew=True),
             on_second=tell,
             should_stop=partial(is_lost, slos, plan.finds_warm_up) if slos else None,
         )

@@ -13,6 +13,7 @@ import typer
 
 from perfcli.bundled import bundled_path
 from perfcli.errors import UsageError
+from perfcli.units import format_count
 
 if TYPE_CHECKING:
     from perfcli.loadtest.planning import LoadPlan
@@ -58,6 +59,20 @@ def aimed(plan: LoadPlan, *, workers: int | None = None) -> Iterator[LoadPlan]:
     environment = {} if workers is None else {"API_WORKERS": str(workers)}
     with running_api(environment) as api:
         yield aim(plan, api.base_url, metrics_url=f"{api.base_url}/metrics")
+
+
+def describe_waiting(plan: LoadPlan) -> str:
+    """Say whom a master waits for, and whether only this machine can reach it; empty when nobody is waited for."""
+    from perfcli.hosts import is_loopback
+
+    engine = plan.engine
+    if not engine.expect_workers:
+        return ""
+    host = f"[{engine.master_host}]" if ":" in engine.master_host else engine.master_host
+    said = f"Waiting for {format_count(engine.expect_workers, 'worker')} at {host}:{engine.master_port}"
+    if not is_loopback(f"http://{host}"):
+        return f"{said}."
+    return f"{said}, which is this machine only: --master-bind HOST:PORT names an address that others reach."
 
 
 @contextmanager

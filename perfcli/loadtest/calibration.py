@@ -1,4 +1,4 @@
-"""What the engine itself costs, measured against a server that does nothing, and kept for this machine."""
+"""What the engine itself costs, measured against a server that does nothing, and kept for a day for this machine."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import os
 import platform
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from perfcli import __version__
@@ -19,6 +20,7 @@ from perfcli.loadtest.tally import Durations
 from perfcli.loadtest.wire import Message, Second
 
 CALIBRATION_S = 0.4
+KEPT_S = 24 * 3600.0
 
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -30,26 +32,37 @@ class Calibration:
     Attributes:
         floor_s: Median latency it measures of a server that answers at once.
         ceiling_rps: Requests it makes in one second of CPU time.
+        kept: Measured for an earlier run, when the machine may have been busier.
     """
 
     floor_s: float
     ceiling_rps: float
+    kept: bool = field(default=False, compare=False)
 
 
-def calibrate(run: Callable[[Plan], Sequence[Message]], scenario: Path, cache: Path) -> Calibration | None:
-    """Measure the engine, or return what was measured before on this machine.
+def calibrate(
+    run: Callable[[Plan], Sequence[Message]],
+    scenario: Path,
+    cache: Path,
+    *,
+    anew: bool = False,
+    clock: Callable[[], float] = time.time,
+) -> Calibration | None:
+    """Measure the engine, or return what was measured on this machine within the last day.
 
     Args:
         run: Runs a plan to its end and returns the engine's messages.
         scenario: Locustfile of one request after the other.
         cache: Folder the figures are kept in.
+        anew: Measure, whatever is kept.
+        clock: Tells the time in seconds since 1970.
 
     Returns:
         None when nothing could be measured; a run is possible without.
     """
     file = cache / f"engine-{_machine()}.json"
-    known = _read(file)
-    if known is not None:
+    known = _read(file, clock())
+    if known is not None and not anew:
         return known
     with null_server() as port:
         plan = Plan(
@@ -57,7 +70,7 @@ def calibrate(run: Callable[[Plan], Sequence[Message]], scenario: Path, cache: P
         )
         measured = _evaluate([message for message in run(plan) if isinstance(message, Second)])
     if measured is not None:
-        _write(file, measured)
+        _write(file, measured, clock())
     return measured
 
 
@@ -110,19 +123,23 @@ def _machine() -> str:
     return hashlib.sha256("\n".join((*facts, str(os.cpu_count()))).encode()).hexdigest()[:16]
 
 
-def _read(file: Path) -> Calibration | None:
+def _read(file: Path, now_s: float) -> Calibration | None:
     try:
         document = json.loads(file.read_text())
-        return Calibration(float(document["floor_s"]), float(document["ceiling_rps"]))
+        known = Calibration(float(document["floor_s"]), float(document["ceiling_rps"]), kept=True)
+        age_s = now_s - float(document["measured_at_s"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    # A clock that was set back must not keep the figures for longer.
+    return known if 0 <= age_s < KEPT_S else None
 
 
-def _write(file: Path, calibration: Calibration) -> None:
+def _write(file: Path, calibration: Calibration, now_s: float) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         unfinished = file.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(json.dumps(asdict(calibration)))
+        known = {"floor_s": calibration.floor_s, "ceiling_rps": calibration.ceiling_rps, "measured_at_s": now_s}
+        unfinished.write_text(json.dumps(known))
         unfinished.replace(file)
     except OSError:
         return  # A read-only home costs a second at every run, and nothing else.

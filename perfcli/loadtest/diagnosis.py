@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from perfcli.loadtest.advice import BUSY_MACHINE, SCENARIO_ERROR
 from perfcli.loadtest.course import answered_ratio, by_thirds, drain_s, loaded_seconds, quietest_second
-from perfcli.loadtest.generator import BUSY_CORE
+from perfcli.loadtest.generator import BUSY_CORE, highest_due_rps
 from perfcli.records.load import LoadResult
 from perfcli.units import format_duration, format_rate, format_ratio, format_size
 
@@ -67,6 +67,20 @@ def _broken_scenario(result: LoadResult) -> str | None:
     if not any(warning.code == SCENARIO_ERROR for warning in result.warnings):
         return None
     return "Correct the scenario first: a task that raises is begun again at once, whatever the service does."
+
+
+def _beyond_generator(result: LoadResult) -> str | None:
+    """More is due than the generator can make: whatever else is wrong, this is to be corrected first."""
+    generator, due_rps = result.generator, highest_due_rps(result.description, result.seconds)
+    if generator.verdict == "trustworthy" or generator.ceiling_rps is None or due_rps is None:
+        return None
+    if due_rps <= generator.ceiling_rps * generator.processes:
+        return None
+    enough = math.ceil(due_rps / generator.ceiling_rps)
+    reasons = "; ".join(generator.reasons)
+    return (
+        f"The arrival rate is above what the generator can make: {reasons}: try --processes {enough}, or a lower rate."
+    )
 
 
 def _generator_bound(result: LoadResult) -> str | None:
@@ -206,6 +220,7 @@ def _kept_up(result: LoadResult) -> str | None:
 
 _RULES: tuple[Callable[[LoadResult], str | None], ...] = (
     _broken_scenario,
+    _beyond_generator,
     _many_failed,
     _generator_bound,
     _memory_growth,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from perfcli.bundled import bundled_path
 from perfcli.errors import UsageError
 from perfcli.loadtest.plan import Plan
 from perfcli.loadtest.shape import parse_shape
@@ -19,6 +21,7 @@ from perfcli.units import format_count, format_duration, parse_duration
 DEFAULT_USERS = 10
 DEFAULT_DURATION_S = 10.0
 DEFAULT_PATH = "/predict"
+DEFAULT_SCENARIO = "loadtests/predict.py"
 ARRIVALS = ("constant", "poisson")
 CHECKS = ("status", "rows", "probabilities", "labels")
 AUTO = "auto"
@@ -147,7 +150,10 @@ def aim(plan: LoadPlan, base_url: str, *, metrics_url: str | None = None) -> Loa
     return replace(
         plan,
         engine=replace(plan.engine, base_url=base_url),
-        description=replace(plan.description, url=mask_url(base_url + plan.engine.path)),
+        description=replace(
+            plan.description,
+            url=mask_url(base_url + (plan.engine.path if urlsplit(plan.description.url).path else "")),
+        ),
         metrics_url=metrics_url or plan.metrics_url,
     )
 
@@ -253,10 +259,16 @@ def _warm_up(text: str) -> float | None:
         raise UsageError(f"'{text}' is no warm-up.", f"Write {AUTO}, {NONE} or a duration such as 5s.") from None
 
 
+def _names_path(options: LoadOptions) -> bool:
+    """Tell whether the path of the requests is known before the run: a scenario may ask for whatever it likes."""
+    named = options.path is not None or (options.host is not None and split_url(options.host)[1] != "/")
+    return named or options.scenario.resolve() == bundled_path(DEFAULT_SCENARIO).resolve()
+
+
 def _describe(options: LoadOptions, engine: Plan) -> LoadDescription:
     rows = row_count(options.payloads[0]) if options.payloads else 0
     return LoadDescription(
-        url=mask_url(engine.base_url + engine.path),
+        url=mask_url(engine.base_url + (engine.path if _names_path(options) else "")),
         scenario=options.scenario.name,
         payloads=len(options.payloads),
         rows=rows * (engine.batch_size or 1),

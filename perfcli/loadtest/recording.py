@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from perfcli.loadtest.advice import Ending, advise
 from perfcli.loadtest.calibration import Calibration
 from perfcli.loadtest.diagnosis import diagnose
-from perfcli.loadtest.generator import judge_generator
+from perfcli.loadtest.generator import highest_due_rps, judge_generator
 from perfcli.loadtest.planning import LoadPlan
 from perfcli.loadtest.server_metrics import ServerAccount
 from perfcli.loadtest.tally import Durations, EndpointTally, TimingTally, merged
@@ -27,6 +27,7 @@ from perfcli.records.load import (
     LoadSecond,
     Window,
 )
+from perfcli.secrets import mask_url
 from perfcli.statistics import weighted_mean_or_none
 
 UNANSWERED = frozenset({"dns", "refused", "reset", "connect_timeout", "read_timeout", "tls", "incomplete"})
@@ -66,6 +67,19 @@ class Recording:
         """Names of the endpoints, and the path of the plan."""
         return frozenset({self._plan.engine.path, *(name for _, name in self._timeline.totals_from(0))})
 
+    def refutes_calibration(self) -> bool:
+        """Tell whether this run did what the kept figures of the engine say that it cannot."""
+        known, elapsed_s = self._calibration, self._timeline.elapsed_s
+        if known is None or not known.kept or not elapsed_s:
+            return False
+        fastest_s = merged(self._timeline.totals_from(0).values()).service.shortest_s
+        was_faster = fastest_s is not None and fastest_s < known.floor_s
+        return was_faster or self.answered / elapsed_s > known.ceiling_rps * self._processes
+
+    def calibrate(self, calibration: Calibration | None) -> None:
+        """Take other figures of the engine."""
+        self._calibration = calibration
+
     def begin(self, hello: Hello) -> None:
         """Note the start."""
         self._hello = hello
@@ -102,7 +116,7 @@ class Recording:
         seconds = tuple(replace(each, measured=bool(slots) and each.start_s >= start_s) for each in self._seconds)
         started_at_s = self._hello.started_at_s if self._hello is not None else datetime.now(UTC).timestamp()
         result = LoadResult(
-            description=self._plan.description,
+            description=replace(self._plan.description, url=self._url({name for _, name in endpoints})),
             environment=self._environment,
             started_at=datetime.fromtimestamp(started_at_s, UTC).isoformat(timespec="seconds"),
             loop="open" if self._plan.engine.open_loop else "closed",
@@ -116,7 +130,9 @@ class Recording:
                 total.response,
                 self._lag,
                 self._calibration,
-                processes=self._hello.processes if self._hello is not None else self._plan.engine.processes,
+                processes=self._processes,
+                due_rps=highest_due_rps(self._plan.description, seconds),
+                dropped=self._dropped,
             ),
             server=self._server(seconds, slots, told),
             diagnosis=None,
@@ -126,6 +142,17 @@ class Recording:
         )
         result = replace(result, warnings=advise(result, ending, resent=self._resent))
         return replace(result, diagnosis=diagnose(result))
+
+    def _url(self, names: Collection[str]) -> str:
+        """Return the URL with the path only where the requests went to it, which the scenario decides."""
+        engine = self._plan.engine
+        if not names:
+            return self._plan.description.url
+        return mask_url(engine.base_url + (engine.path if engine.path in names else ""))
+
+    @property
+    def _processes(self) -> int:
+        return self._hello.processes if self._hello is not None else self._plan.engine.processes
 
     def _arrivals(self) -> Arrivals | None:
         if not self._plan.engine.open_loop:

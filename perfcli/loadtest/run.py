@@ -39,6 +39,7 @@ def run_load(
     environment: Environment,
     *,
     calibration: Calibration | None = None,
+    recalibrate: Callable[[], Calibration | None] | None = None,
     on_second: Callable[[LoadSecond], None] | None = None,
     should_stop: Callable[[LoadResult], bool] | None = None,
 ) -> LoadResult:
@@ -51,6 +52,7 @@ def run_load(
         plan: What to do.
         environment: Of this machine, for the record.
         calibration: What the engine costs here.
+        recalibrate: Measures that anew; called after the run when it refutes what was kept from an earlier one.
         on_second: Called with every second as it is recorded.
         should_stop: Asked once a second with the result so far; true ends the run.
 
@@ -73,6 +75,9 @@ def run_load(
     if before is not None and after is not None:
         told = account(before, after, recording.paths, recording.answered)
         warnings.extend(told.warnings)
+    if recalibrate is not None and recording.refutes_calibration():
+        # Who has interrupted the run wants its end.
+        recording.calibrate(None if recording.ending.interrupted else recalibrate())
     result = recording.result(told)
     return replace(result, warnings=(*result.warnings, *warnings))
 
@@ -130,13 +135,13 @@ def ensure_answered(result: LoadResult) -> None:
         )
 
 
-def calibrate_engine() -> Calibration | None:
-    """Measure what the engine costs on this machine, or return what was measured before.
+def calibrate_engine(*, anew: bool = False) -> Calibration | None:
+    """Measure what the engine costs on this machine, or return what was measured within the last day.
 
     Raises:
         SettingsError: There is no folder for the cache.
     """
-    return calibrate(_run_to_its_end, bundled_path(CALIBRATION_SCENARIO), cache_folder())
+    return calibrate(_run_to_its_end, bundled_path(CALIBRATION_SCENARIO), cache_folder(), anew=anew)
 
 
 def check_reachable(base_url: str) -> None:

@@ -41,6 +41,11 @@ class Durations:
         """Number of durations."""
         return sum(self.counts.values())
 
+    @property
+    def shortest_s(self) -> float | None:
+        """The longest duration that the bucket of the shortest stands for; None without any."""
+        return min(highest_in_bucket(min(self.counts)), self.max_ns) / 1e9 if self.counts else None
+
     def percentile_s(self, q: float) -> float:
         """Return the nearest-rank percentile: the longest duration its bucket stands for, at most the true maximum.
 

@@ -21,7 +21,7 @@ class LoadDescription:
     """What was asked for: the plan as a reader needs it to repeat the run.
 
     Attributes:
-        url: Base URL of the service, secrets masked.
+        url: Base URL of the service, secrets masked, with the path of the requests when they went to that.
         scenario: Name of the locustfile that says who sends what.
         payloads: Number of payloads taken in turn or at random; 0 when the scenario brings its own.
         rows: Rows of one request's payload; 0 when the scenario brings its own.

@@ -17,18 +17,22 @@ PLAIN_INTERVAL_S = 5.0
 
 
 @contextmanager
-def show_load_progress(stream: TextIO, heading: str) -> Iterator[Callable[[LoadSecond], None]]:
+def show_load_progress(stream: TextIO, heading: str, waiting: str = "") -> Iterator[Callable[[LoadSecond], None]]:
     """Yield what a load run tells its seconds to; nothing is left on a terminal at the end of the block.
 
     Args:
         stream: Where to.
         heading: What is loaded, and how.
+        waiting: What is waited for before the first second; empty for nothing.
     """
     console = Console(file=stream, markup=False, highlight=False)
     if not stream.isatty() or console.is_dumb_terminal:
+        if waiting:
+            stream.write(f"{waiting}\n")
+            stream.flush()
         yield _PlainLines(stream).tell
         return
-    screen = LoadScreen(heading, stream.encoding)
+    screen = LoadScreen(heading, stream.encoding, waiting)
     # On a screen of its own nothing is left of what a resized terminal has folded: each second is drawn from its top.
     with Live(screen, console=console, screen=True, auto_refresh=False) as live:
 

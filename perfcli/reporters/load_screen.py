@@ -53,9 +53,10 @@ FIGURES: Sequence[tuple[str, Callable[[LoadSecond], float | None], Callable[[flo
 class LoadScreen:
     """Figures of the last minute as lines, its latencies as a histogram, and the failures of the run by class."""
 
-    def __init__(self, heading: str, encoding: str | None) -> None:
+    def __init__(self, heading: str, encoding: str | None, waiting: str = "") -> None:
         self._heading = heading
         self._encoding = encoding
+        self._waiting = waiting
         self._seconds: deque[LoadSecond] = deque(maxlen=HISTORY)
         self._failures: Counter[str] = Counter()
 
@@ -78,7 +79,7 @@ class LoadScreen:
             last = self._seconds[-1]
             elapsed = format_duration(last.start_s + last.elapsed_s)
         yield [(self._heading[: max(0, width - len(elapsed) - 2)], "bold"), (f"  {elapsed}", "bold cyan")]
-        yield [("", "")]
+        yield [("" if self._seconds else self._waiting, "yellow")]
         figures = list(self._figures(width))
         yield from figures
         rows = min(MOST_HISTOGRAM, height - len(figures) - 5)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from perfcli.errors import ExitCode
 from perfcli.records import Outcome, ProfileResult, SloVerdict
 from perfcli.records.load import LoadResult
 from perfcli.units import format_beside
 from perfcli.verdicts.early import decide_slo
-from perfcli.verdicts.measuring import Measured, measure
+from perfcli.verdicts.measuring import Measured, measure, measure_with_dropped
 from perfcli.verdicts.slo import Slo
 
 
@@ -24,7 +26,8 @@ def evaluate(
 
     No samples is a failure: a service that answers nothing keeps no promise. Fewer samples than a percentile needs, a
     metric that was not measured, and a generator that could not keep up are inconclusive, never a pass. So few samples
-    may still prove that the limit is broken, whatever the percentile is: that is a failure.
+    may still prove that the limit is broken, whatever the percentile is: that is a failure. A latency or a share of
+    failures that only holds because arrivals were dropped is inconclusive, too.
 
     Args:
         result: The record of a run, partial or not.
@@ -37,10 +40,11 @@ def evaluate(
     """
     fault = "" if allow_late else _generator_fault(result)
     found = [(slo, measure(result, slo)) for slo in slos]
-    return tuple(
+    verdicts = (
         _judge(slo, measured, fault, allow_few or (_has_few(measured) and _is_lost(slo, result)))
         for slo, measured in found
     )
+    return tuple(_count_dropped(verdict, slo, result) for verdict, slo in zip(verdicts, slos, strict=True))
 
 
 def exit_code(verdicts: Sequence[SloVerdict]) -> ExitCode:
@@ -82,6 +86,18 @@ def _outcome(slo: Slo, measured: Measured, generator_fault: str, allow_few: bool
     if slo.holds(value):
         return "pass", ""
     return "fail", f"{slo.metric} is {format_beside(value, slo.limit, slo.unit)}"
+
+
+def _count_dropped(verdict: SloVerdict, slo: Slo, result: ProfileResult | LoadResult) -> SloVerdict:
+    """Take back a pass that does not survive the arrivals that were never sent."""
+    worst = measure_with_dropped(result, slo) if verdict.outcome == "pass" else None
+    if worst is None or slo.holds(worst) or isinstance(result, ProfileResult) or result.arrivals is None:
+        return verdict
+    what = "what they took is unknown"
+    if math.isfinite(worst):
+        what = f"with these it is {format_beside(worst, slo.limit, slo.unit)}"
+    reason = f"{result.arrivals.dropped} of {result.arrivals.scheduled} arrivals were dropped: {what}"
+    return replace(verdict, outcome="inconclusive", reason=reason)
 
 
 def _has_few(measured: Measured) -> bool:

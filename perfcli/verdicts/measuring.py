@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +12,7 @@ from perfcli.records import ProfileResult
 from perfcli.records.load import EndpointResult, LoadResult
 from perfcli.statistics import Distribution, median, samples_needed
 from perfcli.statistics.histograms import decode_histogram
+from perfcli.statistics.percentiles import nearest_rank
 from perfcli.verdicts.slo import Slo
 
 Run = Literal["profile", "load"]
@@ -79,6 +81,32 @@ def measure(result: ProfileResult | LoadResult, slo: Slo) -> Measured:
         return _measure_profile(result, slo)
     check_measurable(slo, "load")
     return _measure_load(result, slo)
+
+
+def measure_with_dropped(result: ProfileResult | LoadResult, slo: Slo) -> float | None:
+    """Return the metric as it is when every dropped arrival has failed, and has taken longer than all others.
+
+    What was never sent has no outcome and no latency; this is the worst they can have been. An endpoint is given all
+    dropped arrivals, as nobody knows whose they were.
+
+    Returns:
+        None when nothing was dropped, or the metric is neither a latency nor a share of failures.
+    """
+    if not isinstance(result, LoadResult) or result.arrivals is None or not result.arrivals.dropped:
+        return None
+    part = result.total if slo.endpoint is None else result.endpoints.get(slo.endpoint)
+    if part is None or not part.requests:
+        return None
+    dropped = result.arrivals.dropped
+    if slo.metric in ("error_rate", "success_rate"):
+        failures, requests = part.failures + dropped, part.requests + dropped
+        return failures / requests if slo.metric == "error_rate" else 1 - failures / requests
+    if slo.metric in ("mean", "max"):
+        return math.inf
+    if slo.quantile is None:
+        return None
+    rank = nearest_rank(part.successes + dropped, slo.quantile)
+    return math.inf if rank > part.successes else latencies(part).percentile(rank / part.successes)
 
 
 def latencies(endpoint: EndpointResult) -> Distribution:

@@ -127,7 +127,9 @@ def _outcome(result: LoadResult, verdicts: Sequence[SloVerdict]) -> tuple[ProbeO
 def _why_late(load: float, result: LoadResult) -> tuple[ProbeOutcome, str]:
     """Tell a generator at its limit from one that was kept from its work; neither says anything of a service."""
     said = "; ".join(result.generator.reasons)
-    needed = result.generator.cpu_ratio
+    needed, ceiling_rps = result.generator.cpu_ratio, result.generator.ceiling_rps
+    if _in_open_loop(result) and ceiling_rps is not None and load > ceiling_rps * result.generator.processes:
+        return "generator-bound", f"the generator could not keep up: {said}"
     seconds = [second for second in result.seconds if second.measured]
     sent = sum(second.scheduled or 0 for second in seconds)
     if needed is not None and sent and _in_open_loop(result):

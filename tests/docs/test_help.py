@@ -87,3 +87,10 @@ def test_an_option_reads_the_same_in_every_command(option, field, wording):
         if parameter.name == option
     }
     assert found == {wording}
+
+
+@pytest.mark.parametrize("name", ["load", "profile"])
+def test_the_help_of_slo_names_the_tables_that_are_read(name):
+    (slo,) = (each for each in COMMANDS[name].params if each.name == "slo")  # type: ignore[attr-defined]
+    assert "tool.perfcli.load" in slo.help
+    assert "tool.perfcli.profile" in slo.help

@@ -115,7 +115,8 @@ class Master:
             if time.monotonic() > deadline or any(fork.is_dead() for fork in self._forks):
                 raise MeasurementError(
                     f"Only {len(self._ready)} of {self._expected} workers came within {self._plan.connect_s:g} s.",
-                    f"Start them with `perfcli worker --master-host HOST --master-port {self._runner.server.port}`.",
+                    f"Start them with `perfcli worker --master-host HOST --master-port {self._runner.server.port}`; "
+                    "other machines reach the address that --master-bind names.",
                 )
             self._changed.wait(_POLL_S)
             self._changed.clear()
@@ -228,7 +229,8 @@ def _listen(environment: Environment, plan: Plan) -> MasterRunner:
     except (SystemExit, RPCError, ZMQError) as error:
         # Locust takes a busy port for a reason to end the process.
         raise UsageError(
-            f"The master cannot listen at {plan.master_host}:{plan.master_port}.", "Choose another --master-port."
+            f"The master cannot listen at {plan.master_host}:{plan.master_port}.",
+            "Choose another address or port with --master-bind.",
         ) from error
 
 

@@ -45,7 +45,8 @@ def serve(plan: Plan) -> None:
     except (gevent.Timeout, ConnectionError) as error:
         raise MeasurementError(
             f"No master answers at {plan.master_host}:{plan.master_port}.",
-            "Start it with `perfcli load --master --expect-workers N`.",
+            f"Start it with `perfcli load --master --expect-workers N --master-bind {plan.master_host}:"
+            f"{plan.master_port}`: without an address of its own it listens to its own machine only.",
         ) from error
     try:
         _serve(environment, runner)

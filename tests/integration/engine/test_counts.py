@@ -167,13 +167,15 @@ def test_a_master_without_workers_gives_up_and_says_how_to_start_them(server, en
     assert run.exit_code == run.crash.exit_code == 3
     assert run.crash.message == "Only 0 of 1 workers came within 0.3 s."
     assert "perfcli worker --master-host" in run.crash.hint
+    assert "--master-bind" in run.crash.hint
 
 
 def test_a_worker_without_a_master_gives_up(engine) -> None:
     run = engine(Plan(worker=True, master_host="127.0.0.1", master_port=9, connect_s=0.3))
     assert run.crash.message == "No master answers at 127.0.0.1:9."
+    assert "perfcli load --master --expect-workers N --master-bind 127.0.0.1:9`" in run.crash.hint
 
 
 def test_a_busy_port_is_the_users_to_change(server, engine) -> None:
     run = engine(server.plan(requests=1, processes=2, master_port=server.port))
-    assert (run.exit_code, run.crash.hint) == (2, "Choose another --master-port.")
+    assert (run.exit_code, run.crash.hint) == (2, "Choose another address or port with --master-bind.")

@@ -159,7 +159,7 @@ def test_a_worker_on_another_machine_is_counted_like_one_here_and_keeps_its_turn
     assert outcome.requests == outcome.record["arrivals"]["sent"] == 80
     assert outcome.record["generator"]["processes"] == 2
     assert there.returncode == here.finish().code == 0
-    assert f"{url}/predict is not this machine. It would get about 80 requests in 4.00 s." in outcome.stderr
+    assert f"{url} is not this machine. It would get about 80 requests in 4.00 s." in outcome.stderr
     # Each sends every 100 ms. Machines and cables only delay, so the earliest of 40 tells a schedule.
     first_ms, second_ms = (min(at / 1e6 - 100 * index for index, at in enumerate(own)) for own in arrivals_ns)
     assert abs(first_ms - second_ms) == pytest.approx(50, abs=20)

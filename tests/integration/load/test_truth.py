@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
+import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -209,3 +212,19 @@ def _share_answered_late(server: Any, *, rate: float, limit_s: float) -> float:
     began_s = min(at_s - index / rate for index, at_s in enumerate(arrived_s))
     late = [at_s - (began_s + index / rate) > limit_s for index, at_s in enumerate(answered_s)]
     return sum(late) / len(late)
+
+
+def test_kept_figures_of_the_engine_that_the_run_refutes_are_measured_anew(
+    server: Any, perfcli: Perfcli, tmp_path: Path
+) -> None:
+    def floor_s() -> float:
+        run = ("load", "--host", server.url, "--users", "2", "--requests", "200", "--warm-up", "none", "--json")
+        floor_ms: float = perfcli(*run, XDG_CACHE_HOME=str(tmp_path)).record["generator"]["floor_ms"]
+        return floor_ms / 1e3
+
+    measured_s = floor_s()
+    (note,) = (tmp_path / "perfcli").glob("engine-*.json")
+    note.write_text(json.dumps({"floor_s": 0.5, "ceiling_rps": 1e4, "measured_at_s": time.time()}))
+    assert floor_s() < 0.1
+    assert json.loads(note.read_text())["floor_s"] < 0.1
+    assert measured_s < 0.1

@@ -60,6 +60,30 @@ def test_the_setting_that_moves_the_cache_moves_the_note(
     assert calibrate_engine() == noted
 
 
+def test_figures_are_kept_for_a_day(engine: Engine, tmp_path: Path) -> None:
+    def at(now_s: float, *, anew: bool = False) -> bool:
+        found = calibrate(engine, Path("predict.py"), tmp_path, anew=anew, clock=lambda: now_s)
+        assert found is not None
+        return found.kept
+
+    day_s = 24 * 3600.0
+    # Neither older ones nor those of a clock that was set back since.
+    assert [at(day_s), at(2 * day_s - 1), at(2 * day_s), at(2 * day_s - 1), at(2 * day_s)] == [
+        False, True, False, False, True,
+    ]  # fmt: skip
+    assert not at(2 * day_s, anew=True)
+
+
+def test_figures_without_their_age_are_measured_again(engine: Engine, tmp_path: Path) -> None:
+    calibrate(engine, Path("predict.py"), tmp_path)
+    (note,) = tmp_path.iterdir()
+    note.write_text('{"floor_s": 0.5, "ceiling_rps": 10}')
+
+    found = calibrate(engine, Path("predict.py"), tmp_path)
+    assert found is not None
+    assert found.floor_s == pytest.approx(0.00005, rel=1e-3)
+
+
 def test_a_damaged_note_is_measured_again(engine: Engine, tmp_path: Path) -> None:
     calibrate(engine, Path("predict.py"), tmp_path)
     (note,) = tmp_path.iterdir()

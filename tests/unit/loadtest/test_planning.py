@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from perfcli.bundled import bundled_path
 from perfcli.errors import UsageError
 from perfcli.loadtest.plan import Segment
 from perfcli.loadtest.planning import LoadOptions, LoadPlan, aim, describe_bound, plan_load
@@ -71,7 +72,17 @@ def test_an_open_target_is_aimed_later(scenario: Path) -> None:
     )
 
     assert plan.engine.base_url == "http://127.0.0.1:9"
-    assert (plan.description.url, plan.metrics_url) == ("http://127.0.0.1:9/predict", "http://127.0.0.1:9/metrics")
+    assert (plan.description.url, plan.metrics_url) == ("http://127.0.0.1:9", "http://127.0.0.1:9/metrics")
+
+
+def test_the_path_is_shown_before_the_run_only_where_the_scenario_cannot_choose_another(scenario: Path) -> None:
+    def url(**options: Any) -> str:
+        return aim(plan_load(LoadOptions(**{"scenario": scenario, **options})), "http://127.0.0.1:9").description.url
+
+    assert url() == "http://127.0.0.1:9"
+    assert url(path="/score") == "http://127.0.0.1:9/score"
+    assert url(host="http://localhost:8000/score") == "http://127.0.0.1:9/score"
+    assert url(scenario=bundled_path("loadtests/predict.py")) == "http://127.0.0.1:9/predict"
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from perfcli.loadtest.watch import ServerSample
+from perfcli.loadtest.calibration import Calibration
+from perfcli.loadtest.planning import LoadPlan
+from perfcli.loadtest.recording import Recording
+from perfcli.loadtest.watch import Sample, ServerSample
 from perfcli.loadtest.wire import End, Endpoint, Latencies, Second
+from perfcli.records.environment import Environment
 from perfcli.records.load import Arrivals, ErrorCount, LoadResult
 
 Record = Callable[..., LoadResult]
@@ -222,3 +226,40 @@ def test_a_second_of_few_answers_counts_little_in_what_the_server_says(
 
     assert server is not None
     assert server.timings == {"total": pytest.approx((150 * 0.010 + 150 * 0.020 + 5 * 0.5) / 305)}
+
+
+@pytest.mark.parametrize(
+    ("known", "refuted"),
+    [
+        (Calibration(0.003, 1000.0, kept=True), False),
+        # No median of an empty server is above what a real one took, and no ceiling below what was reached.
+        (Calibration(0.005, 1000.0, kept=True), True),
+        (Calibration(0.003, 200.0, kept=True), True),
+        # Measured for this very run it is what it is.
+        (Calibration(0.005, 200.0), False),
+        (None, False),
+    ],
+)
+def test_kept_figures_of_the_engine_that_a_run_exceeds_are_refuted(
+    make_plan: Callable[..., LoadPlan],
+    second: MakeSecond,
+    endpoint: MakeEndpoint,
+    known: Calibration | None,
+    refuted: bool,
+) -> None:
+    recording = Recording(make_plan(), Environment("0.1.0", "3.11.7", "Linux", None, 2, 2**30, None), known)
+    assert not recording.refutes_calibration()
+    recording.add(second(0, endpoint([0.004] + [0.02] * 249)), Sample(0.3, None))
+    assert recording.refutes_calibration() is refuted
+    recording.calibrate(None)
+    assert recording.result().generator.floor_s is None
+
+
+def test_the_url_has_the_path_only_where_requests_went_to_it(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    scored, predicted = endpoint(FAST, name="/score"), endpoint(FAST)
+
+    urls = [record([second(0, *endpoints)]).description.url for endpoints in ((scored,), (scored, predicted), ())]
+
+    assert urls == ["http://127.0.0.1:8000", "http://127.0.0.1:8000/predict", "http://127.0.0.1:8000"]

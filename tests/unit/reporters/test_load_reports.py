@@ -178,6 +178,12 @@ def test_a_plain_line_appears_every_five_seconds_where_there_is_no_terminal() ->
     assert lines[0] == describe_second(second(4))
 
 
+def test_what_is_waited_for_is_said_at_once_where_there_is_no_terminal() -> None:
+    stream = io.StringIO()
+    with show_load_progress(stream, "what", "Waiting for 2 workers."):
+        assert stream.getvalue() == "Waiting for 2 workers.\n"
+
+
 def test_the_line_names_every_figure_that_was_measured() -> None:
     assert describe_second(second(4)) == (
         "5.00 s, throughput 100/s, p50 4.20 ms, p90 5.10 ms, p95 6.30 ms, p99 18.7 ms, failures 3, arrivals due 100,"

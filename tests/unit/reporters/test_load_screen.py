@@ -69,6 +69,13 @@ def drawn(seconds: list[LoadSecond], width: int, height: int) -> list[str]:
     return ["".join(words for words, _ in line) for line in screen.lines(width, height)]
 
 
+def test_it_says_what_is_waited_for_until_the_first_second(seconds: list[LoadSecond]) -> None:
+    screen = LoadScreen("what", "utf-8", "Waiting for 2 workers.")
+    assert ("Waiting for 2 workers.", "yellow") in [line[0] for line in screen.lines(80, 24)]
+    screen.add(seconds[0])
+    assert "Waiting" not in str(list(screen.lines(80, 24)))
+
+
 @pytest.mark.parametrize(("width", "height"), [(40, 10), (80, 24), (100, 30), (160, 50), (300, 100)])
 def test_the_screen_fits_the_terminal(seconds: list[LoadSecond], width: int, height: int) -> None:
     lines = drawn(seconds, width, height)

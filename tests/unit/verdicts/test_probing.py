@@ -152,3 +152,12 @@ def test_dropped_arrivals_are_no_load_that_holds(run: Callable[..., LoadResult])
         90.0, run([0.020] * 4, [4] * 4, arrivals=Arrivals(900, 800, 0, 100, nothing)), SLOS, allow_few=False
     )
     assert (probe.outcome, probe.reason) == ("fails", "100 arrivals were dropped, because too many were in flight")
+
+
+def test_rate_above_the_ceiling_of_the_generator_is_its_limit_though_it_waited(run: Callable[..., LoadResult]) -> None:
+    outcomes = []
+    for ceiling_rps in (150.0, 250.0):
+        idle = replace(BOUND, cpu_ratio=0.2, ceiling_rps=ceiling_rps)
+        late = run([0.100] * 4, [4] * 4, generator=idle)
+        outcomes.append(judge_probe(200.0, late, SLOS, allow_few=True).outcome)
+    assert outcomes == ["generator-bound", "disturbed"]
