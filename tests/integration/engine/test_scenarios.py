@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -206,3 +207,38 @@ def test_labels_outside_the_classes_are_failures(server, engine) -> None:
     run = engine(server.plan(requests=3, classes=("benign", "malignant")))
     assert run.failures == {"check_failed": 3}
     assert run.example == "label 1 is none of ['benign', 'malignant']"
+
+
+WEIGHTED = """
+from locust import task
+from perfcli.loadtest.engine.users import InferenceUser
+
+class Often(InferenceUser):
+    weight = 3
+
+    @task
+    def predict(self):
+        self.post(self.payload(), "/fast", name="often")
+
+class Seldom(InferenceUser):
+    weight = 1
+
+    @task
+    def predict(self):
+        self.post(self.payload(), "/fast", name="seldom")
+"""
+
+
+@pytest.mark.parametrize("max_in_flight", [1000, 1])
+def test_arrivals_are_shared_between_the_classes_of_users_by_weight(server, engine, scenario, max_in_flight) -> None:
+    options = {"open_loop": True, "rate": 100.0, "requests": 400, "max_in_flight": max_in_flight}
+    run = engine(server.plan(scenario=scenario(WEIGHTED), **options))
+    sent = Counter()
+    for endpoint in run.endpoints:
+        sent[endpoint.name] += endpoint.succeeded.count
+    assert sent.total() == run.end.sent == 400 - run.end.dropped
+    # The draws follow from the seed; only what a single user who is busy has to drop does not.
+    if max_in_flight > 1:
+        assert sent["often"] == pytest.approx(300, abs=4 * (400 * 0.75 * 0.25) ** 0.5)
+    assert sent["seldom"] > 0
+    assert sent["often"] > sent["seldom"]
