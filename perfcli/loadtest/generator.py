@@ -31,7 +31,7 @@ def judge_generator(
     Args:
         seconds: Of the whole run.
         latencies: Of the successes in the measured window.
-        lag: Actual minus intended start; empty in a closed loop.
+        lag: Actual minus intended start of the requests of the measured window; empty in a closed loop.
         calibration: What the engine costs; None when not measured.
         processes: Number of generator processes.
     """

@@ -45,7 +45,6 @@ class Recording:
         self._timeline = Timeline()
         self._seconds: list[LoadSecond] = []
         self._samples: list[Sample] = []
-        self._lag = Durations()
         self._sent = self._late = self._dropped = self._scheduled = self._resent = 0
         self._errors: dict[str, tuple[int, str]] = {}
         self.ending = Ending()
@@ -74,7 +73,6 @@ class Recording:
         start_s = self._timeline.elapsed_s
         self._timeline.add(second)
         self._samples.append(sample)
-        self._lag.add(second.lag)
         self._scheduled += second.scheduled
         self._sent += second.sent
         self._late += second.late
@@ -98,6 +96,9 @@ class Recording:
         endpoints = timeline.totals_from(steadiness.first)
         total = merged(endpoints.values())
         elapsed_s = timeline.elapsed_s - start_s
+        lag = Durations()
+        for slot in slots:
+            lag.add(slot.lag)
         seconds = tuple(replace(each, measured=bool(slots) and each.start_s >= start_s) for each in self._seconds)
         started_at_s = self._hello.started_at_s if self._hello is not None else datetime.now(UTC).timestamp()
         result = LoadResult(
@@ -108,12 +109,12 @@ class Recording:
             window=Window(elapsed_s=elapsed_s, warm_up_s=start_s, stable=steadiness.stable),
             total=total.result(elapsed_s),
             endpoints=_named(endpoints, elapsed_s),
-            arrivals=self._arrivals(),
+            arrivals=self._arrivals(lag),
             errors=self._error_counts(),
             generator=judge_generator(
                 seconds,
                 total.response,
-                self._lag,
+                lag,
                 self._calibration,
                 processes=self._hello.processes if self._hello is not None else self._plan.engine.processes,
             ),
@@ -126,10 +127,10 @@ class Recording:
         result = replace(result, warnings=advise(result, ending, resent=self._resent))
         return replace(result, diagnosis=diagnose(result))
 
-    def _arrivals(self) -> Arrivals | None:
+    def _arrivals(self, lag: Durations) -> Arrivals | None:
         if not self._plan.engine.open_loop:
             return None
-        return Arrivals(self._scheduled, self._sent, self._late, self._dropped, self._lag.quantiles())
+        return Arrivals(self._scheduled, self._sent, self._late, self._dropped, lag.quantiles())
 
     def _error_counts(self) -> tuple[ErrorCount, ...]:
         errors = (ErrorCount(kind, count, example) for kind, (count, example) in self._errors.items())

@@ -120,7 +120,7 @@ class Arrivals:
         sent: Requests that were sent.
         late: Those of them sent more than a millisecond after they were due.
         dropped: Never sent: too many were in flight already, or the run ended first.
-        lag: Time from the intended start to the sending.
+        lag: Time from the intended start to the sending, of the measured window as the latencies are.
     """
 
     scheduled: int

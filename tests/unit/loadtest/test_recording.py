@@ -222,3 +222,42 @@ def test_a_second_of_few_answers_counts_little_in_what_the_server_says(
 
     assert server is not None
     assert server.timings == {"total": pytest.approx((150 * 0.010 + 150 * 0.020 + 5 * 0.5) / 305)}
+
+
+@pytest.mark.parametrize(
+    ("length", "warm_up", "stalled", "verdict"),
+    [(10, "5s", 2, "trustworthy"), (200, "150s", 170, "generator-bound")],
+    ids=["in the warm-up", "in the window, a two-hundredth of the run"],
+)
+def test_only_a_stall_of_the_generator_in_the_measured_window_counts(
+    record: Record,
+    second: MakeSecond,
+    endpoint: MakeEndpoint,
+    latencies: Callable[..., Latencies],
+    length: int,
+    warm_up: str,
+    stalled: int,
+    verdict: str,
+) -> None:
+    seconds = [
+        second(index, endpoint([0.004] * 100), lag=latencies([0.08 if index == stalled else 0.0001] * 100))
+        for index in range(length)
+    ]
+
+    result = record(seconds, rate_rps=100.0, warm_up=warm_up)
+
+    assert result.generator.verdict == verdict
+    assert result.arrivals is not None
+    assert result.arrivals.lag.max_s == (0.08 if verdict == "generator-bound" else 0.0001)
+
+
+def test_lateness_is_kept_when_seconds_of_a_long_run_are_joined(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint, latencies: Callable[..., Latencies]
+) -> None:
+    seconds = [second(index, endpoint([0.004] * 3), lag=latencies([0.0001] * 3)) for index in range(300)]
+
+    result = record(seconds, rate_rps=3.0, warm_up="none")
+
+    assert result.arrivals is not None
+    assert result.arrivals.lag.mean_s == pytest.approx(0.0001)
+    assert result.arrivals.lag.p99_s is not None, "900 durations know a p99"
