@@ -64,6 +64,7 @@ def _run_alone(plan: Plan, channel: Channel) -> None:
     environment = make_environment(plan)
     session = Session(environment, environment.create_local_runner(), plan)
     on_signals(session.ask_to_stop)
+    session.tidy()
     names = tuple(user_class.__name__ for user_class in environment.user_classes)
     channel.send(Hello(os.getpid(), (), 1, names, time.time(), locust.__version__))
     session.start()

@@ -68,6 +68,13 @@ class Session:
         self._over_ns: int | None = None
         self._cpu_ns = 0
 
+    def tidy(self) -> None:
+        """Do what would hold the load up; it takes a moment, so call it before the start is set."""
+        # Locust and what it imports are a hundred thousand objects; a full collection that visits them all would hold
+        # every arrival up for milliseconds.
+        gc.collect()
+        gc.freeze()
+
     def start(self, start_ns: int | None = None) -> None:
         """Begin.
 
@@ -75,10 +82,6 @@ class Session:
             start_ns: The moment that all workers of the run begin at, on the clock of `perf_counter_ns`; their users in
                 the closed loop are started by the master. None for a run of one process, which begins now.
         """
-        # Locust and what it imports are a hundred thousand objects; a full collection that visits them all would hold
-        # every arrival up for milliseconds.
-        gc.collect()
-        gc.freeze()
         self.start_ns = self._second_ns = time.perf_counter_ns() if start_ns is None else start_ns
         self._cpu_ns = time.process_time_ns()
         plan, runner = self._plan, self._runner

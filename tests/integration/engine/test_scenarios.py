@@ -242,3 +242,33 @@ def test_arrivals_are_shared_between_the_classes_of_users_by_weight(server, engi
         assert sent["often"] == pytest.approx(300, abs=4 * (400 * 0.75 * 0.25) ** 0.5)
     assert sent["seldom"] > 0
     assert sent["often"] > sent["seldom"]
+
+
+def test_a_worker_is_ready_when_nothing_is_left_that_would_hold_its_first_requests_up(
+    server, engine, scenario, tmp_path
+) -> None:
+    text = f"""
+import gc, os, pathlib
+from locust import argument_parser, events, task
+from perfcli.loadtest.engine.users import InferenceUser
+
+@events.init.add_listener
+def watch(runner, **_):
+    send = runner.send_message
+
+    def watched(name, *arguments, **others):
+        if name == "perfcli_ready":
+            found = gc.get_freeze_count() > 0, argument_parser.default_args_dict.cache_info().currsize
+            pathlib.Path({str(tmp_path)!r}, f"{{os.getpid()}}.ready").write_text(repr(found))
+        send(name, *arguments, **others)
+
+    runner.send_message = watched
+
+class Client(InferenceUser):
+    @task
+    def predict(self):
+        self.post(self.payload())
+"""
+    run = engine(server.plan(scenario=scenario(text), requests=4, users=2, processes=2))
+    assert run.succeeded == 4, run.stderr
+    assert [path.read_text() for path in tmp_path.glob("*.ready")] == ["(True, 1)"] * 2
