@@ -96,6 +96,8 @@ class Recording:
         endpoints = timeline.totals_from(steadiness.first)
         total = merged(endpoints.values())
         elapsed_s = timeline.elapsed_s - start_s
+        # The load fell when a worker did, whatever the figures say; and if they moved, they did.
+        stable = None if steadiness.stable and ending.lost_after(start_s) else steadiness.stable
         lag = Durations()
         for slot in slots:
             lag.add(slot.lag)
@@ -106,7 +108,7 @@ class Recording:
             environment=self._environment,
             started_at=datetime.fromtimestamp(started_at_s, UTC).isoformat(timespec="seconds"),
             loop="open" if self._plan.engine.open_loop else "closed",
-            window=Window(elapsed_s=elapsed_s, warm_up_s=start_s, stable=steadiness.stable),
+            window=Window(elapsed_s=elapsed_s, warm_up_s=start_s, stable=stable),
             total=total.result(elapsed_s),
             endpoints=_named(endpoints, elapsed_s),
             arrivals=self._arrivals(lag),

@@ -150,15 +150,17 @@ class Second:
 
 @dataclass(frozen=True, slots=True)
 class WorkerLost:
-    """A worker died or fell silent; the run goes on without it.
+    """A worker died or fell silent; the run went on without it. Sent at the end, when it is known whether it came back.
 
     Attributes:
         worker: Its name.
-        at_s: Seconds after the start.
+        at_s: Seconds after the start, when the last second ended that it had reported.
+        back_s: When it reported again, with all that it had measured; None when it never did.
     """
 
     worker: str
     at_s: float
+    back_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

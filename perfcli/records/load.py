@@ -56,8 +56,8 @@ class Window:
     Attributes:
         elapsed_s: Length of the measured window; 0 when the run ended before it began.
         warm_up_s: Time before it, excluded from all statistics but kept in the seconds.
-        stable: Throughput and latency held within 10 % over three windows; None when the run was too short, or was
-            asked to change its load, so that nobody can tell.
+        stable: Throughput and latency held within 10 % over three windows; None when the run was too short, was asked
+            to change its load, or lost a worker of the generator, so that nobody can tell.
     """
 
     elapsed_s: float

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from perfcli.loadtest.watch import ServerSample
-from perfcli.loadtest.wire import End, Endpoint, Latencies, Second
+from perfcli.loadtest.wire import End, Endpoint, Latencies, Second, WorkerLost
 from perfcli.records.load import Arrivals, ErrorCount, LoadResult
 
 Record = Callable[..., LoadResult]
@@ -261,3 +261,14 @@ def test_lateness_is_kept_when_seconds_of_a_long_run_are_joined(
     assert result.arrivals is not None
     assert result.arrivals.lag.mean_s == pytest.approx(0.0001)
     assert result.arrivals.lag.p99_s is not None, "900 durations know a p99"
+
+
+@pytest.mark.parametrize(("back_s", "stable"), [(None, None), (8.5, None), (4.5, True)])
+def test_a_window_in_which_a_worker_was_missing_is_not_called_steady(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint, back_s: float | None, stable: bool | None
+) -> None:
+    seconds = [second(index, endpoint(FAST)) for index in range(15)]
+
+    result = record(seconds, warm_up="5s", lost=[WorkerLost("host-7", 1.0, back_s)])
+
+    assert result.window.stable is stable
