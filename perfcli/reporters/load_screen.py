@@ -13,10 +13,10 @@ from perfcli.records.latency_counts import add_latencies
 from perfcli.records.load import LoadSecond
 from perfcli.reporters.histogram import histogram_rows
 from perfcli.reporters.plain_text import encodable
+from perfcli.reporters.second_groups import SHORT_S
 from perfcli.reporters.sparkline import sparkline
 from perfcli.units import format_duration, format_rate, format_ratio, format_size
 
-SHORT_S = 0.5
 HISTORY = 60
 """Seconds that the lines of figures show."""
 NOT_MEASURED = "-"
