@@ -46,6 +46,7 @@ class Recording:
         self._seconds: list[LoadSecond] = []
         self._samples: list[Sample] = []
         self._sent = self._late = self._dropped = self._scheduled = self._resent = 0
+        self._further = self._silent = 0
         self._errors: dict[str, tuple[int, str]] = {}
         self.ending = Ending()
 
@@ -78,6 +79,8 @@ class Recording:
         self._late += second.late
         self._dropped += second.dropped
         self._resent += second.resent
+        self._further += second.further
+        self._silent += second.silent
         for endpoint in second.endpoints:
             for failures in endpoint.failures:
                 count, example = self._errors.get(failures.kind, (0, self._plan.hide_secrets(failures.example)))
@@ -132,7 +135,15 @@ class Recording:
     def _arrivals(self, lag: Durations) -> Arrivals | None:
         if not self._plan.engine.open_loop:
             return None
-        return Arrivals(self._scheduled, self._sent, self._late, self._dropped, lag.quantiles())
+        return Arrivals(
+            scheduled=self._scheduled,
+            sent=self._sent - self._further,
+            late=self._late,
+            dropped=self._dropped,
+            lag=lag.quantiles(),
+            further=self._further,
+            silent=self._silent,
+        )
 
     def _error_counts(self) -> tuple[ErrorCount, ...]:
         errors = (ErrorCount(kind, count, example) for kind, (count, example) in self._errors.items())
@@ -177,7 +188,7 @@ def _summarise(second: Second, start_s: float, sample: Sample, *, open_loop: boo
         in_flight=second.in_flight,
         mean_in_flight=second.in_flight_ns / 1e9 / second.elapsed_s,
         users=None if open_loop else second.users,
-        scheduled=second.scheduled if open_loop else None,
+        scheduled=second.due if open_loop else None,
         lag_p99_s=lag.quantiles().p99_s if open_loop else None,
         generator_cpu_ratio=second.cpu_ratio,
         generator_rss_bytes=second.rss_bytes,

@@ -23,7 +23,7 @@ class Slot:
         start_s: From the start of the run.
         elapsed_s: Its length.
         seconds: Number of seconds it holds.
-        scheduled: Arrivals due in it.
+        scheduled: Requests due in it.
         endpoints: What each endpoint did.
         timings: What the server says of its own work.
         lag: Actual minus intended start of the requests sent in it; empty in a closed loop.
@@ -43,7 +43,7 @@ class Slot:
         self._level = None
         self.elapsed_s += second.elapsed_s
         self.seconds += 1
-        self.scheduled += second.scheduled
+        self.scheduled += second.due
         self.lag.add(second.lag)
         for header, answers in second.server_timing.items():
             self.timings.add(header, answers)

@@ -129,6 +129,8 @@ class Second:
         rss_bytes: Resident memory of all engine processes.
         endpoints: In no particular order; one without ended requests is left out.
         server_timing: For how many successes each `Server-Timing` stands, of successes drawn at random.
+        further: Open loop: requests of a task after its first one; no arrival of their own, and among `sent`.
+        silent: Arrivals whose task sent nothing; not among `dropped`.
     """
 
     index: int
@@ -146,6 +148,13 @@ class Second:
     rss_bytes: int
     endpoints: Sequence[Endpoint]
     server_timing: Mapping[str, float] = field(default_factory=dict)
+    further: int = 0
+    silent: int = 0
+
+    @property
+    def due(self) -> int:
+        """Requests that should have been sent, as far as the tasks have told: what those that ended compare with."""
+        return max(0, self.scheduled + self.further - self.silent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +195,14 @@ class End:
         reason: `duration`, `requests`, `scenario` (it ended by itself), `interrupted`, `terminated` or `aborted`.
         elapsed_s: From the start until no more requests were started.
         drained_s: From then until the last answer.
-        scheduled: Arrivals; always `sent + dropped`.
+        scheduled: Arrivals; with `further` always `sent + dropped + silent`.
         sent: Requests started; always the ended ones, incomplete ones included.
         late: Requests started late.
         dropped: Arrivals never sent.
         incomplete: Requests given up without an answer.
         scenario_errors: What the scenario's code raised.
+        further: Requests of a task after its first one.
+        silent: Arrivals whose task sent nothing.
     """
 
     reason: str
@@ -203,6 +214,8 @@ class End:
     dropped: int
     incomplete: int
     scenario_errors: Sequence[ScenarioError]
+    further: int = 0
+    silent: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,8 +187,18 @@ def _arrivals(arrivals: Arrivals, total: EndpointResult) -> Iterator[RenderableT
     yield table
     yield Text(
         f"{format_count(arrivals.scheduled, 'arrival')}: {arrivals.sent} sent, {arrivals.late} of them more than 1 ms"
-        f" late, {arrivals.dropped} dropped\n"
+        f" late, {arrivals.dropped} dropped{describe_tasks(arrivals)}\n"
     )
+
+
+def describe_tasks(arrivals: Arrivals) -> str:
+    """Say what tasks sent beyond one request for each arrival, or did not; empty when each sent one."""
+    words = ""
+    if arrivals.silent:
+        words += f", {arrivals.silent} whose task sent nothing"
+    if arrivals.further:
+        words += f"; {format_count(arrivals.further, 'further request')}"
+    return words
 
 
 def _timings(timings: Mapping[str, float]) -> Table:

@@ -26,6 +26,8 @@ def merge_seconds(seconds: Sequence[Second]) -> Second:
         late=sum(second.late for second in seconds),
         dropped=sum(second.dropped for second in seconds),
         resent=sum(second.resent for second in seconds),
+        further=sum(second.further for second in seconds),
+        silent=sum(second.silent for second in seconds),
         lag=merge_latencies(second.lag for second in seconds),
         cpu_ratio=max(second.cpu_ratio for second in seconds),
         rss_bytes=sum(second.rss_bytes for second in seconds),
@@ -63,6 +65,8 @@ def merge_ends(ends: Sequence[End]) -> End:
         late=sum(end.late for end in ends),
         dropped=sum(end.dropped for end in ends),
         incomplete=sum(end.incomplete for end in ends),
+        further=sum(end.further for end in ends),
+        silent=sum(end.silent for end in ends),
         scenario_errors=tuple(errors.values()),
     )
 

@@ -136,8 +136,7 @@ class Pool:
     def _wait(self, idle: list[gevent.Greenlet]) -> float:
         greenlet = gevent.getcurrent()
         if self._due_ns.pop(greenlet, None) is not None:
-            # The task made no request at all.
-            self._recorder.now.dropped += 1
+            self._recorder.now.silent += 1
         idle.append(greenlet)
         try:
             self._hub.switch()
@@ -149,5 +148,9 @@ class Pool:
 
     def _left(self, greenlet: gevent.Greenlet) -> None:
         self._size -= 1
-        if self._due_ns.pop(greenlet, None) is not None:
+        if self._due_ns.pop(greenlet, None) is None:
+            return
+        if self._stopped:
             self._recorder.now.dropped += 1
+        else:
+            self._recorder.now.silent += 1

@@ -71,6 +71,8 @@ class Totals:
         dropped: Arrivals never sent.
         resent: Requests sent a second time.
         incomplete: Requests given up without an answer.
+        further: Open loop: requests sent after the first one of their arrival.
+        silent: Arrivals whose task sent nothing.
     """
 
     scheduled: int = 0
@@ -79,6 +81,8 @@ class Totals:
     dropped: int = 0
     resent: int = 0
     incomplete: int = 0
+    further: int = 0
+    silent: int = 0
 
     def add(self, other: Totals) -> None:
         """Count the other's too."""
@@ -129,7 +133,10 @@ class Recorder:
         now = self.now
         now.sent += 1
         if intended_ns is None:
-            now.scheduled += 1
+            if self._open_loop:
+                now.further += 1
+            else:
+                now.scheduled += 1
             return
         lag_ns = sent_ns - intended_ns
         if lag_ns > LATE_NS:

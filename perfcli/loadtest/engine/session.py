@@ -154,6 +154,8 @@ class Session:
             late=totals.late,
             dropped=totals.dropped,
             resent=totals.resent,
+            further=totals.further,
+            silent=totals.silent,
             lag=lag,
             cpu_ratio=(cpu_ns - self._cpu_ns) / max(1, now_ns - self._second_ns),
             rss_bytes=self._process.memory_info().rss,
@@ -207,6 +209,8 @@ class Session:
             late=totals.late,
             dropped=totals.dropped,
             incomplete=totals.incomplete,
+            further=totals.further,
+            silent=totals.silent,
             scenario_errors=tuple(
                 ScenarioError(message, count, first) for message, (count, first) in self._errors.items()
             ),

@@ -272,3 +272,22 @@ class Client(InferenceUser):
     run = engine(server.plan(scenario=scenario(text), requests=4, users=2, processes=2))
     assert run.succeeded == 4, run.stderr
     assert [path.read_text() for path in tmp_path.glob("*.ready")] == ["(True, 1)"] * 2
+
+
+@pytest.mark.parametrize(("requests", "further", "silent"), [(2, 40, 0), (0, 0, 40)])
+def test_arrivals_are_counted_whatever_their_tasks_send(server, engine, scenario, requests, further, silent) -> None:
+    text = f"""
+from locust import task
+from perfcli.loadtest.engine.users import InferenceUser
+
+class Client(InferenceUser):
+    @task
+    def some(self):
+        for _ in range({requests}):
+            self.post(self.payload())
+"""
+    run = engine(server.plan(scenario=scenario(text), open_loop=True, rate=40.0, duration_s=1.0))
+    end = run.end
+    assert (end.scheduled, end.sent, end.dropped) == (40, server.started(), 0)
+    assert (end.sent, end.further, end.silent) == (40 * requests, further, silent)
+    assert sum(second.due for second in run.seconds) == end.sent

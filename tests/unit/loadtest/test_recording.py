@@ -162,6 +162,21 @@ def test_an_open_loop_accounts_for_every_arrival_of_the_whole_run(
     assert "dropped" in [warning.code for warning in result.warnings]
 
 
+def test_arrivals_are_not_the_requests_of_their_tasks(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    seconds = [
+        second(index, endpoint([0.02] * 35), scheduled=20, sent=35, further=17, silent=1, dropped=1) for index in (0, 1)
+    ]
+
+    result = record(seconds, rate_rps=20.0, warm_up="none")
+
+    assert result.arrivals is not None
+    assert (result.arrivals.scheduled, result.arrivals.sent, result.arrivals.dropped) == (40, 36, 2)
+    assert (result.arrivals.further, result.arrivals.silent) == (34, 2)
+    assert [each.scheduled for each in result.seconds] == [36, 36]
+
+
 def test_what_the_server_used_is_averaged_over_the_measured_time(
     record: Record, second: MakeSecond, endpoint: MakeEndpoint
 ) -> None:

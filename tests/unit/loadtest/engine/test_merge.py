@@ -22,6 +22,8 @@ def _second(index: int = 0, *, endpoints: tuple[Endpoint, ...] = (), lag: Latenc
         in_flight_ns=700_000_000,
         cpu_ratio=0.5,
         rss_bytes=100,
+        further=3,
+        silent=2,
         lag=lag or Latencies({}, 0, 0),
         endpoints=endpoints,
         **numbers,
@@ -63,6 +65,7 @@ def test_numbers_add_up_and_the_busiest_process_counts() -> None:
     assert (merged.users, merged.in_flight, merged.scheduled, merged.sent) == (4, 2, 10, 8)
     assert merged.in_flight_ns == 1_400_000_000
     assert (merged.late, merged.dropped, merged.resent) == (2, 2, 2)
+    assert (merged.further, merged.silent, merged.due) == (6, 4, 12)
     assert (merged.cpu_ratio, merged.rss_bytes, merged.elapsed_s) == (0.5, 200, 1.0)
 
 

@@ -72,6 +72,14 @@ def test_without_an_intended_start_a_request_is_scheduled_when_it_is_sent() -> N
     assert (totals.scheduled, totals.sent, lag.total, endpoints) == (1, 1, 0, ())
 
 
+def test_a_further_request_of_a_task_is_no_arrival_of_the_open_loop() -> None:
+    recorder = Recorder(open_loop=True)
+    recorder.sent(0, 5)
+    recorder.sent(None, 9)
+    totals, lag, _ = recorder.take()
+    assert (totals.scheduled, totals.sent, totals.further, lag.total) == (0, 2, 1, 1)
+
+
 def test_failures_are_apart_from_successes_and_keep_the_first_example() -> None:
     recorder = Recorder(open_loop=False)
     for ended_ns, kind, example in ((10, Kind.RESET, "first"), (20, Kind.RESET, "second"), (30, Kind.DNS, "x" * 1000)):
