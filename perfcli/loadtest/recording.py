@@ -104,7 +104,10 @@ class Recording:
         lag = Durations()
         for slot in slots:
             lag.add(slot.lag)
-        seconds = tuple(replace(each, measured=bool(slots) and each.start_s >= start_s) for each in self._seconds)
+        seconds = tuple(
+            replace(each, measured=bool(slots) and each.start_s + each.elapsed_s / 2 >= start_s)
+            for each in self._seconds
+        )
         started_at_s = self._hello.started_at_s if self._hello is not None else datetime.now(UTC).timestamp()
         result = LoadResult(
             description=self._plan.description,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import pytest
@@ -287,3 +288,14 @@ def test_a_window_in_which_a_worker_was_missing_is_not_called_steady(
     result = record(seconds, warm_up="5s", lost=[WorkerLost("host-7", 1.0, back_s)])
 
     assert result.window.stable is stable
+
+
+def test_the_first_second_of_the_window_is_measured_however_its_start_was_added_up(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    for seed in range(20):
+        chance = random.Random(seed)
+        # The slots of a run are joined when there are more than 120, and their lengths added up anew.
+        seconds = [second(index, endpoint([0.004]), elapsed_s=1 + chance.random() / 1e4) for index in range(122)]
+        result = record(seconds, warm_up="120s")
+        assert [each.measured for each in result.seconds[119:]] == [False, True, True]
