@@ -62,8 +62,10 @@ class Recording:
 
     @property
     def paths(self) -> frozenset[str]:
-        """Names of the endpoints, and the path of the plan."""
-        return frozenset({self._plan.engine.path, *(name for _, name in self._timeline.totals_from(0))})
+        """The path of the plan, the names of the endpoints, and the paths of those that have another name."""
+        names = (name for _, name in self._timeline.totals_from(0))
+        sent = () if self.ending.end is None else self.ending.end.paths
+        return frozenset({self._plan.engine.path, *names, *sent})
 
     def begin(self, hello: Hello) -> None:
         """Note the start."""

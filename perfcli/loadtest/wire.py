@@ -203,6 +203,7 @@ class End:
         scenario_errors: What the scenario's code raised.
         further: Requests of a task after its first one.
         silent: Arrivals whose task sent nothing.
+        paths: Of requests to which the scenario gave another name; of very many not all.
     """
 
     reason: str
@@ -216,6 +217,7 @@ class End:
     scenario_errors: Sequence[ScenarioError]
     further: int = 0
     silent: int = 0
+    paths: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

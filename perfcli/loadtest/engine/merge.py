@@ -67,6 +67,7 @@ def merge_ends(ends: Sequence[End]) -> End:
         incomplete=sum(end.incomplete for end in ends),
         further=sum(end.further for end in ends),
         silent=sum(end.silent for end in ends),
+        paths=tuple(dict.fromkeys(path for end in ends for path in end.paths)),
         scenario_errors=tuple(errors.values()),
     )
 

@@ -105,6 +105,7 @@ class Recorder:
         self._endpoints: dict[tuple[str, str], _EndpointSecond] = {}
         self._names: set[tuple[str, str]] = set()
         self._lag = Histogram()
+        self._paths: set[str] = set()
         self.now = Totals()
         self.total = Totals()
         self.in_flight = 0
@@ -127,6 +128,16 @@ class Recorder:
         place = int(self._random() * self._answers)
         if place < _SAMPLED:
             self._sampled[place] = headers
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Paths of the requests that go by another name in the result; of very many the first."""
+        return tuple(self._paths)
+
+    def named(self, path: str) -> None:
+        """Note the path of a request that goes by another name in the result."""
+        if len(self._paths) < _MAX_ENDPOINTS:
+            self._paths.add(path)
 
     def sent(self, intended_ns: int | None, sent_ns: int) -> None:
         """Count a request that is about to be sent; without an intended start it starts when it is sent."""

@@ -215,6 +215,7 @@ class Session:
             incomplete=totals.incomplete,
             further=totals.further,
             silent=totals.silent,
+            paths=self._recorder.paths,
             scenario_errors=tuple(
                 ScenarioError(message, count, first) for message, (count, first) in self._errors.items()
             ),

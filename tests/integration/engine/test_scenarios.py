@@ -34,6 +34,7 @@ def test_users_of_locusts_own_clients_are_recorded(server, engine, scenario, bas
     assert run.succeeded == counts["/fast"] > 0
     assert run.failures == {"http_5xx": counts["/status"]}
     assert {endpoint.name for endpoint in run.endpoints} == {"/fast", "/failing"}
+    assert run.end.paths == ("/status",)
 
 
 @pytest.mark.parametrize("base", ["HttpUser", "FastHttpUser"])
@@ -242,6 +243,7 @@ def test_arrivals_are_shared_between_the_classes_of_users_by_weight(server, engi
         assert sent["often"] == pytest.approx(300, abs=4 * (400 * 0.75 * 0.25) ** 0.5)
     assert sent["seldom"] > 0
     assert sent["often"] > sent["seldom"]
+    assert run.end.paths == ("/fast",)
 
 
 def test_a_worker_is_ready_when_nothing_is_left_that_would_hold_its_first_requests_up(

@@ -10,7 +10,7 @@ import pytest
 from perfcli.loadtest.planning import LoadPlan
 from perfcli.loadtest.recording import Recording
 from perfcli.loadtest.run import _listen
-from perfcli.loadtest.watch import ServerWatch, Watch
+from perfcli.loadtest.watch import Sample, ServerWatch, Watch
 from perfcli.loadtest.wire import End, Endpoint, Hello, Message, Second
 from perfcli.records.environment import Environment
 
@@ -53,3 +53,16 @@ def test_the_time_in_which_the_engine_starts_is_none_of_the_first_second(
     found = recording.result().server
     assert found is not None
     assert found.cpu_ratio == pytest.approx(0.8)
+
+
+def test_the_servers_count_is_looked_up_by_the_paths_sent_and_not_by_their_names(
+    make_plan: Callable[..., LoadPlan],
+    second: Callable[..., Second],
+    endpoint: Callable[..., Endpoint],
+    ended: Callable[..., End],
+) -> None:
+    recording = Recording(make_plan(), Environment("0", "3", "Linux", None, 1, 1, None), None)
+    recording.add(second(0, endpoint([0.004], name="infer")), Sample(None, None))
+    recording.ending.end = ended(1.0, paths=("/v2/infer",))
+
+    assert recording.paths == {"/predict", "infer", "/v2/infer"}

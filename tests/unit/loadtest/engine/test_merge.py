@@ -101,7 +101,18 @@ def test_the_last_seconds_come_out_when_all_have_left() -> None:
 
 def test_ends_add_up_and_the_most_frequent_reason_stands() -> None:
     def end(reason: str, *errors: ScenarioError) -> End:
-        return End(reason, 2.0, 0.1, scheduled=3, sent=2, late=1, dropped=1, incomplete=1, scenario_errors=errors)
+        return End(
+            reason,
+            2.0,
+            0.1,
+            scheduled=3,
+            sent=2,
+            late=1,
+            dropped=1,
+            incomplete=1,
+            scenario_errors=errors,
+            paths=("/v2/infer",),
+        )
 
     merged = merge_ends(
         [
@@ -119,6 +130,7 @@ def test_ends_add_up_and_the_most_frequent_reason_stands() -> None:
         late=3,
         dropped=3,
         incomplete=3,
+        paths=("/v2/infer",),
         scenario_errors=(ScenarioError("KeyError", 3, "first"), ScenarioError("OSError", 1, "third")),
     )
 

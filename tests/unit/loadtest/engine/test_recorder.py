@@ -171,3 +171,13 @@ def test_few_answers_are_all_read_and_one_without_the_header_still_counts() -> N
         recorder.sample(headers)
     assert recorder.take_server_timing() == {"total;dur=1": 2, "total;dur=2.5": 1, "a, b;dur=2": 1}
     assert recorder.take_server_timing() == {}
+
+
+def test_paths_that_go_by_another_name_are_noted_up_to_a_number() -> None:
+    recorder = Recorder(open_loop=False)
+    recorder.named("/v2/infer")
+    recorder.named("/v2/infer")
+    assert recorder.paths == ("/v2/infer",)
+    for number in range(1_500):
+        recorder.named(f"/patients/{number}")
+    assert len(recorder.paths) == 1_000
