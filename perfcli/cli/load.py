@@ -143,7 +143,12 @@ def load(
         ),
     ] = None,
     requests: Annotated[
-        int | None, typer.Option(min=1, help="End after exactly so many requests.", rich_help_panel=_LENGTH)
+        int | None,
+        typer.Option(
+            min=1,
+            help="End after so many requests: exactly, except in a closed loop of HttpUsers, which end some more.",
+            rich_help_panel=_LENGTH,
+        ),
     ] = None,
     shape: Annotated[
         str | None,

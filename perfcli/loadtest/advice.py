@@ -31,7 +31,7 @@ class Ending:
         crash: Why it could not go on.
         last_words: How a dead engine ended; empty for a live one.
         stopped_early: We asked for the end, because what was to be found out is known.
-        lost: Workers that died.
+        lost: Workers that died or fell silent.
     """
 
     end: End | None = None
@@ -48,6 +48,10 @@ class Ending:
         return self.end.reason == "aborted" or (
             self.end.reason in ("interrupted", "terminated") and not self.stopped_early
         )
+
+    def lost_after(self, start_s: float) -> bool:
+        """Tell whether a worker was missing at any time after this one."""
+        return any(lost.back_s is None or lost.back_s > start_s for lost in self.lost)
 
 
 def advise(result: LoadResult, ending: Ending, *, resent: int) -> tuple[Advice, ...]:
@@ -78,8 +82,13 @@ def _about_the_end(result: LoadResult, ending: Ending) -> Iterator[Advice]:
     if ending.stopped_early:
         yield Advice("stopped_early", "The run ended before its time, because its outcome was clear.", "")
     for lost in ending.lost:
-        message = f"Worker {lost.worker} was lost after {format_duration(lost.at_s)}; the run went on without it."
-        yield Advice("worker_lost", message, "What it had measured since its last report is missing.")
+        if lost.back_s is None:
+            message = f"Worker {lost.worker} was lost after {format_duration(lost.at_s)}; the run went on without it."
+            yield Advice("worker_lost", message, "What it had measured since its last report is missing.")
+        else:
+            from_to = f"from {format_duration(lost.at_s)} to {format_duration(lost.back_s)}"
+            message = f"Worker {lost.worker} said nothing {from_to}; the run went on without it."
+            yield Advice("worker_silent", message, "All it measured is counted; it may not have sent all it should.")
     for error in ending.end.scenario_errors if ending.end is not None else ():
         times = "once" if error.count == 1 else f"{error.count} times"
         yield Advice(SCENARIO_ERROR, f"The scenario raised {error.message} ({times}).", f"Correct it{_where(error)}.")

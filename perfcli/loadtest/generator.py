@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from perfcli.loadtest.calibration import Calibration
 from perfcli.loadtest.tally import Durations
 from perfcli.records.load import GeneratorReport, LoadDescription, LoadSecond
+from perfcli.records.load_second import SHORT_S
 from perfcli.statistics import samples_needed, weighted_mean_or_none
 from perfcli.units import format_duration, format_rate, format_ratio
 
 BUSY_CORE = 0.9
 LATE_S = 0.001
 LATE_SHARE = 0.1
-SHORT_S = 0.5
 
 
 def judge_generator(
@@ -35,7 +35,7 @@ def judge_generator(
     Args:
         seconds: Of the whole run.
         latencies: Of the successes in the measured window.
-        lag: Actual minus intended start; empty in a closed loop.
+        lag: Actual minus intended start of the requests of the measured window; empty in a closed loop.
         calibration: What the engine costs; None when not measured.
         processes: Number of generator processes.
         due_rps: Arrivals per second it was asked for; None in a closed loop.
@@ -67,7 +67,7 @@ def highest_due_rps(description: LoadDescription, seconds: Iterable[LoadSecond])
     """Return the arrivals per second that were asked for, of a shape the most in a second; None in a closed loop."""
     if description.arrivals is None or description.rate_rps is not None:
         return description.rate_rps
-    whole = [second for second in seconds if second.measured and second.elapsed_s > SHORT_S]
+    whole = [second for second in seconds if second.measured and second.elapsed_s >= SHORT_S]
     return max(((second.scheduled or 0) / second.elapsed_s for second in whole), default=None)
 
 

@@ -49,7 +49,8 @@ class Plan:
         max_in_flight: Open loop: an arrival that finds this many unanswered, over all processes, is dropped.
         shape: Replaces users or rate; its length is the duration.
         duration_s: Length of the run; None with `requests` or a shape, or a scenario that ends by itself.
-        requests: Budget: exactly so many requests are started.
+        requests: Budget: exactly so many requests are started; of Locust's own clients in the closed loop, which are
+            counted when they have been answered, some more.
         drain_s: How long requests in flight are waited for after the end.
         seed: Makes arrivals and payload order repeatable.
         processes: Engine processes on this machine.

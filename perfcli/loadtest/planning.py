@@ -189,6 +189,12 @@ def _check_loop(options: LoadOptions) -> None:
         raise UsageError("--spawn-rate is for --users.", "Write a ramp as --shape 'ramp 0-200/30s, hold 2m'.")
     if options.shape is not None and options.duration_s is not None:
         raise UsageError("--shape has its own length, so --duration has no meaning.", "Leave one of them out.")
+    users = options.users or DEFAULT_USERS
+    if options.requests is not None and options.rate_rps is None and options.expect_workers > users:
+        message = (
+            f"--requests is shared between {options.expect_workers} workers, but only {users} of them would have users."
+        )
+        raise UsageError(message, f"Write --expect-workers {users}, or --users {options.expect_workers}.")
 
 
 def _check_ranges(options: LoadOptions) -> None:
@@ -241,11 +247,18 @@ def _engine_plan(options: LoadOptions) -> Plan:
         requests=options.requests,
         drain_s=options.timeout_s,
         seed=options.seed,
-        processes=options.processes,
+        processes=_processes(options),
         expect_workers=options.expect_workers,
         master_host=options.master_host,
         master_port=options.master_port,
     )
+
+
+def _processes(options: LoadOptions) -> int:
+    """Return the number of engine processes: with a budget, of which each spends a share, none may be without users."""
+    if options.requests is None or options.rate_rps is not None or options.shape is not None:
+        return options.processes
+    return min(options.processes, options.users or DEFAULT_USERS)
 
 
 def _warm_up(text: str) -> float | None:

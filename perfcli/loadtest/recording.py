@@ -47,8 +47,8 @@ class Recording:
         self._timeline = Timeline()
         self._seconds: list[LoadSecond] = []
         self._samples: list[Sample] = []
-        self._lag = Durations()
         self._sent = self._late = self._dropped = self._scheduled = self._resent = 0
+        self._further = self._silent = 0
         self._errors: dict[str, tuple[int, str]] = {}
         self.ending = Ending()
 
@@ -64,8 +64,10 @@ class Recording:
 
     @property
     def paths(self) -> frozenset[str]:
-        """Names of the endpoints, and the path of the plan."""
-        return frozenset({self._plan.engine.path, *(name for _, name in self._timeline.totals_from(0))})
+        """The path of the plan, the names of the endpoints, and the paths of those that have another name."""
+        names = (name for _, name in self._timeline.totals_from(0))
+        sent = () if self.ending.end is None else self.ending.end.paths
+        return frozenset({self._plan.engine.path, *names, *sent})
 
     def refutes_calibration(self) -> bool:
         """Tell whether this run did what the kept figures of the engine say that it cannot."""
@@ -89,12 +91,13 @@ class Recording:
         start_s = self._timeline.elapsed_s
         self._timeline.add(second)
         self._samples.append(sample)
-        self._lag.add(second.lag)
         self._scheduled += second.scheduled
         self._sent += second.sent
         self._late += second.late
         self._dropped += second.dropped
         self._resent += second.resent
+        self._further += second.further
+        self._silent += second.silent
         for endpoint in second.endpoints:
             for failures in endpoint.failures:
                 count, example = self._errors.get(failures.kind, (0, self._plan.hide_secrets(failures.example)))
@@ -113,22 +116,30 @@ class Recording:
         endpoints = timeline.totals_from(steadiness.first)
         total = merged(endpoints.values())
         elapsed_s = timeline.elapsed_s - start_s
-        seconds = tuple(replace(each, measured=bool(slots) and each.start_s >= start_s) for each in self._seconds)
+        # The load fell when a worker did, whatever the figures say; and if they moved, they did.
+        stable = None if steadiness.stable and ending.lost_after(start_s) else steadiness.stable
+        lag = Durations()
+        for slot in slots:
+            lag.add(slot.lag)
+        seconds = tuple(
+            replace(each, measured=bool(slots) and each.start_s + each.elapsed_s / 2 >= start_s)
+            for each in self._seconds
+        )
         started_at_s = self._hello.started_at_s if self._hello is not None else datetime.now(UTC).timestamp()
         result = LoadResult(
             description=replace(self._plan.description, url=self._url({name for _, name in endpoints})),
             environment=self._environment,
             started_at=datetime.fromtimestamp(started_at_s, UTC).isoformat(timespec="seconds"),
             loop="open" if self._plan.engine.open_loop else "closed",
-            window=Window(elapsed_s=elapsed_s, warm_up_s=start_s, stable=steadiness.stable),
+            window=Window(elapsed_s=elapsed_s, warm_up_s=start_s, stable=stable),
             total=total.result(elapsed_s),
             endpoints=_named(endpoints, elapsed_s),
-            arrivals=self._arrivals(),
+            arrivals=self._arrivals(lag),
             errors=self._error_counts(),
             generator=judge_generator(
                 seconds,
                 total.response,
-                self._lag,
+                lag,
                 self._calibration,
                 processes=self._processes,
                 due_rps=highest_due_rps(self._plan.description, seconds),
@@ -154,10 +165,18 @@ class Recording:
     def _processes(self) -> int:
         return self._hello.processes if self._hello is not None else self._plan.engine.processes
 
-    def _arrivals(self) -> Arrivals | None:
+    def _arrivals(self, lag: Durations) -> Arrivals | None:
         if not self._plan.engine.open_loop:
             return None
-        return Arrivals(self._scheduled, self._sent, self._late, self._dropped, self._lag.quantiles())
+        return Arrivals(
+            scheduled=self._scheduled,
+            sent=self._sent - self._further,
+            late=self._late,
+            dropped=self._dropped,
+            lag=lag.quantiles(),
+            further=self._further,
+            silent=self._silent,
+        )
 
     def _error_counts(self) -> tuple[ErrorCount, ...]:
         errors = (ErrorCount(kind, count, example) for kind, (count, example) in self._errors.items())
@@ -202,7 +221,7 @@ def _summarise(second: Second, start_s: float, sample: Sample, *, open_loop: boo
         in_flight=second.in_flight,
         mean_in_flight=second.in_flight_ns / 1e9 / second.elapsed_s,
         users=None if open_loop else second.users,
-        scheduled=second.scheduled if open_loop else None,
+        scheduled=second.due if open_loop else None,
         lag_p99_s=lag.quantiles().p99_s if open_loop else None,
         generator_cpu_ratio=second.cpu_ratio,
         generator_rss_bytes=second.rss_bytes,

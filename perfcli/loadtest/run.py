@@ -173,6 +173,8 @@ def _listen(
         match message:
             case Hello():
                 recording.begin(message)
+                # What the server does before the load starts, while the engine does, is none of the first second.
+                watch.sample()
             case WorkerLost():
                 ending.lost.append(message)
             case End():

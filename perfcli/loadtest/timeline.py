@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from perfcli.loadtest.steady import Level
-from perfcli.loadtest.tally import EndpointTally, TimingTally, merged
+from perfcli.loadtest.tally import Durations, EndpointTally, TimingTally, merged
 from perfcli.loadtest.wire import Second
 
 MOST_SLOTS = 120
@@ -23,9 +23,10 @@ class Slot:
         start_s: From the start of the run.
         elapsed_s: Its length.
         seconds: Number of seconds it holds.
-        scheduled: Arrivals due in it.
+        scheduled: Requests due in it.
         endpoints: What each endpoint did.
         timings: What the server says of its own work.
+        lag: Actual minus intended start of the requests sent in it; empty in a closed loop.
     """
 
     start_s: float
@@ -34,6 +35,7 @@ class Slot:
     scheduled: int = 0
     endpoints: dict[EndpointKey, EndpointTally] = field(default_factory=dict)
     timings: TimingTally = field(default_factory=TimingTally)
+    lag: Durations = field(default_factory=Durations)
     _level: Level | None = None
 
     def add(self, second: Second) -> None:
@@ -41,7 +43,8 @@ class Slot:
         self._level = None
         self.elapsed_s += second.elapsed_s
         self.seconds += 1
-        self.scheduled += second.scheduled
+        self.scheduled += second.due
+        self.lag.add(second.lag)
         for header, answers in second.server_timing.items():
             self.timings.add(header, answers)
         for endpoint in second.endpoints:
@@ -54,6 +57,7 @@ class Slot:
         self.seconds += following.seconds
         self.scheduled += following.scheduled
         self.timings.merge(following.timings)
+        self.lag.add(following.lag)
         _add_all(self.endpoints, following)
 
     def level(self, *, open_loop: bool) -> Level:

@@ -119,6 +119,8 @@ class Second:
         rss_bytes: Resident memory of all engine processes.
         endpoints: In no particular order; one without ended requests is left out.
         server_timing: For how many successes each `Server-Timing` stands, of successes drawn at random.
+        further: Open loop: requests of a task after its first one; no arrival of their own, and among `sent`.
+        silent: Arrivals whose task sent nothing; not among `dropped`.
     """
 
     index: int
@@ -136,19 +138,28 @@ class Second:
     rss_bytes: int
     endpoints: Sequence[Endpoint]
     server_timing: Mapping[str, float] = field(default_factory=dict)
+    further: int = 0
+    silent: int = 0
+
+    @property
+    def due(self) -> int:
+        """Requests that should have been sent, as far as the tasks have told: what those that ended compare with."""
+        return max(0, self.scheduled + self.further - self.silent)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerLost:
-    """A worker died or fell silent; the run goes on without it.
+    """A worker died or fell silent; the run went on without it. Sent at the end, when it is known whether it came back.
 
     Attributes:
         worker: Its name.
-        at_s: Seconds after the start.
+        at_s: Seconds after the start, when the last second ended that it had reported.
+        back_s: When it reported again, with all that it had measured; None when it never did.
     """
 
     worker: str
     at_s: float
+    back_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +185,15 @@ class End:
         reason: `duration`, `requests`, `scenario` (it ended by itself), `interrupted`, `terminated` or `aborted`.
         elapsed_s: From the start until no more requests were started.
         drained_s: From then until the last answer.
-        scheduled: Arrivals; always `sent + dropped`.
+        scheduled: Arrivals; with `further` always `sent + dropped + silent`.
         sent: Requests started; always the ended ones, incomplete ones included.
         late: Requests started late.
         dropped: Arrivals never sent.
         incomplete: Requests given up without an answer.
         scenario_errors: What the scenario's code raised.
+        further: Requests of a task after its first one.
+        silent: Arrivals whose task sent nothing.
+        paths: Of requests to which the scenario gave another name; of very many not all.
     """
 
     reason: str
@@ -191,6 +205,9 @@ class End:
     dropped: int
     incomplete: int
     scenario_errors: Sequence[ScenarioError]
+    further: int = 0
+    silent: int = 0
+    paths: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,8 @@ class Window:
     Attributes:
         elapsed_s: Length of the measured window; 0 when the run ended before it began.
         warm_up_s: Time before it, excluded from all statistics but kept in the seconds.
-        stable: Throughput and latency held within 10 % over three windows; None when the run was too short, or was
-            asked to change its load, so that nobody can tell.
+        stable: Throughput and latency held within 10 % over three windows; None when the run was too short, was asked
+            to change its load, or lost a worker of the generator, so that nobody can tell.
     """
 
     elapsed_s: float
@@ -113,14 +113,16 @@ class EndpointResult:
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """How an open loop kept its schedule over the whole run; `scheduled` is always `sent` + `dropped`.
+    """How an open loop kept its schedule over the whole run; `scheduled` is `sent` + `dropped` + `silent`.
 
     Attributes:
-        scheduled: Requests that were due.
-        sent: Requests that were sent.
+        scheduled: Arrivals that were due.
+        sent: Those of them for which a request was sent.
         late: Those of them sent more than a millisecond after they were due.
         dropped: Never sent: too many were in flight already, or the run ended first.
-        lag: Time from the intended start to the sending.
+        lag: Time from the intended start to the sending, of the measured window as the latencies are.
+        further: Requests that tasks sent after their first one; they are no arrivals. 0 in older records.
+        silent: Arrivals whose task sent nothing; older records count them as dropped.
     """
 
     scheduled: int
@@ -128,6 +130,8 @@ class Arrivals:
     late: int
     dropped: int
     lag: Quantiles
+    further: int = 0
+    silent: int = 0
 
 
 @dataclass(frozen=True, slots=True)

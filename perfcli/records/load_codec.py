@@ -108,6 +108,8 @@ def _encode_arrivals(arrivals: Arrivals) -> dict[str, object]:
         "late": arrivals.late,
         "dropped": arrivals.dropped,
         "lag_ms": _encode_quantiles(arrivals.lag),
+        "further": arrivals.further,
+        "silent": arrivals.silent,
     }
 
 
@@ -118,6 +120,8 @@ def _decode_arrivals(document: Mapping[str, Any]) -> Arrivals:
         late=document["late"],
         dropped=document["dropped"],
         lag=_decode_quantiles(document["lag_ms"]),
+        further=document.get("further", 0),
+        silent=document.get("silent", 0),
     )
 
 

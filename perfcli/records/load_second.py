@@ -47,7 +47,7 @@ class LoadSecond:
         latency: Of the successes; None fields without enough of them.
         in_flight: Requests without an answer at the end of the second.
         users: Users at work at the end of the second; None in an open loop.
-        scheduled: Arrivals that were due; None in a closed loop.
+        scheduled: Requests that fell due: for each arrival as many as its task sends; None in a closed loop.
         lag_p99_s: 99th percentile of the lag of the arrivals sent; None in a closed loop.
         generator_cpu_ratio: CPU of the busiest generator process, as a share of one core.
         generator_rss_bytes: Resident memory of all generator processes.

@@ -20,6 +20,7 @@ from perfcli.records.load import (
 )
 from perfcli.reporters.parts import NOT_MEASURED, TitledTable, warning_text
 from perfcli.reporters.protocol import View
+from perfcli.reporters.second_groups import group_seconds
 from perfcli.reporters.sparkline import sparkline
 from perfcli.reporters.verdict_report import verdict_table
 from perfcli.units import format_count, format_duration, format_rate, format_ratio, format_size
@@ -185,8 +186,18 @@ def _arrivals(arrivals: Arrivals, total: EndpointResult) -> Iterator[RenderableT
     yield table
     yield Text(
         f"{format_count(arrivals.scheduled, 'arrival')}: {arrivals.sent} sent, {arrivals.late} of them more than 1 ms"
-        f" late, {arrivals.dropped} dropped\n"
+        f" late, {arrivals.dropped} dropped{describe_tasks(arrivals)}\n"
     )
+
+
+def describe_tasks(arrivals: Arrivals) -> str:
+    """Say what tasks sent beyond one request for each arrival, or did not; empty when each sent one."""
+    words = ""
+    if arrivals.silent:
+        words += f", {arrivals.silent} whose task sent nothing"
+    if arrivals.further:
+        words += f"; {format_count(arrivals.further, 'further request')}"
+    return words
 
 
 def _timings(timings: Mapping[str, float]) -> Table:
@@ -205,16 +216,23 @@ class _Course:
         self._seconds = seconds
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
-        seconds = self._seconds
+        # Beside the rate of a last second of a few milliseconds all others would be flat.
+        groups = group_seconds(self._seconds, len(self._seconds) or 1)
+        longest = [max(group, key=lambda second: second.elapsed_s) for group in groups]
         text = Text()
         lines: dict[str, list[float | None]] = {
-            "requests": [second.requests / second.elapsed_s for second in seconds],
-            "slowest": [second.latency.max_s for second in seconds],
-            "in flight": [float(second.in_flight) for second in seconds],
-            "server CPU": [second.server_cpu_ratio for second in seconds],
+            "requests": [
+                sum(second.requests for second in group) / sum(second.elapsed_s for second in group) for group in groups
+            ],
+            "slowest": [
+                max((second.latency.max_s for second in group if second.latency.max_s is not None), default=None)
+                for group in groups
+            ],
+            "in flight": [float(second.in_flight) for second in longest],
+            "server CPU": [second.server_cpu_ratio for second in longest],
         }
         width = max(1, options.max_width - COURSE_NAME - 2)
         for name, values in lines.items():
-            if len(seconds) > 1 and any(value is not None for value in values):
+            if len(groups) > 1 and any(value is not None for value in values):
                 text.append(f"  {name:<{COURSE_NAME}}", style="cyan").append(f"{sparkline(values, width)}\n")
         yield text

@@ -33,10 +33,25 @@ def length_s(plan: Plan) -> float | None:
     return sum(segment.duration_s for segment in plan.shape) if plan.shape else plan.duration_s
 
 
+def budget_s(plan: Plan) -> float | None:
+    """Return when the arrival after the last one of the budget would be due; None when its end is not that of the run.
+
+    So many arrivals at a rate take so many gaps; up to the last of them there is one less.
+    """
+    if plan.requests is None or not plan.open_loop:
+        return None
+    after_ns = next(islice(_unbounded(plan), plan.requests, None), None)
+    return None if after_ns is None else after_ns / 1e9
+
+
 def _all(plan: Plan) -> Iterator[int]:
-    segments = plan.shape or (Segment(plan.rate or 0.0, plan.rate or 0.0, plan.duration_s or math.inf),)
-    starts = _starts(segments, _expected(plan))
+    starts = _unbounded(plan)
     return islice(starts, plan.requests) if plan.requests is not None else starts
+
+
+def _unbounded(plan: Plan) -> Iterator[int]:
+    segments = plan.shape or (Segment(plan.rate or 0.0, plan.rate or 0.0, plan.duration_s or math.inf),)
+    return _starts(segments, _expected(plan))
 
 
 def _expected(plan: Plan) -> Iterator[float]:

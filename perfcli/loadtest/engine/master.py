@@ -46,6 +46,8 @@ _GRACE_S = 1.0
 _CLOCK_READINGS = 10
 _LEAD_NS = 100_000_000
 """Every worker must know of the start before it comes."""
+_SILENT_S = 4.0
+"""Locust gives a worker up after three seconds; one that reports again may still be given up there."""
 
 
 class Master:
@@ -66,7 +68,9 @@ class Master:
         self._readings: defaultdict[str, list[Reading]] = defaultdict(list)
         self._ready: set[str] = set()
         self._ended: dict[str, End] = {}
-        self._lost: set[str] = set()
+        self._lost: dict[str, WorkerLost] = {}
+        self._returned: list[WorkerLost] = []
+        self._heard_ns: dict[str, int] = {}
         self._crash: Crash | None = None
         self._merger = Merger(())
         self._changed = Event()
@@ -94,6 +98,8 @@ class Master:
             self._gather()
             self._begin()
             self._wait()
+            for lost in (*self._returned, *self._lost.values()):
+                self._channel.send(lost)
             if not self._ended:
                 raise MeasurementError("All workers were lost.", "What they measured until then is kept.")
             self._channel.send(merge_ends(list(self._ended.values())))
@@ -126,6 +132,7 @@ class Master:
         longest_ns = max(reading.round_trip_ns for readings in self._readings.values() for reading in readings)
         lead_ns = _LEAD_NS + 2 * longest_ns
         self._start_ns = time.perf_counter_ns() + lead_ns
+        self._heard_ns = dict.fromkeys(self._ready, self._start_ns)
         started_at_s = time.time() + lead_ns / 1e9
         self._channel.send(Hello(self._expected, started_at_s))
         for client in self._ready:
@@ -144,7 +151,7 @@ class Master:
             self._runner.greenlet.spawn(self._runner.start, self._plan.users, rate)
 
     def _wait(self) -> None:
-        while self._ready - self._ended.keys() - self._lost:
+        while self._ready - self._ended.keys() - self._lost.keys():
             self._changed.wait(_POLL_S)
             self._changed.clear()
             self._fail_if_crashed()
@@ -152,12 +159,13 @@ class Master:
 
     def _look_for_lost(self) -> None:
         dead = {fork.pid for fork in self._forks if fork.is_dead()}
-        for client in self._ready - self._ended.keys() - self._lost:
+        for client in self._ready - self._ended.keys() - self._lost.keys():
             node = self._runner.clients.get(client)
-            if self._pids[client] in dead or node is None or node.state == STATE_MISSING:
-                self._lost.add(client)
-                at_s = max(0, time.perf_counter_ns() - self._start_ns) / 1e9
-                self._channel.send(WorkerLost(f"{client} (pid {self._pids[client]})", at_s))
+            given_up = node is None or node.state == STATE_MISSING
+            silent_s = (time.perf_counter_ns() - self._heard_ns[client]) / 1e9
+            if self._pids[client] in dead or (given_up and silent_s > _SILENT_S):
+                name = f"{client} (pid {self._pids[client]})"
+                self._lost[client] = WorkerLost(name, self._merger.reported_s(client))
                 self._send(self._merger.leave(client))
 
     def _dismiss(self) -> None:
@@ -207,6 +215,11 @@ class Master:
     def _on_second(self, msg: Message, **_: object) -> None:
         second = from_line(msg.data["line"])
         assert isinstance(second, Second)
+        self._heard_ns[msg.node_id] = time.perf_counter_ns()
+        lost = self._lost.pop(msg.node_id, None)
+        if lost is not None:
+            back_s = (self._heard_ns[msg.node_id] - self._start_ns) / 1e9
+            self._returned.append(replace(lost, back_s=back_s))
         self._send(self._merger.add(msg.node_id, second))
 
     def _on_ended(self, msg: Message, **_: object) -> None:

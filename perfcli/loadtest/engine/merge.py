@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from perfcli.loadtest.wire import End, Endpoint, Failures, Latencies, Outcome, ScenarioError, Second
 
@@ -25,6 +26,8 @@ def merge_seconds(seconds: Sequence[Second]) -> Second:
         late=sum(second.late for second in seconds),
         dropped=sum(second.dropped for second in seconds),
         resent=sum(second.resent for second in seconds),
+        further=sum(second.further for second in seconds),
+        silent=sum(second.silent for second in seconds),
         lag=merge_latencies(second.lag for second in seconds),
         cpu_ratio=max(second.cpu_ratio for second in seconds),
         rss_bytes=sum(second.rss_bytes for second in seconds),
@@ -62,6 +65,9 @@ def merge_ends(ends: Sequence[End]) -> End:
         late=sum(end.late for end in ends),
         dropped=sum(end.dropped for end in ends),
         incomplete=sum(end.incomplete for end in ends),
+        further=sum(end.further for end in ends),
+        silent=sum(end.silent for end in ends),
+        paths=tuple(dict.fromkeys(path for end in ends for path in end.paths)),
         scenario_errors=tuple(errors.values()),
     )
 
@@ -71,11 +77,24 @@ class Merger:
 
     def __init__(self, workers: Iterable[str]) -> None:
         self._live = set(workers)
-        self._pending: defaultdict[int, dict[str, Second]] = defaultdict(dict)
+        self._pending: defaultdict[int, dict[str, tuple[Second, float]]] = defaultdict(dict)
+        self._late: list[Second] = []
+        self._ended_s: defaultdict[str, float] = defaultdict(float)
+        self._merged_s = 0.0
+        self._next = 0
 
     def add(self, worker: str, second: Second) -> list[Second]:
-        """Take a worker's second; return those now complete, in order."""
-        self._pending[second.index][worker] = second
+        """Take a worker's second; return those now complete, in order.
+
+        Of a worker that reports again after it was given up, what comes too late is counted in the second that follows.
+        """
+        self._live.add(worker)
+        self._ended_s[worker] += second.elapsed_s
+        if second.index < self._next:
+            # Its users and what it has in flight are those of its next second too.
+            self._late.append(replace(second, users=0, in_flight=0, rss_bytes=0, cpu_ratio=0.0))
+        else:
+            self._pending[second.index][worker] = (second, self._ended_s[worker])
         return self._complete()
 
     def leave(self, worker: str) -> list[Second]:
@@ -83,13 +102,30 @@ class Merger:
         self._live.discard(worker)
         return self._complete()
 
+    def reported_s(self, worker: str) -> float:
+        """Return the end of the last second that a worker has reported, from the start."""
+        return self._ended_s[worker]
+
     def _complete(self) -> list[Second]:
         complete = []
         for index in sorted(self._pending):
             if not self._live <= self._pending[index].keys():
                 break
-            complete.append(merge_seconds(list(self._pending.pop(index).values())))
+            complete.append(self._merge(index, list(self._pending.pop(index).values())))
+        if not self._live and self._late:
+            complete.append(self._merge(self._next, []))
         return complete
+
+    def _merge(self, index: int, parts: Sequence[tuple[Second, float]]) -> Second:
+        ends_s = [ended_s for _, ended_s in parts] or list(self._ended_s.values())
+        # A second in which a worker stood still lasts into those that the others report after it.
+        ended_s = max([each_s for each_s in ends_s if each_s <= index + 2] or ends_s)
+        elapsed_s = max(1e-9, ended_s - self._merged_s)
+        merged = merge_seconds([*(second for second, _ in parts), *self._late])
+        self._merged_s += elapsed_s
+        self._next = index + 1
+        self._late = []
+        return replace(merged, index=index, elapsed_s=elapsed_s)
 
 
 def _merge_server_timings(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import time
+from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 
 import gevent
 from locust import User
@@ -18,7 +20,8 @@ class Pool:
     """Gives every arrival to an idle user, or to a new one, or drops it and counts that.
 
     The user is an ordinary Locust user: between two tasks it calls its `wait_time`, and this is where it waits for an
-    arrival. The latest to become idle is the first to be used, so that few connections are open and these are warm.
+    arrival. The class is drawn for every arrival, by weight. The latest of it to become idle is the first to be used,
+    so that few connections are open and these are warm.
 
     Attributes:
         exhausted: The schedule has ended.
@@ -31,7 +34,7 @@ class Pool:
         self._recorder = recorder
         self._max_users = max_users
         self._random = random.Random(seed)
-        self._idle: list[gevent.Greenlet] = []
+        self._idle: defaultdict[type[User], list[gevent.Greenlet]] = defaultdict(list)
         self._due_ns: dict[gevent.Greenlet, int] = {}
         self._size = 0
         self._hub = gevent.get_hub()
@@ -85,20 +88,33 @@ class Pool:
 
     def _dispatch(self, due_ns: int) -> None:
         self._recorder.now.scheduled += 1
-        if self._idle:
-            greenlet = self._idle.pop()
+        # Also for an arrival that is dropped: which class the next one gets must not hang on how fast the server is.
+        user_class = self._draw()
+        idle = self._idle[user_class]
+        if idle:
+            greenlet = idle.pop()
             self._due_ns[greenlet] = due_ns
             greenlet.switch()
-        elif self._size < self._max_users:
+        elif self._size < self._max_users or self._retire():
             self._size += 1
-            self._enlist(due_ns)
+            gevent.spawn(self._begin, user_class, due_ns)
         else:
             self._recorder.now.dropped += 1
 
-    def _enlist(self, due_ns: int) -> None:
+    def _draw(self) -> type[User]:
         classes = self._environment.user_classes
-        user_class = self._random.choices(classes, [user_class.weight for user_class in classes])[0]
-        gevent.spawn(self._begin, user_class, due_ns)
+        if len(classes) == 1:
+            return classes[0]
+        return self._random.choices(classes, [user_class.weight for user_class in classes])[0]
+
+    def _retire(self) -> bool:
+        """Send an idle user home for one of another class; false when nobody is idle."""
+        for idle in self._idle.values():
+            if idle:
+                # `_left` counts it out, a moment after its successor was counted in.
+                idle.pop(0).kill(block=False)
+                return True
+        return False
 
     def _begin(self, user_class: type[User], due_ns: int) -> None:
         if self._stopped:
@@ -113,24 +129,28 @@ class Pool:
 
         # Of this instance only: on the class it would also hold for a closed loop in the same process.
         user.on_start = start  # type: ignore[method-assign]
-        user.wait_time = self._wait  # type: ignore[method-assign]
+        user.wait_time = partial(self._wait, self._idle[user_class])  # type: ignore[method-assign]
         greenlet = user.start(self._group)
         greenlet.link(self._left)
 
-    def _wait(self) -> float:
+    def _wait(self, idle: list[gevent.Greenlet]) -> float:
         greenlet = gevent.getcurrent()
         if self._due_ns.pop(greenlet, None) is not None:
-            # The task made no request at all.
-            self._recorder.now.dropped += 1
-        self._idle.append(greenlet)
+            self._recorder.now.silent += 1
+        idle.append(greenlet)
         try:
             self._hub.switch()
         except BaseException:
-            self._idle.remove(greenlet)
+            if greenlet in idle:
+                idle.remove(greenlet)
             raise
         return 0.0
 
     def _left(self, greenlet: gevent.Greenlet) -> None:
         self._size -= 1
-        if self._due_ns.pop(greenlet, None) is not None:
+        if self._due_ns.pop(greenlet, None) is None:
+            return
+        if self._stopped:
             self._recorder.now.dropped += 1
+        else:
+            self._recorder.now.silent += 1

@@ -61,6 +61,7 @@ def _run_alone(plan: Plan, channel: Channel) -> None:
     environment = make_environment(plan)
     session = Session(environment, environment.create_local_runner(), plan)
     on_signals(session.ask_to_stop)
+    session.tidy()
     channel.send(Hello(1, time.time()))
     session.start()
     reporting = gevent.spawn(_report, session, channel)

@@ -73,6 +73,8 @@ class Totals:
         dropped: Arrivals never sent.
         resent: Requests sent a second time.
         incomplete: Requests given up without an answer.
+        further: Open loop: requests sent after the first one of their arrival.
+        silent: Arrivals whose task sent nothing.
     """
 
     scheduled: int = 0
@@ -81,6 +83,8 @@ class Totals:
     dropped: int = 0
     resent: int = 0
     incomplete: int = 0
+    further: int = 0
+    silent: int = 0
 
     def add(self, other: Totals) -> None:
         """Count the other's too."""
@@ -103,6 +107,7 @@ class Recorder:
         self._endpoints: dict[tuple[str, str], _EndpointSecond] = {}
         self._names: set[tuple[str, str]] = set()
         self._lag = Histogram()
+        self._paths: set[str] = set()
         self.now = Totals()
         self.total = Totals()
         self.in_flight = 0
@@ -126,12 +131,25 @@ class Recorder:
         if place < _SAMPLED:
             self._sampled[place] = headers
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Paths of the requests that go by another name in the result; of very many the first."""
+        return tuple(self._paths)
+
+    def named(self, path: str) -> None:
+        """Note the path of a request that goes by another name in the result."""
+        if len(self._paths) < _MAX_ENDPOINTS:
+            self._paths.add(path)
+
     def sent(self, intended_ns: int | None, sent_ns: int) -> None:
         """Count a request that is about to be sent; without an intended start it starts when it is sent."""
         now = self.now
         now.sent += 1
         if intended_ns is None:
-            now.scheduled += 1
+            if self._open_loop:
+                now.further += 1
+            else:
+                now.scheduled += 1
             return
         lag_ns = sent_ns - intended_ns
         if lag_ns > LATE_NS:

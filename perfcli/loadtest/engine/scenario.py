@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import locust
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
@@ -149,6 +150,9 @@ def _record(workload: Workload, event: dict[str, object]) -> None:
     recorder.sent(due_ns, sent_ns)
     recorder.depart(sent_ns)
     key = (str(event["request_type"]), str(event["name"]))
+    path = urlsplit(str(event.get("url") or "")).path
+    if path and path != key[1]:
+        recorder.named(path)
     intended_ns = sent_ns if due_ns is None else due_ns
     exception = event.get("exception")
     if isinstance(exception, BaseException):

@@ -17,7 +17,7 @@ from gevent.event import Event
 from locust.env import Environment
 from locust.runners import STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING, Runner
 
-from perfcli.loadtest.engine.arrivals import length_s, schedule
+from perfcli.loadtest.engine.arrivals import budget_s, length_s, schedule
 from perfcli.loadtest.engine.faults import Kind
 from perfcli.loadtest.engine.pool import Pool
 from perfcli.loadtest.engine.scenario import RequestEvents, load
@@ -59,6 +59,8 @@ class Session:
         self._errors: dict[str, tuple[int, str]] = {}
         environment.events.user_error.add_listener(self._user_error)
         self._process = psutil.Process()
+        # Found out here, because it takes long for a budget of millions.
+        self._budget_s = budget_s(plan)
         self._stop_reason = ""
         self._stop_asked = Event()
         self._had_users = False
@@ -68,6 +70,13 @@ class Session:
         self._over_ns: int | None = None
         self._cpu_ns = 0
 
+    def tidy(self) -> None:
+        """Do what would hold the load up; it takes a moment, so call it before the start is set."""
+        # Locust and what it imports are a hundred thousand objects; a full collection that visits them all would hold
+        # every arrival up for milliseconds.
+        gc.collect()
+        gc.freeze()
+
     def start(self, start_ns: int | None = None) -> None:
         """Begin.
 
@@ -75,10 +84,6 @@ class Session:
             start_ns: The moment that all workers of the run begin at, on the clock of `perf_counter_ns`; their users in
                 the closed loop are started by the master. None for a run of one process, which begins now.
         """
-        # Locust and what it imports are a hundred thousand objects; a full collection that visits them all would hold
-        # every arrival up for milliseconds.
-        gc.collect()
-        gc.freeze()
         self.start_ns = self._second_ns = time.perf_counter_ns() if start_ns is None else start_ns
         self._cpu_ns = time.process_time_ns()
         plan, runner = self._plan, self._runner
@@ -101,11 +106,13 @@ class Session:
 
     def wait(self) -> str:
         """Wait for the end of the run and return its reason, one of those of `End`."""
-        length, pool = length_s(self._plan), self._workload.pool
+        length, pool, budget = length_s(self._plan), self._workload.pool, self._budget_s
+        reason_at_length = "duration" if budget is None else "requests"
+        length = length if budget is None else budget
         while not self._stop_asked.is_set():
             elapsed_s = (time.perf_counter_ns() - self.start_ns) / 1e9
             if length is not None and elapsed_s >= length and (pool is None or pool.exhausted):
-                return "duration"
+                return reason_at_length
             reason = self._own_end()
             if reason is not None:
                 return reason
@@ -151,6 +158,8 @@ class Session:
             late=totals.late,
             dropped=totals.dropped,
             resent=totals.resent,
+            further=totals.further,
+            silent=totals.silent,
             lag=lag,
             cpu_ratio=(cpu_ns - self._cpu_ns) / max(1, now_ns - self._second_ns),
             rss_bytes=self._process.memory_info().rss,
@@ -185,7 +194,7 @@ class Session:
         if runner.state in (STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED):
             return "scenario"
         if pool is not None:
-            return "requests" if pool.exhausted and self._plan.requests is not None else None
+            return None
         if self._workload.spent.is_set():
             return "requests"
         self._had_users = self._had_users or runner.user_count > 0
@@ -204,6 +213,9 @@ class Session:
             late=totals.late,
             dropped=totals.dropped,
             incomplete=totals.incomplete,
+            further=totals.further,
+            silent=totals.silent,
+            paths=self._recorder.paths,
             scenario_errors=tuple(
                 ScenarioError(message, count, first) for message, (count, first) in self._errors.items()
             ),

@@ -104,6 +104,8 @@ class InferenceUser(User):
         request = workload.request(method, path, body)
         key = (method, name or path)
         recorder = workload.recorder
+        if name is not None:
+            recorder.named(path)
         due_ns = None if self._pool is None else self._pool.claim()
         recorder.sent(due_ns, time.perf_counter_ns())
         # Read again: counting takes microseconds, and none of them is the server's.

@@ -8,11 +8,13 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import gevent
 from gevent.event import AsyncResult
+from locust import argument_parser
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
@@ -68,6 +70,8 @@ def _serve(environment: Environment, runner: WorkerRunner) -> None:
         session = Session(environment, runner, plan, index=int(data["index"]), processes=int(data["processes"]))
         runner.register_message(STOP, lambda msg, **_: session.ask_to_stop(msg.data["reason"]), concurrent=True)
         runner.register_message(CLOCK, lambda msg, **_: runner.send_message(CLOCK, _time_told(msg.data["asked_ns"])))
+        session.tidy()
+        _know_options()
         runner.send_message(READY, {"pid": os.getpid()})
         session.start(begun.get()["start_ns"])
         reporting = gevent.spawn(_report, session, runner)
@@ -101,6 +105,16 @@ def unpack(message: Mapping[str, Any], folder: Path) -> Plan:
 def _files(plan: Plan) -> dict[str, str]:
     named = {"scenario": plan.scenario, "payload_file": plan.payload_file}
     return {field: path for field, path in named.items() if path is not None}
+
+
+def _know_options() -> None:
+    """Let Locust find out once what options it has.
+
+    It makes its whole parser anew for every option in every message that starts users: a third of a second in which
+    no request is sent and no answer read.
+    """
+    argument_parser.default_args_dict = cache(argument_parser.default_args_dict)
+    argument_parser.default_args_dict()
 
 
 def _time_told(asked_ns: int) -> dict[str, int]:

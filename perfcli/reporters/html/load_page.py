@@ -9,18 +9,16 @@ from markupsafe import Markup
 
 from perfcli.records.latency_counts import add_latencies
 from perfcli.records.load import LoadResult, LoadSecond, Quantiles
-from perfcli.records.load_second import SHORT_S
 from perfcli.reporters.html.heat_map import draw_heat_map
 from perfcli.reporters.html.percentile_curve import draw_percentiles
 from perfcli.reporters.html.svg import size_ticks
 from perfcli.reporters.html.timeline import Line, Span, draw_timeline
+from perfcli.reporters.second_groups import Group, group_seconds
 from perfcli.statistics import weighted_mean_or_none
 from perfcli.statistics.histograms import decode_histogram
 from perfcli.units import format_duration, format_rate, format_size
 
 MOST_SPANS = 120
-
-Group = list[LoadSecond]
 
 
 def load_drawings(result: LoadResult) -> dict[str, Any]:
@@ -30,7 +28,7 @@ def load_drawings(result: LoadResult) -> dict[str, Any]:
     for the last answers.
     """
     drawings: dict[str, Any] = {"span_s": 1, "last_s": 1.0}
-    groups = group_seconds(result.seconds)
+    groups = group_seconds(result.seconds, MOST_SPANS)
     if groups:
         span_s, last_s = -(-len(result.seconds) // MOST_SPANS), sum(second.elapsed_s for second in groups[-1])
         drawings |= {"span_s": span_s, "last_s": last_s, **_course(groups)}
@@ -39,21 +37,6 @@ def load_drawings(result: LoadResult) -> dict[str, Any]:
         marks = _levels(result.total.service) if result.loop == "open" else []
         drawings["percentiles"] = draw_percentiles(histogram, marks)
     return drawings
-
-
-def group_seconds(seconds: Sequence[LoadSecond], most: int = MOST_SPANS) -> list[Group]:
-    """Put neighbouring seconds together until there are about `most` groups, none of which mixes warm-up and rest.
-
-    A last second that is cut short goes with the one before it: its rates would jump.
-    """
-    size = -(-len(seconds) // most)
-    groups: list[Group] = []
-    for second in seconds:
-        joins = groups and groups[-1][0].measured == second.measured
-        if not joins or (len(groups[-1]) >= size and second.elapsed_s >= SHORT_S):
-            groups.append([])
-        groups[-1].append(second)
-    return groups
 
 
 def _course(groups: Sequence[Group]) -> dict[str, Markup]:

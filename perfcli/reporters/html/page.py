@@ -24,7 +24,7 @@ from perfcli.reporters.html.comparison_page import comparison_drawings
 from perfcli.reporters.html.load_page import load_drawings
 from perfcli.reporters.html.profile_page import profile_drawings
 from perfcli.reporters.html.sweep_page import sweep_drawings
-from perfcli.reporters.load_table import describe_load, endpoint_rows
+from perfcli.reporters.load_table import describe_load, describe_tasks, endpoint_rows
 from perfcli.reporters.parts import NOT_MEASURED
 from perfcli.reporters.sweep_report import describe_sweep
 from perfcli.units import (
@@ -64,6 +64,7 @@ def _load(result: LoadResult) -> dict[str, object]:
     return {
         "drawings": load_drawings(result),
         "load": describe_load(result.description),
+        "tasks_said": "" if result.arrivals is None else describe_tasks(result.arrivals),
         "rows": list(endpoint_rows(result, MOST_ENDPOINTS)),
     }
 

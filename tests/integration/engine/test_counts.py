@@ -43,6 +43,13 @@ def test_a_budget_is_shared_exactly_between_processes(server, engine) -> None:
     assert (run.succeeded, run.hello.processes, server.started()) == (101, 3, 101)
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_budget_of_arrivals_lasts_until_the_next_would_be_due(server, engine, processes) -> None:
+    run = engine(server.plan(open_loop=True, rate=4.0, requests=4, processes=processes))
+    assert (run.succeeded, run.end.reason) == (4, "requests")
+    assert run.end.elapsed_s >= 1.0
+
+
 def test_answers_still_due_at_the_end_are_waited_for(server, engine) -> None:
     # The second requests are due 0.9 s before the run ends, and their answers 0.7 s after that.
     run = engine(server.plan("/sleep?s=1.6", users=4, duration_s=2.5))

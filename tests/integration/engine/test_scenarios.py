@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ def test_users_of_locusts_own_clients_are_recorded(server, engine, scenario, bas
     assert run.succeeded == counts["/fast"] > 0
     assert run.failures == {"http_5xx": counts["/status"]}
     assert {endpoint.name for endpoint in run.endpoints} == {"/fast", "/failing"}
+    assert run.end.paths == ("/status",)
 
 
 @pytest.mark.parametrize("base", ["HttpUser", "FastHttpUser"])
@@ -206,3 +208,88 @@ def test_labels_outside_the_classes_are_failures(server, engine) -> None:
     run = engine(server.plan(requests=3, classes=("benign", "malignant")))
     assert run.failures == {"check_failed": 3}
     assert run.example == "label 1 is none of ['benign', 'malignant']"
+
+
+WEIGHTED = """
+from locust import task
+from perfcli.loadtest.engine.users import InferenceUser
+
+class Often(InferenceUser):
+    weight = 3
+
+    @task
+    def predict(self):
+        self.post(self.payload(), "/fast", name="often")
+
+class Seldom(InferenceUser):
+    weight = 1
+
+    @task
+    def predict(self):
+        self.post(self.payload(), "/fast", name="seldom")
+"""
+
+
+@pytest.mark.parametrize("max_in_flight", [1000, 1])
+def test_arrivals_are_shared_between_the_classes_of_users_by_weight(server, engine, scenario, max_in_flight) -> None:
+    options = {"open_loop": True, "rate": 100.0, "requests": 400, "max_in_flight": max_in_flight}
+    run = engine(server.plan(scenario=scenario(WEIGHTED), **options))
+    sent = Counter()
+    for endpoint in run.endpoints:
+        sent[endpoint.name] += endpoint.succeeded.count
+    assert sent.total() == run.end.sent == 400 - run.end.dropped
+    # The draws follow from the seed; only what a single user who is busy has to drop does not.
+    if max_in_flight > 1:
+        assert sent["often"] == pytest.approx(300, abs=4 * (400 * 0.75 * 0.25) ** 0.5)
+    assert sent["seldom"] > 0
+    assert sent["often"] > sent["seldom"]
+    assert run.end.paths == ("/fast",)
+
+
+def test_a_worker_is_ready_when_nothing_is_left_that_would_hold_its_first_requests_up(
+    server, engine, scenario, tmp_path
+) -> None:
+    text = f"""
+import gc, os, pathlib
+from locust import argument_parser, events, task
+from perfcli.loadtest.engine.users import InferenceUser
+
+@events.init.add_listener
+def watch(runner, **_):
+    send = runner.send_message
+
+    def watched(name, *arguments, **others):
+        if name == "perfcli_ready":
+            found = gc.get_freeze_count() > 0, argument_parser.default_args_dict.cache_info().currsize
+            pathlib.Path({str(tmp_path)!r}, f"{{os.getpid()}}.ready").write_text(repr(found))
+        send(name, *arguments, **others)
+
+    runner.send_message = watched
+
+class Client(InferenceUser):
+    @task
+    def predict(self):
+        self.post(self.payload())
+"""
+    run = engine(server.plan(scenario=scenario(text), requests=4, users=2, processes=2))
+    assert run.succeeded == 4, run.stderr
+    assert [path.read_text() for path in tmp_path.glob("*.ready")] == ["(True, 1)"] * 2
+
+
+@pytest.mark.parametrize(("requests", "further", "silent"), [(2, 40, 0), (0, 0, 40)])
+def test_arrivals_are_counted_whatever_their_tasks_send(server, engine, scenario, requests, further, silent) -> None:
+    text = f"""
+from locust import task
+from perfcli.loadtest.engine.users import InferenceUser
+
+class Client(InferenceUser):
+    @task
+    def some(self):
+        for _ in range({requests}):
+            self.post(self.payload())
+"""
+    run = engine(server.plan(scenario=scenario(text), open_loop=True, rate=40.0, duration_s=1.0))
+    end = run.end
+    assert (end.scheduled, end.sent, end.dropped) == (40, server.started(), 0)
+    assert (end.sent, end.further, end.silent) == (40 * requests, further, silent)
+    assert sum(second.due for second in run.seconds) == end.sent

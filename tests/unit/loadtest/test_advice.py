@@ -121,3 +121,13 @@ def test_a_lost_worker_is_named_with_the_moment(record: Record, second: MakeSeco
 
     assert result.warnings[0].message == "Worker host-7 was lost after 3.25 s; the run went on without it."
     assert result.partial is False
+
+
+def test_a_worker_that_came_back_is_not_called_lost(record: Record, second: MakeSecond, endpoint: MakeEndpoint) -> None:
+    result = record([second(0, endpoint(FAST))], lost=[WorkerLost("host-7", 3.25, 10.5)])
+
+    assert (result.warnings[0].code, result.warnings[0].message) == (
+        "worker_silent",
+        "Worker host-7 said nothing from 3.25 s to 10.5 s; the run went on without it.",
+    )
+    assert "missing" not in result.warnings[0].hint

@@ -96,6 +96,7 @@ def test_the_path_is_shown_before_the_run_only_where_the_scenario_cannot_choose_
         ({"shape": "hold 5/2s", "duration_s": 5.0}, "has its own length"),
         ({"rate_rps": float("nan")}, "--rate must be above 0, not nan"),
         ({"rate_rps": float("inf")}, "--rate must be above 0, not inf"),
+        ({"users": 1, "requests": 9, "expect_workers": 2}, "between 2 workers, but only 1 of them would have users"),
         ({"duration_s": 0.0}, "--duration must be above 0, not 0"),
         ({"path": "predict"}, "begins with a slash"),
         ({"scenario": Path("no/such/file.py")}, "There is no scenario"),
@@ -132,3 +133,19 @@ def test_rows_count_the_batch(make_plan: MakePlan) -> None:
 
     assert (description.payloads, description.rows) == (2, 8)
     assert description.payload_digest is not None
+
+
+@pytest.mark.parametrize(
+    ("options", "processes"),
+    [
+        ({"users": 2, "requests": 100}, 2),
+        ({"users": 9, "requests": 100}, 4),
+        ({"requests": 100}, 4),
+        ({"users": 2, "duration_s": 5.0}, 4),
+        ({"rate_rps": 9.0, "requests": 100}, 4),
+    ],
+)
+def test_no_process_gets_a_share_of_the_requests_without_a_user_to_send_it(
+    make_plan: MakePlan, options: dict[str, Any], processes: int
+) -> None:
+    assert make_plan(processes=4, **options).engine.processes == processes

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import pytest
@@ -8,7 +9,7 @@ from perfcli.loadtest.calibration import Calibration
 from perfcli.loadtest.planning import LoadPlan
 from perfcli.loadtest.recording import Recording
 from perfcli.loadtest.watch import Sample, ServerSample
-from perfcli.loadtest.wire import End, Endpoint, Latencies, Second
+from perfcli.loadtest.wire import End, Endpoint, Latencies, Second, WorkerLost
 from perfcli.records.environment import Environment
 from perfcli.records.load import Arrivals, ErrorCount, LoadResult
 
@@ -166,6 +167,21 @@ def test_an_open_loop_accounts_for_every_arrival_of_the_whole_run(
     assert "dropped" in [warning.code for warning in result.warnings]
 
 
+def test_arrivals_are_not_the_requests_of_their_tasks(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    seconds = [
+        second(index, endpoint([0.02] * 35), scheduled=20, sent=35, further=17, silent=1, dropped=1) for index in (0, 1)
+    ]
+
+    result = record(seconds, rate_rps=20.0, warm_up="none")
+
+    assert result.arrivals is not None
+    assert (result.arrivals.scheduled, result.arrivals.sent, result.arrivals.dropped) == (40, 36, 2)
+    assert (result.arrivals.further, result.arrivals.silent) == (34, 2)
+    assert [each.scheduled for each in result.seconds] == [36, 36]
+
+
 def test_what_the_server_used_is_averaged_over_the_measured_time(
     record: Record, second: MakeSecond, endpoint: MakeEndpoint
 ) -> None:
@@ -263,3 +279,64 @@ def test_the_url_has_the_path_only_where_requests_went_to_it(
     urls = [record([second(0, *endpoints)]).description.url for endpoints in ((scored,), (scored, predicted), ())]
 
     assert urls == ["http://127.0.0.1:8000", "http://127.0.0.1:8000/predict", "http://127.0.0.1:8000"]
+
+
+@pytest.mark.parametrize(
+    ("length", "warm_up", "stalled", "verdict"),
+    [(10, "5s", 2, "trustworthy"), (200, "150s", 170, "generator-bound")],
+    ids=["in the warm-up", "in the window, a two-hundredth of the run"],
+)
+def test_only_a_stall_of_the_generator_in_the_measured_window_counts(
+    record: Record,
+    second: MakeSecond,
+    endpoint: MakeEndpoint,
+    latencies: Callable[..., Latencies],
+    length: int,
+    warm_up: str,
+    stalled: int,
+    verdict: str,
+) -> None:
+    seconds = [
+        second(index, endpoint([0.004] * 100), lag=latencies([0.08 if index == stalled else 0.0001] * 100))
+        for index in range(length)
+    ]
+
+    result = record(seconds, rate_rps=100.0, warm_up=warm_up)
+
+    assert result.generator.verdict == verdict
+    assert result.arrivals is not None
+    assert result.arrivals.lag.max_s == (0.08 if verdict == "generator-bound" else 0.0001)
+
+
+def test_lateness_is_kept_when_seconds_of_a_long_run_are_joined(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint, latencies: Callable[..., Latencies]
+) -> None:
+    seconds = [second(index, endpoint([0.004] * 3), lag=latencies([0.0001] * 3)) for index in range(300)]
+
+    result = record(seconds, rate_rps=3.0, warm_up="none")
+
+    assert result.arrivals is not None
+    assert result.arrivals.lag.mean_s == pytest.approx(0.0001)
+    assert result.arrivals.lag.p99_s is not None, "900 durations know a p99"
+
+
+@pytest.mark.parametrize(("back_s", "stable"), [(None, None), (8.5, None), (4.5, True)])
+def test_a_window_in_which_a_worker_was_missing_is_not_called_steady(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint, back_s: float | None, stable: bool | None
+) -> None:
+    seconds = [second(index, endpoint(FAST)) for index in range(15)]
+
+    result = record(seconds, warm_up="5s", lost=[WorkerLost("host-7", 1.0, back_s)])
+
+    assert result.window.stable is stable
+
+
+def test_the_first_second_of_the_window_is_measured_however_its_start_was_added_up(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    for seed in range(20):
+        chance = random.Random(seed)
+        # The slots of a run are joined when there are more than 120, and their lengths added up anew.
+        seconds = [second(index, endpoint([0.004]), elapsed_s=1 + chance.random() / 1e4) for index in range(122)]
+        result = record(seconds, warm_up="120s")
+        assert [each.measured for each in result.seconds[119:]] == [False, True, True]

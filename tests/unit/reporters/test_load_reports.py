@@ -218,3 +218,32 @@ def test_the_course_of_a_long_run_is_as_wide_as_the_terminal_lets_it_be(
         console.print(part)
     (line,) = [line for line in stream.getvalue().splitlines() if line.startswith("  in flight")]
     assert line.split() == ["in", "flight", "█" * drawn]
+
+
+def test_a_last_second_cut_short_does_not_flatten_the_line_of_requests(result: LoadResult) -> None:
+    seconds = tuple(second(index, requests) for index, requests in enumerate([200, 350, 300, 350]))
+    # Four requests in two milliseconds are a rate of 2000, but they are not 2000.
+    seconds += (replace(second(4, 4), elapsed_s=0.002, in_flight=0),)
+
+    lines = [line.rsplit(maxsplit=1) for line in text(replace(result, seconds=seconds)).splitlines()]
+
+    assert ["  requests", sparkline([200, 350, 300, 354 / 1.002])] in lines
+    assert ["  in flight", sparkline([7] * 4)] in lines
+
+
+@pytest.mark.parametrize(
+    ("further", "silent", "said"),
+    [
+        (0, 0, "5 dropped"),
+        (90, 0, "5 dropped; 90 further requests"),
+        (0, 7, "5 dropped, 7 whose task sent nothing"),
+    ],
+)
+def test_what_tasks_sent_beside_their_arrivals_is_said(
+    result: LoadResult, further: int, silent: int, said: str
+) -> None:
+    arrivals = Arrivals(1012, 1000, 3, 5, LATENCY, further=further, silent=silent)
+
+    (line,) = [line for line in text(replace(result, arrivals=arrivals)).splitlines() if "arrivals:" in line]
+
+    assert line.strip() == f"1012 arrivals: 1000 sent, 3 of them more than 1 ms late, {said}"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcli.loadtest.engine.arrivals import length_s, schedule, users_at
+from perfcli.loadtest.engine.arrivals import budget_s, length_s, schedule, users_at
 from perfcli.loadtest.plan import Plan, Segment
 
 rates = st.floats(0.5, 200)
@@ -90,3 +90,20 @@ def test_the_length_of_a_shape_is_that_of_its_parts() -> None:
     assert length_s(Plan(shape=(Segment(0, 1, 2.5), Segment(1, 1, 0.5)))) == 3.0
     assert length_s(Plan(duration_s=7.0)) == 7.0
     assert length_s(Plan()) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "end_s"),
+    [
+        ({"rate": 2.0, "requests": 4}, 2.0),
+        ({"rate": 2.0, "requests": 4, "duration_s": 1.5}, None),
+        ({"rate": 2.0, "duration_s": 1.5}, None),
+        ({"shape": (Segment(0, 20, 10.0),), "requests": 9}, 3.0),
+    ],
+)
+def test_so_many_arrivals_last_as_many_gaps_unless_the_schedule_ends_before(options, end_s) -> None:
+    assert budget_s(Plan(open_loop=True, **options)) == end_s
+
+
+def test_a_budget_of_the_closed_loop_has_no_schedule() -> None:
+    assert budget_s(Plan(requests=4)) is None

@@ -74,6 +74,14 @@ def test_without_an_intended_start_a_request_is_scheduled_when_it_is_sent() -> N
     assert (totals.scheduled, totals.sent, lag.total, endpoints) == (1, 1, 0, ())
 
 
+def test_a_further_request_of_a_task_is_no_arrival_of_the_open_loop() -> None:
+    recorder = Recorder(open_loop=True)
+    recorder.sent(0, 5)
+    recorder.sent(None, 9)
+    totals, lag, _ = recorder.take()
+    assert (totals.scheduled, totals.sent, totals.further, lag.total) == (0, 2, 1, 1)
+
+
 def test_failures_are_apart_from_successes_and_keep_the_first_example() -> None:
     recorder = Recorder(open_loop=False)
     for ended_ns, kind, example in ((10, Kind.RESET, "first"), (20, Kind.RESET, "second"), (30, Kind.DNS, "x" * 1000)):
@@ -165,3 +173,13 @@ def test_few_answers_are_all_read_and_one_without_the_header_still_counts() -> N
         recorder.sample(headers)
     assert recorder.take_server_timing() == {"total;dur=1": 2, "total;dur=2.5": 1, "a, b;dur=2": 1}
     assert recorder.take_server_timing() == {}
+
+
+def test_paths_that_go_by_another_name_are_noted_up_to_a_number() -> None:
+    recorder = Recorder(open_loop=False)
+    recorder.named("/v2/infer")
+    recorder.named("/v2/infer")
+    assert recorder.paths == ("/v2/infer",)
+    for number in range(1_500):
+        recorder.named(f"/patients/{number}")
+    assert len(recorder.paths) == 1_000

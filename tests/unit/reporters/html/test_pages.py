@@ -31,8 +31,9 @@ from perfcli.records.latency_counts import count_latencies
 from perfcli.records.load import ErrorCount
 from perfcli.records.sweep import SweepPoint, SweepResult
 from perfcli.reporters import REPORTERS
-from perfcli.reporters.html.load_page import MOST_SPANS, group_seconds
+from perfcli.reporters.html.load_page import MOST_SPANS
 from perfcli.reporters.html.page import PAGES
+from perfcli.reporters.second_groups import group_seconds
 from perfcli.units import format_duration, format_ratio
 
 EVERYWHERE = count_latencies({2**power * digit: 1 for power in range(12, 39) for digit in (4, 5, 6, 7)})
@@ -394,7 +395,7 @@ def test_a_million_samples_are_written_at_once(load_result):
 
 
 def groups_of(load_result: Any, count: int) -> Iterator[int]:
-    yield from map(len, group_seconds(long_load(load_result, count).seconds))
+    yield from map(len, group_seconds(long_load(load_result, count).seconds, MOST_SPANS))
 
 
 def test_a_short_run_has_a_point_for_each_second_and_a_long_one_is_put_together(load_result):
@@ -407,13 +408,13 @@ def test_a_short_run_has_a_point_for_each_second_and_a_long_one_is_put_together(
 def test_a_last_second_cut_short_goes_with_the_one_before(load_result):
     seconds = long_load(load_result, 3).seconds
     cut = (*seconds[:2], replace(seconds[2], elapsed_s=0.07))
-    assert [len(group) for group in group_seconds(cut)] == [1, 2]
+    assert [len(group) for group in group_seconds(cut, MOST_SPANS)] == [1, 2]
 
 
 def test_warm_up_is_never_mixed_with_what_is_measured(load_result):
     seconds = long_load(load_result, 600).seconds
     mixed = tuple(replace(second, measured=position > 100) for position, second in enumerate(seconds))
-    assert all(len({second.measured for second in group}) == 1 for group in group_seconds(mixed))
+    assert all(len({second.measured for second in group}) == 1 for group in group_seconds(mixed, MOST_SPANS))
 
 
 def test_the_script_is_about_4_kilobytes(profile_result):
