@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
@@ -16,6 +15,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from perfcli.errors import SettingsError, UsageError
+from perfcli.secrets import MASK, mask_url
 from perfcli.units import parse_ratio, parse_size
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -48,13 +48,15 @@ def load_token(env_file: Path | None = None) -> str | None:
     """Read API_TOKEN alone, for whoever asks a service for its logs and metrics; None when it is not set.
 
     Raises:
-        SettingsError: The file is no text.
+        SettingsError: The file is no text, or the token cannot be one.
     """
     env_file = env_file or Path(".env")
     try:
         token = _Token(_env_file=env_file).api_token  # type: ignore[call-arg]  # pydantic-settings takes it
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(env_file, error) from error
+    except ValidationError as error:
+        raise _explain(error.errors()[0]) from None
     return None if token is None else token.get_secret_value()
 
 
@@ -81,6 +83,16 @@ def _state_dir() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "perfcli"
 
 
+def _clean_token(value: object) -> object:
+    """Take off what surrounds a token in a mounted secret; refuse what no header can carry."""
+    if not isinstance(value, str):
+        return value
+    token = value.strip()
+    if not token or not token.isprintable():
+        raise ValueError("it is blank" if not token else "it holds characters that cannot be printed")
+    return token
+
+
 _Ratio = Annotated[float, _by(parse_ratio)]
 _SizeBytes = Annotated[int, _by(parse_size)]
 _Upper = BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)
@@ -94,7 +106,7 @@ class _Token(BaseSettings):
         extra="ignore", frozen=True, env_ignore_empty=True, env_file_encoding="utf-8", protected_namespaces=()
     )
 
-    api_token: SecretStr | None = None
+    api_token: Annotated[SecretStr | None, BeforeValidator(_clean_token)] = None
 
 
 class Settings(_Token):
@@ -202,6 +214,4 @@ def _as_allowed(text: str, allowed: list[str]) -> str:
 
 def _masked(variable: str, value: object) -> str:
     text = str(value)
-    if variable == "API_TOKEN" or urlsplit(text).password:
-        return "***"
-    return text
+    return MASK if variable == "API_TOKEN" or mask_url(text) != text else text

@@ -191,6 +191,25 @@ def test_the_token_is_read_whatever_else_the_settings_say(monkeypatch: pytest.Mo
     assert load_token() == "of the environment"
 
 
+def test_a_token_from_a_mounted_file_may_end_with_a_newline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_TOKEN", "s3cret\r\n")
+    token = load_settings().api_token
+    assert token is not None
+    assert token.get_secret_value() == load_token() == "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [("s3\ncret", "it holds characters that cannot be printed"), (" ", "it is blank"), ("s3cret\udcff", "it holds")],
+)
+def test_a_token_that_no_header_can_carry_is_refused_and_not_shown(
+    token: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert message_of("API_TOKEN", token, monkeypatch).startswith(f"API_TOKEN=*** is not valid: {reason}")
+    with pytest.raises(SettingsError, match=reason):
+        load_token()
+
+
 def test_a_file_of_settings_that_is_no_text_is_said_when_the_token_is_read() -> None:
     Path(".env").write_bytes(b"API_TOKEN=\xff\n")
     with pytest.raises(SettingsError, match="Save it as a UTF-8 text file"):

@@ -26,7 +26,7 @@ class ApiSource:
     def __init__(self, url: str, token: str | None = None, timeout_s: float = 10.0) -> None:
         self.address = mask_url(url)
         self.broken = self.unread = 0
-        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        headers = {} if token is None else {b"authorization": f"Bearer {token}".encode()}
         self._client = httpx.Client(base_url=url, headers=headers, timeout=timeout_s)
 
     def read(self, query: LogQuery) -> list[Record]:

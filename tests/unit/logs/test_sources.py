@@ -6,13 +6,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
-from perfcli.errors import MissingExtraError, UsageError
+from perfcli.errors import MissingExtraError, TargetUnreachableError, UsageError
 from perfcli.logs.entry import Record
 from perfcli.logs.query import LogQuery
 from perfcli.logs.sources import SOURCES, open_source
+from perfcli.logs.sources.api import ApiSource
 from perfcli.logs.sources.file import FileSource
+from perfcli.logs.sources.http import get_json
 from perfcli.settings import Settings
 
 Records = Callable[[int, int], list[Record]]
@@ -148,3 +151,24 @@ def test_an_address_without_its_scheme_is_answered_with_it() -> None:
         "There is no log at localhost:8000.",
         "Did you mean http://localhost:8000?",
     )
+
+
+def test_a_header_that_cannot_be_sent_is_not_quoted() -> None:
+    def refuse(_request: httpx.Request) -> httpx.Response:
+        raise httpx.LocalProtocolError("illegal header value b'bearer s3cret\\n'")
+
+    with httpx.Client(transport=httpx.MockTransport(refuse)) as client, pytest.raises(TargetUnreachableError) as error:
+        get_json(client, client.build_request("GET", "http://host"), "http://host")
+    assert error.value.message == "Cannot read logs from http://host: LocalProtocolError."
+
+
+def test_a_token_may_hold_any_letters() -> None:
+    source = ApiSource("http://host", "gehe\u00efm")
+    source.close()
+
+
+@pytest.mark.parametrize("address", ["redis://me:geh/eim@host", "redis://me:geh#eim@host", "redis://me:geh?eim@host"])
+def test_no_part_of_a_password_is_shown_when_it_breaks_the_address(address: str) -> None:
+    with pytest.raises(UsageError) as error:
+        open_source(address, Settings())
+    assert error.value.message == "redis://***@host is no address of Redis."
