@@ -312,3 +312,20 @@ def test_one_word_is_said_when_a_store_goes_away_and_one_when_it_is_back(
         "Log records for fake have to wait: connection refused.",
         "fake takes log records again.",
     ]
+
+
+@pytest.mark.parametrize("bad", ["lock", "00000000000000000000_x-1.batch"])
+def test_a_bad_entry_of_the_spool_does_not_stop_the_lane(
+    bad: str, new_lane: NewLane, store: Any, records: Records, clock: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "store" / bad).mkdir(parents=True)
+    lane = new_lane()
+    store.answers = [StoreDownError("down")]
+    lane.put(records(1, 2))
+    lane.step()
+    lane.put(records(3, 3))
+    clock.now_s += 1.0
+    while lane.step():
+        pass
+    assert lane.counters().delivered == 3
+    assert lane.counters().dropped == 0
