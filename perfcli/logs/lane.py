@@ -72,6 +72,7 @@ class Lane:
         self._unsure: Batch | None = None
         self._failures = 0
         self._is_refused = False
+        self._took_some = False
         self._retry_at = -math.inf
         self._delivered = self._dropped = self._rejected = self._retried = self._spooled = 0
 
@@ -102,12 +103,12 @@ class Lane:
     def close(self, deadline: float) -> None:
         """Deliver what there is until the deadline; leave the rest on disk, or drop and count it."""
         self._send_all(deadline)
-        delivered = -1
-        while self.counters().waiting and self._retry_at < math.inf and self._delivered > delivered:
+        is_worth_it = True
+        while is_worth_it and self.counters().waiting and self._retry_at < math.inf:
             # Only memory holds them: once more, whatever the back-off says, and again while a slow reader takes some.
-            delivered = self._delivered
             self._retry_at = -math.inf
             self._send_all(deadline)
+            is_worth_it = self._took_some and self._clock() < deadline
         if self._storage is not None:
             self._storage.spool.seal()
         lost = self.counters().waiting
@@ -177,6 +178,7 @@ class Lane:
 
     def _send(self, batch: Batch) -> Receipt | None:
         """Send and count; None: the whole batch has to be sent again."""
+        self._took_some = False
         try:
             receipt = self.sink.deliver(batch) if batch.records else Receipt()
         except StoreRefusedError as error:
@@ -189,6 +191,7 @@ class Lane:
             _logger.exception("A bug in the log sink %s.", self.sink.name)
             self._failed(len(batch.records), type(error).__name__)
             return None
+        self._took_some = len(receipt.again) < len(batch.records)
         self._delivered += len(batch.records) - len(receipt.again) - len(receipt.rejected)
         self._rejected += len(receipt.rejected)
         self._dropped += len(receipt.rejected)
@@ -196,6 +199,10 @@ class Lane:
             self._storage.dead_letters.append(receipt.rejected)
         if receipt.again:
             self._failed(len(receipt.again), "it is busy")
+            if not self.sink.durable:
+                # Part of a line is also something: a slow reader reads, and is not longer away each time.
+                self._took_some = True
+                self._retry_at = self._clock() + self._backoff.delay_s(1)
         elif self._failures:
             self._failures = 0
             self._is_refused = False

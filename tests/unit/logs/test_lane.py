@@ -196,11 +196,25 @@ def test_closing_goes_on_while_a_slow_reader_takes_some(
 ) -> None:
     store.durable = False
     lane = new_lane(spool=None)
-    store.answers = [Receipt(again=tuple(records(first, 9))) for first in range(2, 10)]
+    # The fourth says that no more than a part of a line was taken.
+    store.answers = [Receipt(again=tuple(records(first, 9))) for first in (2, 3, 4, 4, 5, 9)]
     lane.put(records(1, 9))
     lane.close(clock.now_s + 20.0)
     assert lane.counters().delivered == 9
     assert lane.counters().dropped == 0
+
+
+def test_a_reader_that_takes_some_is_not_left_alone_for_longer_each_time(
+    new_lane: NewLane, store: Any, records: Records, clock: Any
+) -> None:
+    store.durable = False
+    lane = new_lane(spool=None)
+    store.answers = [Receipt(again=tuple(records(first, 9))) for first in range(2, 10)]
+    lane.put(records(1, 9))
+    for _ in range(9):
+        lane.step()
+        clock.now_s += 1.0
+    assert lane.counters().delivered == 9
 
 
 def test_closing_ends_at_the_deadline_whatever_a_slow_reader_takes(
