@@ -42,6 +42,9 @@ class StdoutSink:
 
     def deliver(self, batch: Batch) -> Receipt:
         """Write the records; those that a slow reader left no room for, or none for all of a line, come again."""
+        if self._fd == 1 and sys.__stdout__ is None:
+            # Closed when the interpreter started: by now it may be any file that the service opened.
+            raise StoreRefusedError("stdout is closed")
         deadline = time.monotonic() + self._timeout_s
         records = batch.records
         done = 0

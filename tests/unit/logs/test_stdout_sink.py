@@ -185,3 +185,24 @@ def test_a_closed_descriptor_stops_the_sink(pipe: tuple[int, int]) -> None:
 def test_a_full_disk_is_a_failure_that_may_pass() -> None:
     with Path("/dev/full").open("wb") as full, pytest.raises(StoreDownError, match="No space left"):
         StdoutSink(full.fileno()).deliver(Batch("a-1", (record(1),)))
+
+
+def test_without_a_stdout_at_the_start_no_file_of_the_service_is_written_to(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    program = textwrap.dedent("""
+        import os, sys
+        database = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)
+        assert database == 1
+        from perfcli.logs.batch import Batch, StoreRefusedError
+        from perfcli.logs.entry import Record
+        from perfcli.logs.sinks.stdout import StdoutSink
+        try:
+            StdoutSink().deliver(Batch("a-1", (Record("r1", "2026-11-22T10:00:00.000000Z", b"{}\\n"),)))
+        except StoreRefusedError:
+            sys.exit(17)
+    """)
+    file = tmp_path / "database"
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-c", program, str(file)]
+    assert subprocess.run(closed, check=False, cwd=pytestconfig.rootpath).returncode == 17
+    assert file.read_bytes() == b""
