@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import io
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -21,7 +22,8 @@ from perfcli.units import parse_ratio, parse_size
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LoggingHandler = Literal["stdout", "redis", "elasticsearch"]
 
-# A name this close to one of ours is a misspelling of it; API_HOST and API_PORT are 0.75 apart.
+# A name this close to one of ours is a misspelling of it, and so is one with two letters swapped (API_TOKNE is 0.89
+# from API_TOKEN). Not so one with another letter: APP_HOST and REDIS_URI are other people's.
 _MISSPELLED = 0.93
 
 
@@ -33,7 +35,8 @@ def load_settings(overrides: Mapping[str, object] | None = None, env_file: Path 
         env_file: File read under the environment; `.env` in the working directory by default. It need not exist.
 
     Raises:
-        SettingsError: A variable has a value it cannot have, or a line of the file misspells the name of a variable.
+        SettingsError: A variable has a value it cannot have, or a line of the file misspells the name of a variable
+            or is none.
     """
     env_file = env_file or Path(".env")
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
@@ -175,17 +178,38 @@ class Settings(_Token):
 
 def _refuse_misspelled_names(env_file: Path) -> None:
     """Name a variable that nobody would read; other people's variables are none of our business."""
-    try:
-        in_file = {name.upper() for name in dotenv_values(env_file)}
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(env_file, error) from error
     known = {name.upper() for name in Settings.model_fields}
+    in_file = _names_in(env_file, known)
     in_environment = {name.upper() for name in os.environ}
     unset = known - in_file - in_environment
     for place, names in ((str(env_file), in_file), ("The environment", in_environment)):
         for name in sorted(names - known):
-            if meant := difflib.get_close_matches(name, unset, n=1, cutoff=_MISSPELLED):
+            if meant := difflib.get_close_matches(name, unset, n=1, cutoff=_MISSPELLED) or sorted(
+                unset.intersection(_with_letters_swapped(name))
+            ):
                 raise SettingsError(f"{place} sets {name}, which nothing reads.", f"Did you mean {meant[0]}?")
+
+
+def _names_in(env_file: Path, known: Collection[str]) -> set[str]:
+    """Return the names that the file sets; refuse lines that would be passed over in silence, without quoting them."""
+    names = set()
+    try:
+        lines = list(parse_stream(io.StringIO(env_file.read_text("utf-8")))) if env_file.is_file() else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(env_file, error) from error
+    for line in lines:
+        name = (line.key or "").upper()
+        if line.error or (name in known and line.value is None):
+            text = line.original.string
+            number = line.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+            raise SettingsError(f"Line {number} of {env_file} sets nothing.", "Write it like API_PORT=8000.")
+        names.add(name)
+    return names - {""}
+
+
+def _with_letters_swapped(name: str) -> Iterator[str]:
+    for at in range(len(name) - 1):
+        yield name[:at] + name[at + 1] + name[at] + name[at + 2 :]
 
 
 def _unreadable(env_file: Path, error: OSError | UnicodeDecodeError) -> SettingsError:

@@ -143,8 +143,36 @@ def test_a_misspelled_name_in_the_environment_is_an_error_too(monkeypatch: pytes
         load_settings()
 
 
+def test_two_letters_that_are_swapped_are_a_misspelling_however_short_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_TOKNE", "s3cret")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(caught.value) == "The environment sets API_TOKNE, which nothing reads. Did you mean API_TOKEN?"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{SWITCH}: true",
+        f"{SWITCH} true",
+        SWITCH,
+        f"set {SWITCH}=true",
+        'API_TOKEN="s3cret',
+        "if true; then",
+    ],
+)
+def test_a_line_that_sets_nothing_is_an_error_that_names_it_and_does_not_quote_it(line: str) -> None:
+    write_env_file(f"# ours\n\nAPI_PORT=9000\n\n{line}\nAPI_HOST=0.0.0.0\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(caught.value) == "Line 5 of .env sets nothing. Write it like API_PORT=8000."
+
+
 def test_variables_of_others_are_ignored() -> None:
-    write_env_file("DATABASE_URL=postgres://db\nREDIS_PASSWORD=x\nAPI_KEY=y\nLOG_FORMAT=json\n")
+    write_env_file(
+        "DATABASE_URL=postgres://db\nREDIS_PASSWORD=x\nAPI_KEY=y\nLOG_FORMAT=json\n"
+        "APP_HOST=h\nREDIS_URI=redis://db\nexport PATH\n"
+    )
     assert load_settings().redis_host == "localhost"
 
 
