@@ -65,7 +65,7 @@ class ApiSource:
         answer = get_json(self._client, self._client.build_request("GET", "/logs", params=parameters), self.address)
         try:
             records = [Record.from_line(orjson.dumps(log) + b"\n") for log in cast(list[object], answer["logs"])]
-            return cast(int, answer["total"]), records
+            return int(cast(int, answer["total"])), records
         except (KeyError, TypeError, ValueError) as error:
             raise TargetAnswerError(
                 f"{self.address} answers with something that is no log.", "Is this the right address?"

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from perfcli.errors import MissingExtraError, TargetUnreachableError, UsageError
+from perfcli.errors import MissingExtraError, TargetAnswerError, TargetUnreachableError, UsageError
 from perfcli.logs.entry import Record
 from perfcli.logs.query import LogQuery
 from perfcli.logs.sources import SOURCES, open_source
 from perfcli.logs.sources.api import ApiSource
+from perfcli.logs.sources.elasticsearch import ElasticsearchSource
 from perfcli.logs.sources.file import FileSource
 from perfcli.logs.sources.http import get_json
 from perfcli.settings import Settings
@@ -172,3 +174,50 @@ def test_no_part_of_a_password_is_shown_when_it_breaks_the_address(address: str)
     with pytest.raises(UsageError) as error:
         open_source(address, Settings())
     assert error.value.message == "redis://***@host is no address of Redis."
+
+
+@pytest.fixture
+def elasticsearch_that_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Callable[[object], ElasticsearchSource]]:
+    """Open a source whose server answers everything with the same JSON."""
+    source = ElasticsearchSource("http://host", "perfcli")
+
+    def answering(answer: object) -> ElasticsearchSource:
+        monkeypatch.setattr("perfcli.logs.sources.elasticsearch.get_json", lambda *_: answer)
+        return source
+
+    yield answering
+    source.close()
+
+
+@pytest.mark.parametrize("found", [{"x": 1}, None, [], "text", {"event.id": "a", "timestamp": 5}])
+def test_documents_of_others_in_the_index_are_passed_over(
+    found: object, records: Records, elasticsearch_that_answers: Callable[[object], ElasticsearchSource]
+) -> None:
+    (one,) = records(1, 1)
+    hits = [{"_source": found, "sort": [2]}, {"sort": [2]}, {"_source": json.loads(one.line), "sort": [1]}]
+    source = elasticsearch_that_answers({"count": 3, "hits": {"hits": hits}})
+    assert source.read(LogQuery()) == [one]
+    assert source.broken == 2
+    page = source.page(LogQuery(limit=5), 0)
+    assert (page.records, page.total) == ([one], 3)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"count": 1, "hits": {"hits": None}},
+        {"count": 1, "hits": {"hits": ["a"]}},
+        {"count": 1, "hits": {"hits": [{"_source": {}}]}},
+        {"count": "x", "hits": {"hits": "x"}},
+        {"count": None, "hits": None},
+    ],
+)
+def test_an_answer_that_is_no_search_result_is_said(
+    answer: object, elasticsearch_that_answers: Callable[[object], ElasticsearchSource]
+) -> None:
+    source = elasticsearch_that_answers(answer)
+    for read in (lambda: source.read(LogQuery()), lambda: source.page(LogQuery(limit=1), 0)):
+        with pytest.raises(TargetAnswerError, match="no search result"):
+            read()
