@@ -27,6 +27,11 @@ LoggingHandler = Literal["stdout", "redis", "elasticsearch"]
 _MISSPELLED = 0.93
 
 
+# Beyond are slips of the pen, which Redis and C refuse in words of their own: 2147483647 things, and a pebibyte.
+_MOST = 2**31 - 1
+_MOST_BYTES = 2**50
+
+
 def load_settings(overrides: Mapping[str, object] | None = None, env_file: Path | None = None) -> Settings:
     """Read the settings of this process.
 
@@ -72,6 +77,8 @@ def _by(parse: Callable[[str], float]) -> BeforeValidator:
         except UsageError as error:
             # pydantic reports ValueError under the name of the field.
             raise ValueError(f"{error.message} {error.hint}") from None
+        except OverflowError:
+            raise ValueError("it is too large") from None
 
     return BeforeValidator(read)
 
@@ -154,26 +161,26 @@ class Settings(_Token):
     redis_url: str | None = Field(None, repr=False)
     redis_host: str = "localhost"
     redis_port: int = Field(6379, ge=1, le=65535)
-    redis_db: int = Field(0, ge=0)
+    redis_db: int = Field(0, ge=0, le=_MOST)
     redis_logs_key: str = "api_logs"
-    redis_logs_max_size: int = Field(1000, ge=1)
+    redis_logs_max_size: int = Field(1000, ge=1, le=_MOST)
     elasticsearch_url: str = Field("http://localhost:9200", repr=False)
     elasticsearch_index: str = Field("perfcli", pattern=r"^[a-z0-9][a-z0-9_.-]*$")
     log_payloads: bool = False
     log_redact: Annotated[tuple[str, ...], NoDecode, _List] = ()
-    log_queue_size: int = Field(10_000, ge=1)
+    log_queue_size: int = Field(10_000, ge=1, le=_MOST)
     log_spool_dir: Path = Field(default_factory=_state_dir)
-    log_spool_max_bytes: _SizeBytes = Field(64 * 2**20, ge=0)
+    log_spool_max_bytes: _SizeBytes = Field(64 * 2**20, ge=0, le=_MOST_BYTES)
 
     model_path: str | None = None
     model_trust: bool = False
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(8000, ge=0, le=65535)
-    api_workers: int = Field(1, ge=1)
-    api_max_body_bytes: _SizeBytes = Field(2**20, ge=1)
-    api_max_batch_rows: int = Field(1000, ge=1)
-    api_max_in_flight: int = Field(64, ge=1)
+    api_workers: int = Field(1, ge=1, le=_MOST)
+    api_max_body_bytes: _SizeBytes = Field(2**20, ge=1, le=_MOST_BYTES)
+    api_max_batch_rows: int = Field(1000, ge=1, le=_MOST)
+    api_max_in_flight: int = Field(64, ge=1, le=_MOST)
 
 
 def _refuse_misspelled_names(env_file: Path) -> None:

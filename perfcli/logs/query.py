@@ -95,7 +95,7 @@ def oldest_timestamp(since: str, now: datetime) -> str:
     try:
         moment = datetime.fromisoformat(since)
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         try:
             moment = now - timedelta(seconds=parse_duration(since))
         except (UsageError, OverflowError):

@@ -124,6 +124,21 @@ def test_a_wrong_value_is_named_with_its_variable_and_the_nearest_right_one(
     assert message_of(name, value, monkeypatch) == message
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("API_PORT", "http://[::1", "should be a valid integer"),
+        ("REDIS_LOGS_MAX_SIZE", "9" * 20, "should be less than or equal to 2147483647"),
+        ("API_MAX_BODY_BYTES", "9" * 400, "it is too large"),
+        ("LOG_SPOOL_MAX_BYTES", "9" * 30, "should be less than or equal to 1125899906842624"),
+    ],
+)
+def test_a_value_that_is_far_off_is_an_error_as_any_other(
+    name: str, value: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert reason in message_of(name, value, monkeypatch)
+
+
 def test_a_wrong_line_of_the_file_is_named_in_the_same_way() -> None:
     write_env_file("ENABLE_PERFORMANCE_MONITORING=ture\n")
     with pytest.raises(SettingsError, match=r"^ENABLE_PERFORMANCE_MONITORING=ture is not one of true, false"):

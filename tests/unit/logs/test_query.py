@@ -86,3 +86,9 @@ def test_what_is_not_ours_fulfils_no_condition_and_breaks_none(foreign: Any) -> 
     records = [record(1, foreign, "t1"), record(2, "INFO", foreign), record(3, "INFO", "t1")]
     assert ids(LogQuery(level="DEBUG"), *records) == ["r3", "r2"]
     assert ids(LogQuery(transaction_id="t1"), *records) == ["r3", "r1"]
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_moment_beyond_the_calendar_is_an_error(since: str) -> None:
+    with pytest.raises(UsageError, match="neither an age nor a moment"):
+        oldest_timestamp(since, NOW)

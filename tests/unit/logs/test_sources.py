@@ -10,9 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from perfcli.errors import MissingExtraError, TargetAnswerError, TargetUnreachableError, UsageError
+from perfcli.errors import MissingExtraError, SettingsError, TargetAnswerError, TargetUnreachableError, UsageError
 from perfcli.logs.entry import Record
 from perfcli.logs.query import LogQuery
+from perfcli.logs.sinks import make_sink, redis_url
 from perfcli.logs.sources import SOURCES, open_source
 from perfcli.logs.sources.api import ApiSource
 from perfcli.logs.sources.elasticsearch import ElasticsearchSource
@@ -221,3 +222,26 @@ def test_an_answer_that_is_no_search_result_is_said(
     for read in (lambda: source.read(LogQuery()), lambda: source.page(LogQuery(limit=1), 0)):
         with pytest.raises(TargetAnswerError, match="no search result"):
             read()
+
+
+BROKEN = ["http://[bad", "http://localhost:abc", "http://localhost:99999", "http://elastic:p#ss@h:9200", "http://"]
+
+
+@pytest.mark.parametrize("url", [*BROKEN, *(f"es+{url}" for url in BROKEN)])
+def test_an_address_that_cannot_be_one_is_an_error(url: str) -> None:
+    with pytest.raises(UsageError, match="is no address of a server") as error:
+        open_source(url, Settings())
+    assert "p#ss" not in str(error.value)
+
+
+@pytest.mark.parametrize("url", BROKEN)
+def test_a_store_whose_address_cannot_be_one_is_named_by_its_variable(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^ELASTICSEARCH_URL=.* is no address of a server") as error:
+        make_sink("elasticsearch", Settings(elasticsearch_url=url))
+    assert "p#ss" not in str(error.value)
+    with pytest.raises(SettingsError, match=r"^ELASTICSEARCH_URL="):
+        open_source("elasticsearch", Settings(elasticsearch_url=url))
+
+
+def test_a_redis_at_an_address_of_ipv6_has_its_brackets() -> None:
+    assert redis_url(Settings(redis_host="::1")) == "redis://[::1]:6379/0"
