@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 MASK = "***"
 
-_USER_INFO = re.compile(r"//.*@")
+_USER_INFO = re.compile(r"//.*@([^?#&]*).*", re.DOTALL)
 _SECRET = re.compile(r"auth|cookie|token|secret|passw|signature|session|api[-_]?key|^key$|^sig$", re.IGNORECASE)
 
 
@@ -21,7 +21,10 @@ def mask_url(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        return _USER_INFO.sub(f"//{MASK}@", url)
+        return _mask_all_before_host(url)
+    if "@" in f"{parts.path}{parts.query}{parts.fragment}":
+        # A password with one of /?# in it ends the user information too early.
+        return _mask_all_before_host(url)
     user_info, at, host = parts.netloc.rpartition("@")
     user, colon, _ = user_info.partition(":")
     netloc = f"{user}{colon and f':{MASK}'}{at}{host}"
@@ -30,3 +33,7 @@ def mask_url(url: str) -> str:
         pairs = parse_qsl(query, keep_blank_values=True)
         query = urlencode([(name, MASK if is_secret_name(name) else value) for name, value in pairs], safe="*")
     return urlunsplit(parts._replace(netloc=netloc, query=query))
+
+
+def _mask_all_before_host(url: str) -> str:
+    return _USER_INFO.sub(rf"//{MASK}@\1", url)

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import difflib
+import io
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from perfcli.errors import SettingsError, UsageError
-from perfcli.secrets import MASK
+from perfcli.secrets import MASK, mask_url
 from perfcli.units import parse_ratio, parse_size
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LoggingHandler = Literal["stdout", "redis", "elasticsearch"]
 
-# A name this close to one of ours is a misspelling of it; API_HOST and API_PORT are 0.75 apart.
+# A name this close to one of ours is a misspelling of it, and so is one with two letters swapped (API_TOKNE is 0.89
+# from API_TOKEN). Not so one with another letter: APP_HOST and REDIS_URI are other people's.
 _MISSPELLED = 0.93
+
+
+# Beyond are slips of the pen, which Redis and C refuse in words of their own: 2147483647 things, and a pebibyte.
+_MOST = 2**31 - 1
+_MOST_BYTES = 2**50
 
 
 def load_settings(overrides: Mapping[str, object] | None = None, env_file: Path | None = None) -> Settings:
@@ -34,7 +40,8 @@ def load_settings(overrides: Mapping[str, object] | None = None, env_file: Path 
         env_file: File read under the environment; `.env` in the working directory by default. It need not exist.
 
     Raises:
-        SettingsError: A variable has a value it cannot have, or a line of the file misspells the name of a variable.
+        SettingsError: A variable has a value it cannot have, or a line of the file misspells the name of a variable
+            or is none.
     """
     env_file = env_file or Path(".env")
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
@@ -49,13 +56,15 @@ def load_token(env_file: Path | None = None) -> str | None:
     """Read API_TOKEN alone, for whoever asks a service for its logs and metrics; None when it is not set.
 
     Raises:
-        SettingsError: The file is no text.
+        SettingsError: The file is no text, or the token cannot be one.
     """
     env_file = env_file or Path(".env")
     try:
         token = _Token(_env_file=env_file).api_token  # type: ignore[call-arg]  # pydantic-settings takes it
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(env_file, error) from error
+    except ValidationError as error:
+        raise _explain(error.errors()[0]) from None
     return None if token is None else token.get_secret_value()
 
 
@@ -68,6 +77,8 @@ def _by(parse: Callable[[str], float]) -> BeforeValidator:
         except UsageError as error:
             # pydantic reports ValueError under the name of the field.
             raise ValueError(f"{error.message} {error.hint}") from None
+        except OverflowError:
+            raise ValueError("it is too large") from None
 
     return BeforeValidator(read)
 
@@ -80,6 +91,16 @@ def _split_list(value: object) -> object:
 
 def _state_dir() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "perfcli"
+
+
+def _clean_token(value: object) -> object:
+    """Take off what surrounds a token in a mounted secret; refuse what no header can carry."""
+    if not isinstance(value, str):
+        return value
+    token = value.strip()
+    if not token or not token.isprintable():
+        raise ValueError("it is blank" if not token else "it holds characters that cannot be printed")
+    return token
 
 
 _Ratio = Annotated[float, _by(parse_ratio)]
@@ -95,7 +116,7 @@ class _Token(BaseSettings):
         extra="ignore", frozen=True, env_ignore_empty=True, env_file_encoding="utf-8", protected_namespaces=()
     )
 
-    api_token: SecretStr | None = None
+    api_token: Annotated[SecretStr | None, BeforeValidator(_clean_token)] = None
 
 
 class Settings(_Token):
@@ -140,41 +161,62 @@ class Settings(_Token):
     redis_url: str | None = Field(None, repr=False)
     redis_host: str = "localhost"
     redis_port: int = Field(6379, ge=1, le=65535)
-    redis_db: int = Field(0, ge=0)
+    redis_db: int = Field(0, ge=0, le=_MOST)
     redis_logs_key: str = "api_logs"
-    redis_logs_max_size: int = Field(1000, ge=1)
+    redis_logs_max_size: int = Field(1000, ge=1, le=_MOST)
     elasticsearch_url: str = Field("http://localhost:9200", repr=False)
     elasticsearch_index: str = Field("perfcli", pattern=r"^[a-z0-9][a-z0-9_.-]*$")
     log_payloads: bool = False
     log_redact: Annotated[tuple[str, ...], NoDecode, _List] = ()
-    log_queue_size: int = Field(10_000, ge=1)
+    log_queue_size: int = Field(10_000, ge=1, le=_MOST)
     log_spool_dir: Path = Field(default_factory=_state_dir)
-    log_spool_max_bytes: _SizeBytes = Field(64 * 2**20, ge=0)
+    log_spool_max_bytes: _SizeBytes = Field(64 * 2**20, ge=0, le=_MOST_BYTES)
 
     model_path: str | None = None
     model_trust: bool = False
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(8000, ge=0, le=65535)
-    api_workers: int = Field(1, ge=1)
-    api_max_body_bytes: _SizeBytes = Field(2**20, ge=1)
-    api_max_batch_rows: int = Field(1000, ge=1)
-    api_max_in_flight: int = Field(64, ge=1)
+    api_workers: int = Field(1, ge=1, le=_MOST)
+    api_max_body_bytes: _SizeBytes = Field(2**20, ge=1, le=_MOST_BYTES)
+    api_max_batch_rows: int = Field(1000, ge=1, le=_MOST)
+    api_max_in_flight: int = Field(64, ge=1, le=_MOST)
 
 
 def _refuse_misspelled_names(env_file: Path) -> None:
     """Name a variable that nobody would read; other people's variables are none of our business."""
-    try:
-        in_file = {name.upper() for name in dotenv_values(env_file)}
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(env_file, error) from error
     known = {name.upper() for name in Settings.model_fields}
+    in_file = _names_in(env_file, known)
     in_environment = {name.upper() for name in os.environ}
     unset = known - in_file - in_environment
     for place, names in ((str(env_file), in_file), ("The environment", in_environment)):
         for name in sorted(names - known):
-            if meant := difflib.get_close_matches(name, unset, n=1, cutoff=_MISSPELLED):
+            if meant := difflib.get_close_matches(name, unset, n=1, cutoff=_MISSPELLED) or sorted(
+                unset.intersection(_with_letters_swapped(name))
+            ):
                 raise SettingsError(f"{place} sets {name}, which nothing reads.", f"Did you mean {meant[0]}?")
+
+
+def _names_in(env_file: Path, known: Collection[str]) -> set[str]:
+    """Return the names that the file sets; refuse lines that would be passed over in silence, without quoting them."""
+    names = set()
+    try:
+        lines = list(parse_stream(io.StringIO(env_file.read_text("utf-8")))) if env_file.is_file() else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(env_file, error) from error
+    for line in lines:
+        name = (line.key or "").upper()
+        if line.error or (name in known and line.value is None):
+            text = line.original.string
+            number = line.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+            raise SettingsError(f"Line {number} of {env_file} sets nothing.", "Write it like API_PORT=8000.")
+        names.add(name)
+    return names - {""}
+
+
+def _with_letters_swapped(name: str) -> Iterator[str]:
+    for at in range(len(name) - 1):
+        yield name[:at] + name[at + 1] + name[at] + name[at + 2 :]
 
 
 def _unreadable(env_file: Path, error: OSError | UnicodeDecodeError) -> SettingsError:
@@ -203,6 +245,4 @@ def _as_allowed(text: str, allowed: list[str]) -> str:
 
 def _masked(variable: str, value: object) -> str:
     text = str(value)
-    if variable == "API_TOKEN" or urlsplit(text).password:
-        return MASK
-    return text
+    return MASK if variable == "API_TOKEN" or mask_url(text) != text else text

@@ -102,7 +102,8 @@ def read_metrics(url: str, token: str | None = None) -> tuple[MetricSample, ...]
     try:
         answer = httpx.get(url, timeout=_ANSWER_TIMEOUT_S)
         if answer.status_code in _REFUSALS and token is not None:
-            answer = httpx.get(url, timeout=_ANSWER_TIMEOUT_S, headers={"Authorization": f"Bearer {token}"})
+            headers = {b"Authorization": f"Bearer {token}".encode()}
+            answer = httpx.get(url, timeout=_ANSWER_TIMEOUT_S, headers=headers)
         if answer.status_code in _REFUSALS:
             raise MetricsRefusedError
         answer.raise_for_status()

@@ -59,7 +59,8 @@ class Watch:
         busy_before_s, all_before_s = self._busy_s, self._all_s
         self._busy_s, self._all_s = _processor_time()
         all_s = self._all_s - all_before_s
-        ratio = (self._busy_s - busy_before_s) / all_s if all_s > 0 else None
+        # Sums of floating point: a machine that is all busy would be a hair above.
+        ratio = min(1.0, (self._busy_s - busy_before_s) / all_s) if all_s > 0 else None
         return Sample(ratio, self._server.sample() if self._server is not None else None)
 
 

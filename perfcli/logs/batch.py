@@ -68,7 +68,7 @@ class StoreDownError(Exception):
 
 
 class StoreRefusedError(Exception):
-    """The store will take nothing from us until somebody changes the configuration."""
+    """The store will take nothing from us until somebody changes the configuration, here or there."""
 
 
 class Sink(Protocol):
@@ -89,7 +89,7 @@ class Sink(Protocol):
 
         Raises:
             StoreDownError: Retry the whole batch later.
-            StoreRefusedError: Retry only after a change of the configuration.
+            StoreRefusedError: Retry now and then where the sink is durable; never where it is not.
         """
         ...
 

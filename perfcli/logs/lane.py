@@ -28,6 +28,8 @@ _logger = logging.getLogger("perfcli.logs")
 # How often to look for what other processes left behind, and for a spool that another process was sending from.
 _LOOK_AGAIN_S = 0.2
 _LOOK_FOR_ORPHANS_S = 10.0
+# A refusal takes a person to mend, and passes all the same: a proxy that starts, a password that is being changed.
+_ASK_AGAIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class Lane:
         self._waiting: deque[Record] = deque()
         self._unsure: Batch | None = None
         self._failures = 0
+        self._is_refused = False
+        self._took_some = False
         self._retry_at = -math.inf
         self._delivered = self._dropped = self._rejected = self._retried = self._spooled = 0
 
@@ -99,10 +103,12 @@ class Lane:
     def close(self, deadline: float) -> None:
         """Deliver what there is until the deadline; leave the rest on disk, or drop and count it."""
         self._send_all(deadline)
-        if self.counters().waiting and self._retry_at < math.inf:
-            # Only memory holds them: once more, whatever the back-off says.
+        is_worth_it = True
+        while is_worth_it and self.counters().waiting and self._retry_at < math.inf:
+            # Only memory holds them: once more, whatever the back-off says, and again while a slow reader takes some.
             self._retry_at = -math.inf
             self._send_all(deadline)
+            is_worth_it = self._took_some and self._clock() < deadline
         if self._storage is not None:
             self._storage.spool.seal()
         lost = self.counters().waiting
@@ -172,12 +178,11 @@ class Lane:
 
     def _send(self, batch: Batch) -> Receipt | None:
         """Send and count; None: the whole batch has to be sent again."""
+        self._took_some = False
         try:
             receipt = self.sink.deliver(batch) if batch.records else Receipt()
         except StoreRefusedError as error:
-            self._retry_at = math.inf
-            self._failures += 1
-            _logger.error("%s takes no log records: %s.", self.sink.name, error)  # noqa: TRY400  # says it all
+            self._refused(len(batch.records), str(error))
             return None
         except StoreDownError as error:
             self._failed(len(batch.records), str(error))
@@ -186,6 +191,7 @@ class Lane:
             _logger.exception("A bug in the log sink %s.", self.sink.name)
             self._failed(len(batch.records), type(error).__name__)
             return None
+        self._took_some = len(receipt.again) < len(batch.records)
         self._delivered += len(batch.records) - len(receipt.again) - len(receipt.rejected)
         self._rejected += len(receipt.rejected)
         self._dropped += len(receipt.rejected)
@@ -193,8 +199,13 @@ class Lane:
             self._storage.dead_letters.append(receipt.rejected)
         if receipt.again:
             self._failed(len(receipt.again), "it is busy")
+            if not self.sink.durable:
+                # Part of a line is also something: a slow reader reads, and is not longer away each time.
+                self._took_some = True
+                self._retry_at = self._clock() + self._backoff.delay_s(1)
         elif self._failures:
             self._failures = 0
+            self._is_refused = False
             _logger.info("%s takes log records again.", self.sink.name)
         return receipt
 
@@ -204,6 +215,16 @@ class Lane:
         self._retry_at = self._clock() + self._backoff.delay_s(self._failures)
         if self._failures == 1:
             _logger.warning("Log records for %s have to wait: %s.", self.sink.name, reason.rstrip("."))
+
+    def _refused(self, records: int, reason: str) -> None:
+        self._failures += 1
+        self._retry_at = math.inf
+        if self.sink.durable:
+            self._retried += records
+            self._retry_at = self._clock() + _ASK_AGAIN_S
+        if not self._is_refused:
+            self._is_refused = True
+            _logger.error("%s takes no log records: %s.", self.sink.name, reason)
 
     def _shelter(self) -> None:
         """Move what is in memory to disk; what the disk does not take stays, up to the capacity."""

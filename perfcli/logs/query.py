@@ -80,7 +80,10 @@ class LogQuery:
         return heapq.nlargest(self.limit, records, key=_timestamp)
 
     def _accepts(self, document: Mapping[str, object], levels: set[str]) -> bool:
-        return document.get("level") in levels and self.transaction_id in {None, document.get("transaction_id")}
+        # Of what is not ours the level may be anything, also what cannot be in a set.
+        level = document.get("level")
+        has_level = self.level is None or (isinstance(level, str) and level in levels)
+        return has_level and (self.transaction_id is None or self.transaction_id == document.get("transaction_id"))
 
 
 def oldest_timestamp(since: str, now: datetime) -> str:
@@ -92,7 +95,7 @@ def oldest_timestamp(since: str, now: datetime) -> str:
     try:
         moment = datetime.fromisoformat(since)
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         try:
             moment = now - timedelta(seconds=parse_duration(since))
         except (UsageError, OverflowError):

@@ -102,6 +102,8 @@ class Spool:
         self._time_ns = time_ns
         self._appended: _Appended | None = None
         self._has_warned = False
+        self._is_locked_out = False
+        self._unreadable: set[Path] = set()
 
     def append(self, records: Sequence[Record]) -> int:
         """Write records that were not sent yet; return how many, from the first, there was room for."""
@@ -154,11 +156,16 @@ class Spool:
             self._appended = None
 
     def _first(self) -> SpooledBatch | None:
-        with suppress(FileNotFoundError):
-            self._adopt_orphans()
-            if not any(self._folder.glob(_SEALED_FILES)):
-                self.seal()
-            for path in sorted(self._folder.glob(_SEALED_FILES)):
+        self._adopt_orphans()
+        first = self._first_sealed()
+        if first is None and self._appended is not None:
+            self.seal()
+            first = self._first_sealed()
+        return first
+
+    def _first_sealed(self) -> SpooledBatch | None:
+        for path in sorted(self._folder.glob(_SEALED_FILES)):
+            with self._passing_over(path):
                 records, torn = _read(path)
                 if records or torn:
                     batch_id = path.stem.partition("_")[2]
@@ -170,20 +177,36 @@ class Spool:
         own = self._appended.path if self._appended else None
         for path in self._folder.glob(_OPEN_FILES):
             # The owner may seal it at any moment.
-            with suppress(FileNotFoundError, BlockingIOError):
+            with self._passing_over(path), suppress(BlockingIOError):
                 if path != own:
                     with path.open("rb") as file:
                         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                         path.rename(path.with_suffix(_SEALED))
 
     @contextmanager
+    def _passing_over(self, path: Path) -> Iterator[None]:
+        """Let one bad file, such as another user's, not hold up the others; say so once for each."""
+        try:
+            yield
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            if path not in self._unreadable:
+                self._unreadable.add(path)
+                _logger.warning("Cannot read the log records in %s: %s.", path, error.strerror)
+
+    @contextmanager
     def _sole_sender(self) -> Iterator[bool]:
         try:
             fd = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError:
-            # No folder: nothing was ever spooled.
+        except OSError as error:
+            # No folder: nothing was ever spooled. Otherwise what is put there would not come out again.
+            self._is_locked_out = not isinstance(error, FileNotFoundError)
+            if self._is_locked_out:
+                self._warn(error)
             yield False
             return
+        self._is_locked_out = False
         with closing(os.fdopen(fd, "rb")) as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -200,6 +223,8 @@ class Spool:
         return self._folder / f"{self._time_ns():020d}_{batch_id}{suffix}"
 
     def _count_fitting(self, records: Sequence[Record]) -> int:
+        if self._is_locked_out:
+            return 0
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         files = itertools.chain(self._folder.glob(_SEALED_FILES), self._folder.glob(_OPEN_FILES))
         free = self._max_bytes - sum(map(_size, files))
@@ -223,7 +248,8 @@ def _read(path: Path) -> tuple[tuple[Record, ...], int]:
     torn = 0
     for line in path.read_bytes().splitlines(keepends=True):
         try:
-            records.append(Record.from_line(line))
+            # Whoever wrote the last line may have left out its end, which the sinks count on.
+            records.append(Record.from_line(line if line.endswith(b"\n") else line + b"\n"))
         except ValueError:
             torn += 1
     return tuple(records), torn

@@ -136,7 +136,9 @@ def summarize(records: Iterable[Record], top: int = 10) -> LogSummary:
             "The log has no performance metrics.", "Switch them on: ENABLE_PERFORMANCE_MONITORING=true"
         )
     ended = pd.to_datetime(frame["timestamp"], format="ISO8601", utc=True)
-    began = ended - pd.to_timedelta(frame["latency_ms"].astype(float), unit="ms")
+    # Metrics that somebody logs on their own may have no latency.
+    took_ms = frame["latency_ms"].astype(float).fillna(frame["inference_time_ms"].astype(float))
+    began = ended - pd.to_timedelta(took_ms, unit="ms")
     elapsed_s = (ended.max() - began.min()).total_seconds()
     is_profiled = frame["function_calls"].notna()
     # Not a number where nobody knows it, and so is what is corrected with it.
@@ -190,6 +192,8 @@ _NUMBERS = [
     "profiler_overhead_ms",
 ]
 _COLUMNS = ["timestamp", *_NUMBERS, "error"]
+# 31 years in milliseconds: what is beyond is no measurement, and a calendar ends.
+_LARGEST = 1e12
 _FUNCTION_NUMBERS = ["line", "calls", "total_time_ms", "cumulative_time_ms"]
 
 
@@ -197,7 +201,7 @@ def _has_our_types(metrics: Mapping[str, object]) -> bool:
     """Tell whether they can be added up: anybody may hand anything to `log_metrics`."""
     functions = metrics.get("top_functions") or []
     return (
-        all(isinstance(metrics.get(name), int | float | None) for name in (*_NUMBERS, "corrected_time_ms"))
+        all(metrics.get(name) is None or _is_number(metrics[name]) for name in (*_NUMBERS, "corrected_time_ms"))
         and isinstance(functions, list)
         and all(isinstance(function, dict) and _is_function(function) for function in functions)
     )
@@ -207,8 +211,12 @@ def _is_function(function: Mapping[str, object]) -> bool:
     return (
         isinstance(function.get("function"), str)
         and isinstance(function.get("file"), str)
-        and all(isinstance(function.get(name), int | float) for name in _FUNCTION_NUMBERS)
+        and all(_is_number(function.get(name)) for name in _FUNCTION_NUMBERS)
     )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and abs(value) <= _LARGEST
 
 
 def _pandas() -> ModuleType:

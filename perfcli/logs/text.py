@@ -27,8 +27,8 @@ def describe(record: Record) -> str:
     )
     request = document.get("transaction_id") or _NOT_MEASURED
     metrics = metrics_of(record)
-    text = str(document.get("message", "")) if metrics is None else _metrics(metrics)
-    return f"{moment}  {document.get('level', _NOT_MEASURED):<7}  {request}  {text}"
+    text = str(document.get("message") or "") if metrics is None else _metrics(metrics)
+    return _printable(f"{moment}  {document.get('level') or _NOT_MEASURED!s:<7}  {request}  {text}")
 
 
 def as_line(record: Record) -> str:
@@ -56,6 +56,15 @@ def write_summary(summary: LogSummary, stream: TextIO) -> None:
     for part in _summary_parts(summary):
         console.print(part)
     stream.write(drawn.getvalue())
+
+
+def _printable(text: str) -> str:
+    """Escape what would break the line, or speak to the terminal: a message may quote a stranger."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
+    )
 
 
 def _summary_parts(summary: LogSummary) -> Iterator[RenderableType]:

@@ -35,7 +35,7 @@ class ServerLog:
         self._token = token
         self._timeout_s = timeout_s
         self._url: str | None = None
-        self._headers: dict[str, str] = {}
+        self._headers: dict[bytes, bytes] = {}
 
     def find(self) -> bool:
         """Look where there is a log that we may read."""
@@ -54,7 +54,7 @@ class ServerLog:
             response = self._get(self._url, limit, offset)
             # A server that does not ask for the token does not see it.
             if response.status_code in _REFUSALS and self._token is not None and not self._headers:
-                self._headers = {"Authorization": f"Bearer {self._token}"}
+                self._headers = {b"Authorization": f"Bearer {self._token}".encode()}
                 response = self._get(self._url, limit, offset)
             self.refused = response.status_code in _REFUSALS
             page = orjson.loads(response.content) if response.is_success else None

@@ -22,6 +22,11 @@ from perfcli.secrets import is_secret_name, mask_url
         ("https://elastic:ge@heim@host/path", "https://elastic:***@host/path"),
         ("redis://host?password=geheim&db=1", "redis://host?password=***&db=1"),
         ("api.log", "api.log"),
+        ("redis://user:p#ss@host:6379/0", "redis://***@host:6379/0"),
+        ("redis://user:p?ss@host:6379/0", "redis://***@host:6379/0"),
+        ("redis://user:p/ss@host:6379/0", "redis://***@host:6379/0"),
+        ("redis://:pa/ss@h", "redis://***@h"),
+        ("http://host/p?mail=a@b.org&token=abc", "http://***@b.org"),
         ("http://host/p?monkey=a%20b", "http://host/p?monkey=a%20b"),
     ],
 )

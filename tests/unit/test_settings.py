@@ -124,6 +124,21 @@ def test_a_wrong_value_is_named_with_its_variable_and_the_nearest_right_one(
     assert message_of(name, value, monkeypatch) == message
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("API_PORT", "http://[::1", "should be a valid integer"),
+        ("REDIS_LOGS_MAX_SIZE", "9" * 20, "should be less than or equal to 2147483647"),
+        ("API_MAX_BODY_BYTES", "9" * 400, "it is too large"),
+        ("LOG_SPOOL_MAX_BYTES", "9" * 30, "should be less than or equal to 1125899906842624"),
+    ],
+)
+def test_a_value_that_is_far_off_is_an_error_as_any_other(
+    name: str, value: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert reason in message_of(name, value, monkeypatch)
+
+
 def test_a_wrong_line_of_the_file_is_named_in_the_same_way() -> None:
     write_env_file("ENABLE_PERFORMANCE_MONITORING=ture\n")
     with pytest.raises(SettingsError, match=r"^ENABLE_PERFORMANCE_MONITORING=ture is not one of true, false"):
@@ -143,8 +158,36 @@ def test_a_misspelled_name_in_the_environment_is_an_error_too(monkeypatch: pytes
         load_settings()
 
 
+def test_two_letters_that_are_swapped_are_a_misspelling_however_short_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_TOKNE", "s3cret")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(caught.value) == "The environment sets API_TOKNE, which nothing reads. Did you mean API_TOKEN?"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{SWITCH}: true",
+        f"{SWITCH} true",
+        SWITCH,
+        f"set {SWITCH}=true",
+        'API_TOKEN="s3cret',
+        "if true; then",
+    ],
+)
+def test_a_line_that_sets_nothing_is_an_error_that_names_it_and_does_not_quote_it(line: str) -> None:
+    write_env_file(f"# ours\n\nAPI_PORT=9000\n\n{line}\nAPI_HOST=0.0.0.0\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(caught.value) == "Line 5 of .env sets nothing. Write it like API_PORT=8000."
+
+
 def test_variables_of_others_are_ignored() -> None:
-    write_env_file("DATABASE_URL=postgres://db\nREDIS_PASSWORD=x\nAPI_KEY=y\nLOG_FORMAT=json\n")
+    write_env_file(
+        "DATABASE_URL=postgres://db\nREDIS_PASSWORD=x\nAPI_KEY=y\nLOG_FORMAT=json\n"
+        "APP_HOST=h\nREDIS_URI=redis://db\nexport PATH\n"
+    )
     assert load_settings().redis_host == "localhost"
 
 
@@ -189,6 +232,25 @@ def test_the_token_is_read_whatever_else_the_settings_say(monkeypatch: pytest.Mo
     assert load_token() == "s3cret"
     monkeypatch.setenv("API_TOKEN", "of the environment")
     assert load_token() == "of the environment"
+
+
+def test_a_token_from_a_mounted_file_may_end_with_a_newline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_TOKEN", "s3cret\r\n")
+    token = load_settings().api_token
+    assert token is not None
+    assert token.get_secret_value() == load_token() == "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [("s3\ncret", "it holds characters that cannot be printed"), (" ", "it is blank"), ("s3cret\udcff", "it holds")],
+)
+def test_a_token_that_no_header_can_carry_is_refused_and_not_shown(
+    token: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert message_of("API_TOKEN", token, monkeypatch).startswith(f"API_TOKEN=*** is not valid: {reason}")
+    with pytest.raises(SettingsError, match=reason):
+        load_token()
 
 
 def test_a_file_of_settings_that_is_no_text_is_said_when_the_token_is_read() -> None:

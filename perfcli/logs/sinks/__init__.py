@@ -28,7 +28,34 @@ def make_sink(name: str, settings: Settings) -> Sink:
 
 def redis_url(settings: Settings) -> str:
     """Return the address of Redis: `REDIS_URL`, or what host, port and database make."""
-    return settings.redis_url or f"redis://{settings.redis_host}:{settings.redis_port}/{settings.redis_db}"
+    host = f"[{settings.redis_host}]" if ":" in settings.redis_host else settings.redis_host
+    return settings.redis_url or f"redis://{host}:{settings.redis_port}/{settings.redis_db}"
+
+
+def elasticsearch_url(settings: Settings) -> str:
+    """Return the address of Elasticsearch.
+
+    Raises:
+        SettingsError: It cannot be one.
+    """
+    url = settings.elasticsearch_url
+    if not is_http_server(url):
+        raise SettingsError(
+            f"ELASTICSEARCH_URL={mask_url(url)} is no address of a server.", "Write it like http://localhost:9200."
+        )
+    return url
+
+
+def is_http_server(url: str) -> bool:
+    """Tell whether a URL is the address of a server that httpx can be given."""
+    import httpx
+
+    try:
+        parsed = httpx.URL(url)
+        # What httpx takes for a port, it does not compare with what one can be.
+        return parsed.scheme in {"http", "https"} and bool(parsed.host) and (urlsplit(url).port or 1) > 0
+    except (ValueError, httpx.InvalidURL):
+        return False
 
 
 def _stdout(_settings: Settings) -> Sink:
@@ -54,12 +81,7 @@ def _redis(settings: Settings) -> Sink:
 def _elasticsearch(settings: Settings) -> Sink:
     from perfcli.logs.sinks.elasticsearch import ElasticsearchSink
 
-    url = settings.elasticsearch_url
-    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
-        raise SettingsError(
-            f"ELASTICSEARCH_URL={mask_url(url)} is no address of a server.", "Write it like http://localhost:9200."
-        )
-    return ElasticsearchSink(url, settings.elasticsearch_index)
+    return ElasticsearchSink(elasticsearch_url(settings), settings.elasticsearch_index)
 
 
 SINKS: Mapping[str, Callable[[Settings], Sink]] = {

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from perfcli.errors import MissingExtraError, UsageError
-from perfcli.logs.sinks import redis_url
+from perfcli.logs.sinks import elasticsearch_url, is_http_server, redis_url
 from perfcli.secrets import mask_url
 
 if TYPE_CHECKING:
@@ -25,11 +24,12 @@ def open_store(name: str, settings: Settings) -> LogStore:
     """Open the store that the settings name `redis` or `elasticsearch`.
 
     Raises:
+        SettingsError: The address cannot be one.
         MissingExtraError: The packages of the store are not installed.
     """
     if name == "redis":
         return _redis(redis_url(settings), settings)
-    return _elasticsearch(f"es+{settings.elasticsearch_url}", settings)
+    return _elasticsearch(f"es+{elasticsearch_url(settings)}", settings)
 
 
 def open_source(address: str, settings: Settings) -> LogSource:
@@ -50,7 +50,7 @@ def open_source(address: str, settings: Settings) -> LogSource:
         return FileSource(sys.stdin.buffer, "stdin")
     if address in {"redis", "elasticsearch"}:
         return open_store(address, settings)
-    scheme = urlsplit(address).scheme
+    scheme = address.partition("://")[0].lower()
     if scheme in SOURCES:
         return SOURCES[scheme](address, settings)
     path = Path(address)
@@ -69,6 +69,7 @@ def open_source(address: str, settings: Settings) -> LogSource:
 def _api(address: str, settings: Settings) -> LogSource:
     from perfcli.logs.sources.api import ApiSource
 
+    _check(address, "http://localhost:8000")
     token = settings.api_token.get_secret_value() if settings.api_token else None
     return ApiSource(address, token)
 
@@ -84,7 +85,14 @@ def _redis(address: str, settings: Settings) -> LogStore:
 def _elasticsearch(address: str, settings: Settings) -> LogStore:
     from perfcli.logs.sources.elasticsearch import ElasticsearchSource
 
-    return ElasticsearchSource(address.removeprefix("es+"), settings.elasticsearch_index)
+    url = address.removeprefix("es+")
+    _check(url, "es+http://localhost:9200")
+    return ElasticsearchSource(url, settings.elasticsearch_index)
+
+
+def _check(url: str, example: str) -> None:
+    if not is_http_server(url):
+        raise UsageError(f"{mask_url(url)} is no address of a server.", f"Write it like {example}.")
 
 
 SOURCES: Mapping[str, Callable[[str, Settings], LogSource]] = {

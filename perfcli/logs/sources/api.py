@@ -26,7 +26,7 @@ class ApiSource:
     def __init__(self, url: str, token: str | None = None, timeout_s: float = 10.0) -> None:
         self.address = mask_url(url)
         self.broken = self.unread = 0
-        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        headers = {} if token is None else {b"authorization": f"Bearer {token}".encode()}
         self._client = httpx.Client(base_url=url, headers=headers, timeout=timeout_s)
 
     def read(self, query: LogQuery) -> list[Record]:
@@ -65,7 +65,7 @@ class ApiSource:
         answer = get_json(self._client, self._client.build_request("GET", "/logs", params=parameters), self.address)
         try:
             records = [Record.from_line(orjson.dumps(log) + b"\n") for log in cast(list[object], answer["logs"])]
-            return cast(int, answer["total"]), records
+            return int(cast(int, answer["total"])), records
         except (KeyError, TypeError, ValueError) as error:
             raise TargetAnswerError(
                 f"{self.address} answers with something that is no log.", "Is this the right address?"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import cast
 
 import httpx
@@ -37,17 +37,20 @@ class ElasticsearchSource:
 
     def scan(self, query: LogQuery) -> Iterator[Record]:
         """Yield the newest first, to the millisecond."""
-        return map(_record, self._newest(_search(query), query.limit))
+        self.broken = 0
+        return self._records(self._newest(_search(query), query.limit))
 
     def page(self, query: LogQuery, offset: int) -> RecordPage:
         """Return one page of the records asked for, and let the server count the others."""
         search = _search(query)
-        total = cast(int, self._ask("_count", {"query": search["query"]}, "count"))
+        total = self._ask("_count", {"query": search["query"]}, "count")
+        if not isinstance(total, int):
+            raise self._no_search_result()
         # Step by step, because a server limits how deep its `from` reaches.
         passed = deque(self._newest({**search, "_source": False}, min(offset, total)), maxlen=1)
         if passed:
             search["search_after"] = passed[0]["sort"]
-        return RecordPage(query.newest(map(_record, self._newest(search, query.limit))), total)
+        return RecordPage(query.newest(self._records(self._newest(search, query.limit))), total)
 
     def follow(self, query: LogQuery, wait: Callable[[], object], before: Before = ignore) -> Iterator[Record]:
         """Ask for new records."""
@@ -64,7 +67,9 @@ class ElasticsearchSource:
         while missing is None or missing > 0:
             size = self._page_records if missing is None else min(self._page_records, missing)
             body = {**search, **after, "size": size}
-            hits = cast(list[dict[str, object]], self._ask("_search", body, "hits", "hits"))
+            hits = self._ask("_search", body, "hits", "hits")
+            if not isinstance(hits, list) or not all(isinstance(hit, dict) and "sort" in hit for hit in hits):
+                raise self._no_search_result()
             yield from hits
             if len(hits) < size:
                 return
@@ -78,14 +83,21 @@ class ElasticsearchSource:
             for key in path:
                 answer = cast(dict[str, object], answer)[key]
         except (KeyError, TypeError) as error:
-            raise TargetAnswerError(
-                f"{self.address} answers with something that is no search result.", "Is this the right address?"
-            ) from error
+            raise self._no_search_result() from error
         return answer
 
+    def _no_search_result(self) -> TargetAnswerError:
+        return TargetAnswerError(
+            f"{self.address} answers with something that is no search result.", "Is this the right address?"
+        )
 
-def _record(hit: Mapping[str, object]) -> Record:
-    return Record.from_line(orjson.dumps(hit["_source"]) + b"\n")
+    def _records(self, hits: Iterable[Mapping[str, object]]) -> Iterator[Record]:
+        """Pass over the documents of others that the name of the index matches."""
+        for hit in hits:
+            try:
+                yield Record.from_line(orjson.dumps(hit.get("_source")) + b"\n")
+            except ValueError:
+                self.broken += 1
 
 
 def _search(query: LogQuery) -> dict[str, object]:

@@ -23,7 +23,9 @@ def get_json(client: httpx.Client, request: httpx.Request, address: str) -> dict
     try:
         response = client.send(request)
     except httpx.TransportError as error:
-        reason = _ERRNO.sub("", str(error)).lower() or type(error).__name__
+        # What breaks the protocol is quoted in its text: our own header, with the token, or a stranger's.
+        text = "" if isinstance(error, httpx.ProtocolError) else str(error)
+        reason = _ERRNO.sub("", text).lower() or type(error).__name__
         raise TargetUnreachableError(
             f"Cannot read logs from {address}: {reason}.", "Start it, or name another place with --from."
         ) from error

@@ -28,10 +28,10 @@ class RedisSource:
         self._key = key
         try:
             self._client = redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
-        except ValueError as error:
-            raise UsageError(
-                f"{self.address} is no address of Redis: {error}.", "Write it like redis://localhost:6379/0."
-            ) from error
+        except ValueError:
+            # Its text may quote what it takes for the port, and what is the beginning of the password.
+            hint = "Write it like redis://localhost:6379/0, and /, ? and # in a password as %2F, %3F and %23."
+            raise UsageError(f"{self.address} is no address of Redis.", hint) from None
 
     def newest_first(self) -> list[Record]:
         """Return all records of the list in its own order; lines of other programs are left out.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from perfcli.logs.batch import Receipt, Rejection, StoreDownError, StoreRefusedError
+from perfcli.logs.batch import Batch, Receipt, Rejection, StoreDownError, StoreRefusedError
 from perfcli.logs.counters import SinkCounters
 from perfcli.logs.entry import Record
 from perfcli.logs.lane import Lane
@@ -136,19 +136,102 @@ def test_a_rejected_record_goes_to_the_dead_letters_and_counts_as_dropped(
     assert letter["record"]["event.id"] == "r2"
 
 
-def test_a_store_that_refuses_us_is_left_alone_and_its_records_wait_on_disk(
+def test_a_store_that_refuses_us_is_asked_once_a_minute_and_its_records_wait_on_disk(
+    new_lane: NewLane, store: Any, records: Records, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "perfcli.logs")
+    lane = new_lane()
+    store.answers = [StoreRefusedError("401"), StoreRefusedError("401")]
+    lane.put(records(1, 2))
+    lane.step()
+    lane.put(records(3, 3))
+    assert lane.wait_s() == 60.0
+    clock.now_s += 59.0
+    assert not lane.step()
+    assert len(store.batches) == 1
+    clock.now_s += 1.0
+    assert not lane.step()
+    assert [record.message for record in caplog.records] == ["fake takes no log records: 401."]
+    clock.now_s += 60.0
+    while lane.step():
+        pass
+    assert lane.counters() == SinkCounters(delivered=3, retried=4, spooled=3)
+    assert [record.message for record in caplog.records][1:] == ["fake takes log records again."]
+
+
+def test_a_refusal_is_said_again_after_the_store_took_records(
     new_lane: NewLane, store: Any, records: Records, clock: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     lane = new_lane()
-    store.answers = [StoreRefusedError("401")]
+    store.answers = [StoreRefusedError("401"), Receipt(), StoreRefusedError("403")]
+    for number in (1, 2, 3):
+        lane.put(records(number, number))
+        while lane.step():
+            pass
+        clock.now_s += 60.0
+    assert [record.message for record in caplog.records] == [
+        "fake takes no log records: 401.",
+        "fake takes no log records: 403.",
+    ]
+
+
+def test_a_sink_that_is_not_durable_is_left_alone_for_good_once_it_refuses(
+    new_lane: NewLane, store: Any, records: Records, clock: Any
+) -> None:
+    store.durable = False
+    lane = new_lane(spool=None)
+    store.answers = [StoreRefusedError("stdout is gone")]
     lane.put(records(1, 2))
     lane.step()
     clock.now_s += 1e9
-    lane.put(records(3, 3))
     assert not lane.step()
+    assert lane.wait_s() is None
+    lane.close(clock.now_s + 5.0)
     assert len(store.batches) == 1
-    assert lane.counters() == SinkCounters(spooled=3)
-    assert [record.message for record in caplog.records] == ["fake takes no log records: 401."]
+    assert lane.counters() == SinkCounters(dropped=2)
+
+
+def test_closing_goes_on_while_a_slow_reader_takes_some(
+    new_lane: NewLane, store: Any, records: Records, clock: Any
+) -> None:
+    store.durable = False
+    lane = new_lane(spool=None)
+    # The fourth says that no more than a part of a line was taken.
+    store.answers = [Receipt(again=tuple(records(first, 9))) for first in (2, 3, 4, 4, 5, 9)]
+    lane.put(records(1, 9))
+    lane.close(clock.now_s + 20.0)
+    assert lane.counters().delivered == 9
+    assert lane.counters().dropped == 0
+
+
+def test_a_reader_that_takes_some_is_not_left_alone_for_longer_each_time(
+    new_lane: NewLane, store: Any, records: Records, clock: Any
+) -> None:
+    store.durable = False
+    lane = new_lane(spool=None)
+    store.answers = [Receipt(again=tuple(records(first, 9))) for first in range(2, 10)]
+    lane.put(records(1, 9))
+    for _ in range(9):
+        lane.step()
+        clock.now_s += 1.0
+    assert lane.counters().delivered == 9
+
+
+def test_closing_ends_at_the_deadline_whatever_a_slow_reader_takes(
+    new_lane: NewLane, store: Any, records: Records, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane = new_lane(spool=None)
+    store.answers = [Receipt(again=tuple(records(first, 9))) for first in range(2, 10)]
+    deliver = store.deliver
+
+    def deliver_slowly(batch: Batch) -> Receipt:
+        clock.now_s += 1.0
+        return deliver(batch)
+
+    monkeypatch.setattr(store, "deliver", deliver_slowly)
+    lane.put(records(1, 9))
+    lane.close(clock.now_s + 3.0)
+    assert (lane.counters().delivered, lane.counters().dropped) == (3, 6)
 
 
 def test_the_capacity_bounds_what_waits_in_memory_and_the_newest_are_dropped(
@@ -243,3 +326,20 @@ def test_one_word_is_said_when_a_store_goes_away_and_one_when_it_is_back(
         "Log records for fake have to wait: connection refused.",
         "fake takes log records again.",
     ]
+
+
+@pytest.mark.parametrize("bad", ["lock", "00000000000000000000_x-1.batch"])
+def test_a_bad_entry_of_the_spool_does_not_stop_the_lane(
+    bad: str, new_lane: NewLane, store: Any, records: Records, clock: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "store" / bad).mkdir(parents=True)
+    lane = new_lane()
+    store.answers = [StoreDownError("down")]
+    lane.put(records(1, 2))
+    lane.step()
+    lane.put(records(3, 3))
+    clock.now_s += 1.0
+    while lane.step():
+        pass
+    assert lane.counters().delivered == 3
+    assert lane.counters().dropped == 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -76,5 +77,18 @@ def test_an_age_and_a_moment_become_a_timestamp(since: str, expected: str) -> No
 
 @pytest.mark.parametrize("since", ["yesterday", "5 parsecs", "", "9999999999h"])
 def test_what_is_neither_age_nor_moment_is_refused(since: str) -> None:
+    with pytest.raises(UsageError, match="neither an age nor a moment"):
+        oldest_timestamp(since, NOW)
+
+
+@pytest.mark.parametrize("foreign", [None, [], {}, 5])
+def test_what_is_not_ours_fulfils_no_condition_and_breaks_none(foreign: Any) -> None:
+    records = [record(1, foreign, "t1"), record(2, "INFO", foreign), record(3, "INFO", "t1")]
+    assert ids(LogQuery(level="DEBUG"), *records) == ["r3", "r2"]
+    assert ids(LogQuery(transaction_id="t1"), *records) == ["r3", "r1"]
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_moment_beyond_the_calendar_is_an_error(since: str) -> None:
     with pytest.raises(UsageError, match="neither an age nor a moment"):
         oldest_timestamp(since, NOW)

@@ -1,20 +1,26 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 
-from perfcli.errors import MissingExtraError, TargetUnreachableError, UsageError
+from perfcli.errors import MissingExtraError, SettingsError, TargetAnswerError, TargetUnreachableError, UsageError
 from perfcli.logs.entry import Record
 from perfcli.logs.query import LogQuery
+from perfcli.logs.sinks import make_sink, redis_url
 from perfcli.logs.sources import SOURCES, open_source
+from perfcli.logs.sources.api import ApiSource
+from perfcli.logs.sources.elasticsearch import ElasticsearchSource
 from perfcli.logs.sources.file import FileSource
+from perfcli.logs.sources.http import get_json
 from perfcli.settings import Settings
 
 Records = Callable[[int, int], list[Record]]
@@ -139,9 +145,9 @@ def test_reading_from_redis_without_its_packages_names_the_extra(monkeypatch: py
 
 
 def test_an_address_that_redis_does_not_take_is_answered_with_one_that_it_does() -> None:
-    with pytest.raises(UsageError, match=r"^redis://localhost:port is no address of Redis: ") as error:
+    with pytest.raises(UsageError, match=r"^redis://localhost:port is no address of Redis\. Write") as error:
         open_source("redis://localhost:port", Settings())
-    assert error.value.hint == "Write it like redis://localhost:6379/0."
+    assert error.value.hint.startswith("Write it like redis://localhost:6379/0, and ")
 
 
 def test_a_redis_that_is_down_is_one_sentence_with_one_full_stop() -> None:
@@ -169,3 +175,94 @@ def test_an_address_without_its_scheme_is_answered_with_it() -> None:
         "There is no log at localhost:8000.",
         "Did you mean http://localhost:8000?",
     )
+
+
+def test_a_header_that_cannot_be_sent_is_not_quoted() -> None:
+    def refuse(_request: httpx.Request) -> httpx.Response:
+        raise httpx.LocalProtocolError("illegal header value b'bearer s3cret\\n'")
+
+    with httpx.Client(transport=httpx.MockTransport(refuse)) as client, pytest.raises(TargetUnreachableError) as error:
+        get_json(client, client.build_request("GET", "http://host"), "http://host")
+    assert error.value.message == "Cannot read logs from http://host: LocalProtocolError."
+
+
+def test_a_token_may_hold_any_letters() -> None:
+    source = ApiSource("http://host", "gehe\u00efm")
+    source.close()
+
+
+@pytest.mark.parametrize("address", ["redis://me:geh/eim@host", "redis://me:geh#eim@host", "redis://me:geh?eim@host"])
+def test_no_part_of_a_password_is_shown_when_it_breaks_the_address(address: str) -> None:
+    with pytest.raises(UsageError) as error:
+        open_source(address, Settings())
+    assert error.value.message == "redis://***@host is no address of Redis."
+
+
+@pytest.fixture
+def elasticsearch_that_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Callable[[object], ElasticsearchSource]]:
+    """Open a source whose server answers everything with the same JSON."""
+    source = ElasticsearchSource("http://host", "perfcli")
+
+    def answering(answer: object) -> ElasticsearchSource:
+        monkeypatch.setattr("perfcli.logs.sources.elasticsearch.get_json", lambda *_: answer)
+        return source
+
+    yield answering
+    source.close()
+
+
+@pytest.mark.parametrize("found", [{"x": 1}, None, [], "text", {"event.id": "a", "timestamp": 5}])
+def test_documents_of_others_in_the_index_are_passed_over(
+    found: object, records: Records, elasticsearch_that_answers: Callable[[object], ElasticsearchSource]
+) -> None:
+    (one,) = records(1, 1)
+    hits = [{"_source": found, "sort": [2]}, {"sort": [2]}, {"_source": json.loads(one.line), "sort": [1]}]
+    source = elasticsearch_that_answers({"count": 3, "hits": {"hits": hits}})
+    assert source.read(LogQuery()) == [one]
+    assert source.broken == 2
+    page = source.page(LogQuery(limit=5), 0)
+    assert (page.records, page.total) == ([one], 3)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"count": 1, "hits": {"hits": None}},
+        {"count": 1, "hits": {"hits": ["a"]}},
+        {"count": 1, "hits": {"hits": [{"_source": {}}]}},
+        {"count": "x", "hits": {"hits": "x"}},
+        {"count": None, "hits": None},
+    ],
+)
+def test_an_answer_that_is_no_search_result_is_said(
+    answer: object, elasticsearch_that_answers: Callable[[object], ElasticsearchSource]
+) -> None:
+    source = elasticsearch_that_answers(answer)
+    for read in (lambda: source.read(LogQuery()), lambda: source.page(LogQuery(limit=1), 0)):
+        with pytest.raises(TargetAnswerError, match="no search result"):
+            read()
+
+
+BROKEN = ["http://[bad", "http://localhost:abc", "http://localhost:99999", "http://elastic:p#ss@h:9200", "http://"]
+
+
+@pytest.mark.parametrize("url", [*BROKEN, *(f"es+{url}" for url in BROKEN)])
+def test_an_address_that_cannot_be_one_is_an_error(url: str) -> None:
+    with pytest.raises(UsageError, match="is no address of a server") as error:
+        open_source(url, Settings())
+    assert "p#ss" not in str(error.value)
+
+
+@pytest.mark.parametrize("url", BROKEN)
+def test_a_store_whose_address_cannot_be_one_is_named_by_its_variable(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^ELASTICSEARCH_URL=.* is no address of a server") as error:
+        make_sink("elasticsearch", Settings(elasticsearch_url=url))
+    assert "p#ss" not in str(error.value)
+    with pytest.raises(SettingsError, match=r"^ELASTICSEARCH_URL="):
+        open_source("elasticsearch", Settings(elasticsearch_url=url))
+
+
+def test_a_redis_at_an_address_of_ipv6_has_its_brackets() -> None:
+    assert redis_url(Settings(redis_host="::1")) == "redis://[::1]:6379/0"

@@ -164,6 +164,48 @@ def test_a_line_that_was_cut_off_is_counted_and_the_others_come(
         assert spooled.torn == 1
 
 
+def test_a_last_line_without_an_end_is_handed_on_with_one(
+    new_spool: NewSpool, records: Records, tmp_path: Path
+) -> None:
+    new_spool("a").store(Batch("a-1", tuple(records(1, 2))))
+    (file,) = (tmp_path / "store").glob("*.batch")
+    file.write_bytes(file.read_bytes().rstrip())
+    with new_spool("b").oldest() as spooled:
+        assert spooled is not None
+        assert spooled.batch.records == tuple(records(1, 2))
+
+
+@pytest.mark.parametrize("suffix", ["batch", "open"])
+def test_a_bad_entry_is_passed_over_and_said_once(
+    suffix: str, new_spool: NewSpool, records: Records, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # A folder is what even root cannot read as a file.
+    bad = tmp_path / "store" / f"00000000000000000000_x-1.{suffix}"
+    bad.mkdir(parents=True)
+    spool = new_spool("a")
+    spool.store(Batch("a-7", tuple(records(1, 2))))
+    spool.append(records(3, 3))
+    assert drained(spool) == [("a-7", ["r1", "r2"]), ("a-1", ["r3"])]
+    assert [record.message for record in caplog.records] == [f"Cannot read the log records in {bad}: Is a directory."]
+
+
+def test_a_folder_whose_lock_cannot_be_opened_takes_nothing_and_says_so_once(
+    new_spool: NewSpool, records: Records, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lock = tmp_path / "store" / "lock"
+    lock.mkdir(parents=True)
+    spool = new_spool("a")
+    assert drained(spool) == drained(spool) == []
+    assert spool.append(records(1, 2)) == 0
+    assert not spool.store(Batch("a-9", tuple(records(1, 2))))
+    assert [record.message for record in caplog.records] == [
+        f"Cannot keep log records in {lock.parent}: Is a directory."
+    ]
+    lock.rmdir()
+    assert drained(spool) == []
+    assert spool.append(records(1, 2)) == 2
+
+
 def test_the_bound_holds_for_all_processes_together(new_spool: NewSpool, records: Records, tmp_path: Path) -> None:
     first, second = new_spool("a", max_bytes=1000), new_spool("b", max_bytes=1000)
     assert first.append(records(1, 6)) == 6

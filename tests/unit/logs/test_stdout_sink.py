@@ -109,6 +109,47 @@ def test_a_reader_that_does_not_read_makes_the_sink_fail_in_time_and_loses_nothi
     assert bytes(received) == b"".join(record.line for record in batch.records)
 
 
+def can_be_locked_by_another_process(fd: int) -> bool:
+    code = f"import fcntl; fcntl.lockf({fd}, fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    done = subprocess.run([sys.executable, "-c", code], pass_fds=[fd], stderr=subprocess.DEVNULL, check=False)
+    return done.returncode == 0
+
+
+@pytest.mark.parametrize("is_blocking", [True, False])
+def test_nobody_else_writes_while_a_line_is_half_written(pipe: tuple[int, int], is_blocking: bool) -> None:
+    read_end, write_end = pipe
+    os.set_blocking(write_end, is_blocking)
+    sink = StdoutSink(write_end, timeout_s=0.05)
+    batch = Batch("a-1", (record(1, 200_000), record(2)))
+    assert sink.deliver(batch).again == batch.records
+    with pytest.raises(StoreDownError, match="nobody reads it"):
+        sink.deliver(batch)
+    assert not can_be_locked_by_another_process(write_end)
+    received = bytearray()
+
+    def read() -> None:
+        while data := os.read(read_end, 65536):
+            received.extend(data)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    while (again := deliver_patiently(sink, batch).again) != ():
+        batch = Batch("a-1", again)
+    assert can_be_locked_by_another_process(write_end)
+    os.close(write_end)
+    reader.join(10)
+    assert bytes(received) == record(1, 200_000).line + record(2).line
+
+
+def test_the_end_of_a_worker_gives_up_a_line_that_is_half_written(pipe: tuple[int, int]) -> None:
+    _, write_end = pipe
+    sink = StdoutSink(write_end, timeout_s=0.05)
+    sink.deliver(Batch("a-1", (record(1, 200_000),)))
+    assert not can_be_locked_by_another_process(write_end)
+    sink.close()
+    assert can_be_locked_by_another_process(write_end)
+
+
 def test_a_descriptor_that_does_not_block_is_written_as_any_other(pipe: tuple[int, int]) -> None:
     read_end, write_end = pipe
     os.set_blocking(write_end, False)
@@ -144,3 +185,24 @@ def test_a_closed_descriptor_stops_the_sink(pipe: tuple[int, int]) -> None:
 def test_a_full_disk_is_a_failure_that_may_pass() -> None:
     with Path("/dev/full").open("wb") as full, pytest.raises(StoreDownError, match="No space left"):
         StdoutSink(full.fileno()).deliver(Batch("a-1", (record(1),)))
+
+
+def test_without_a_stdout_at_the_start_no_file_of_the_service_is_written_to(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    program = textwrap.dedent("""
+        import os, sys
+        database = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)
+        assert database == 1
+        from perfcli.logs.batch import Batch, StoreRefusedError
+        from perfcli.logs.entry import Record
+        from perfcli.logs.sinks.stdout import StdoutSink
+        try:
+            StdoutSink().deliver(Batch("a-1", (Record("r1", "2026-11-22T10:00:00.000000Z", b"{}\\n"),)))
+        except StoreRefusedError:
+            sys.exit(17)
+    """)
+    file = tmp_path / "database"
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-c", program, str(file)]
+    assert subprocess.run(closed, check=False, cwd=pytestconfig.rootpath).returncode == 17
+    assert file.read_bytes() == b""

@@ -169,3 +169,15 @@ def test_metrics_of_somebody_else_are_passed_over(metrics: dict[str, object]) ->
     ours, theirs = record(1, 1.0, cpu_time_ms=8.0), record(2, 2.0, **metrics)
     assert summarize([ours, theirs]).predictions == 1
     assert slowest([ours, theirs], 2) == [ours]
+
+
+def test_metrics_without_a_latency_have_a_length_all_the_same() -> None:
+    summary = summarize([record(n, n, latency_ms=None, inference_time_ms=500.0) for n in (1, 2, 3)])
+    assert (summary.elapsed_s, summary.throughput_rps) == (2.5, 3 / 2.5)
+    assert summary.latency_ms.samples == 0
+
+
+@pytest.mark.parametrize("name", ["inference_time_ms", "latency_ms", "memory_mb", "function_calls"])
+@pytest.mark.parametrize("value", [1e308, -1e300, 10**19])
+def test_what_nobody_can_have_measured_is_passed_over(name: str, value: float) -> None:
+    assert summarize([record(1, 1.0, latency_ms=12.0), record(2, 2.0, **{name: value})]).predictions == 1

@@ -93,3 +93,18 @@ def test_the_summary_of_light_predictions_does_not_speak_of_the_profiler() -> No
     assert "inference 1 2.00 ms - - - - 2.00 ms" in rows
     assert "latency in the server 1 3.00 ms - - - - 3.00 ms" in rows
     assert "profiler" not in stream.getvalue()
+
+
+@pytest.mark.parametrize(("level", "shown"), [(None, "-      "), ([], "-      "), (["a"], "['a']  "), (30, "30     ")])
+def test_a_level_may_be_anything(level: object, shown: str) -> None:
+    assert describe(record(level=level)) == f"2026-11-22T10:00:00.123Z  {shown}  -  hello"
+
+
+def test_a_record_is_one_line_and_says_nothing_to_the_terminal() -> None:
+    assert describe(record(message="one\ntwo \x1b[31mred\u2028 \u00e9\u65e5", transaction_id="t\r1")) == (
+        r"2026-11-22T10:00:00.123Z  INFO     t\r1  one\ntwo \x1b[31mred\u2028 " + "\u00e9\u65e5"
+    )
+
+
+def test_a_record_without_a_message_has_none() -> None:
+    assert describe(record(message=None)) == "2026-11-22T10:00:00.123Z  INFO     -  "
