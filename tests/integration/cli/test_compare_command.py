@@ -117,7 +117,7 @@ def test_interrupted_comparison_measures_nothing_more_and_says_what_it_has(
     (tmp_path / "models.py").write_text(INTERRUPTED.format(moment=moment, signal=number))
     (tmp_path / "row.json").write_text('{"a": 1}')
     targets = ("--base", "models:model", "--new", "models:model")
-    done = perfcli("compare", *targets, "row.json", "--max-time", "4s", "-o", "found.json", PYTHONPATH=".")
+    done = perfcli("compare", *targets, "row.json", "--max-time", "4s", "-o", "found.json")
     assert done.returncode == code, done.stderr
     found = json.loads((tmp_path / "found.json").read_text())
     assert (found["partial"], found["moved"]) == (True, [])
