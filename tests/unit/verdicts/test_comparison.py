@@ -194,6 +194,16 @@ def test_parts_of_a_model_are_not_those_of_the_api_that_serves_it(make_profile: 
         assert (comparison.moved, comparison.call_tree) == ((), ())
 
 
+def test_function_is_comparable_with_a_method_and_two_methods_are_not(make_profile: MakeProfile) -> None:
+    function, method, other = (
+        make_profile(QUIET, target=TargetDescription("model", f"m:{name}", name, 1, 1, "abc"))
+        for name in ("call", "predict", "predict_proba")
+    )
+    assert compared(function, method).differences == compared(method, function).differences == ()
+    with pytest.raises(UsageError, match="method predict and predict_proba"):
+        compared(method, other)
+
+
 def test_part_that_moved_by_no_more_than_noise_is_not_named(make_profile: MakeProfile) -> None:
     # A call takes 10 ms; a tenth of it moved from one stage to another, and a hundredth to a third.
     base = make_profile(QUIET, stages=make_stages(scale=0.2, predict=0.5, rest=0.3))
