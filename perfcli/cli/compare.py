@@ -123,7 +123,7 @@ def compare(
     from perfcli.verdicts.latency_change import Rule
 
     outputs = output or ()
-    check_outputs(outputs)
+    check_outputs(outputs, inputs=(*(files or ()), base, new, model))
     rule = Rule(parse_ratio(min_effect), force, seed)
     max_time_s = read_duration("--max-time", max_time)
     if base_rev is not None:
