@@ -62,12 +62,19 @@ def _options(
     """Options of every command."""
 
 
+CLOSED_PIPE = 141
+"""What a shell says of a program that SIGPIPE ended."""
+
+
 def main() -> None:
     """Run the command line, and end the process with the exit code that `ExitCode` documents."""
     end_runs_on_sigterm()
     try:
         make_app(sys.argv[1:2] if sys.argv[1:2] and sys.argv[1] in COMMANDS else COMMANDS)()
     except (SystemExit, KeyboardInterrupt) as ending:
+        if isinstance(ending, SystemExit) and isinstance(ending.__context__, BrokenPipeError):
+            # Typer makes 1 of a reader such as `head` that goes away, and 1 says that an SLO failed.
+            sys.exit(CLOSED_PIPE)
         interrupt = _interrupt_behind(ending)
         if interrupt is None:
             raise

@@ -107,7 +107,7 @@ def capacity(
     from perfcli.verdicts.measuring import check_loop
 
     outputs = output or ()
-    check_outputs(outputs)
+    check_outputs(outputs, inputs=(payloads, scenario))
     slos = read_slos(slo, "load")
     if not slos:
         raise UsageError("A capacity needs something that must hold.", "Add --slo 'p99 < 50ms'.")

@@ -121,7 +121,7 @@ def compare(
     from perfcli.verdicts.latency_change import Rule
 
     outputs = output or ()
-    check_outputs(outputs)
+    check_outputs(outputs, inputs=(*(files or ()), base, new, model))
     rule = Rule(read_ratio("--min-effect", min_effect), force, seed)
     max_time_s = read_duration("--max-time", max_time)
     if base_rev is not None:

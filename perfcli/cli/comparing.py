@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,8 @@ from perfcli.cli.progress import describe, show_progress
 from perfcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from perfcli.profiling import Progress
+    from perfcli.payloads import Payload
+    from perfcli.profiling import Progress, SamplingPlan
     from perfcli.profiling.in_turn import Turns
     from perfcli.records import ProfileResult
     from perfcli.records.comparison import Comparison
@@ -58,7 +59,7 @@ def compare_targets(
         UsageError: One of the two is missing, or there is more than one payload.
     """
     from perfcli.payloads import read_payloads
-    from perfcli.profiling import SamplingPlan, run_profile
+    from perfcli.profiling import SamplingPlan
     from perfcli.profiling.in_turn import TurnPlan, time_in_turn
     from perfcli.verdicts.comparison import compare
 
@@ -76,11 +77,33 @@ def compare_targets(
         calls = [[target.prepare(each) for each in payloads] for target in (one, other)]
         plan = TurnPlan(max_time_s - 2 * share_s, precision=rule.min_effect / 4, seed=rule.seed)
         turns = time_in_turn(calls[0], calls[1], plan, on_progress=tell)
-        where = SamplingPlan(max_time_s=share_s / 2)
+        if not turns.taken:
+            raise KeyboardInterrupt  # That ended the warm-up, and there is nothing to compare.
         # Twice, because a burst of other work makes it seem that something moved.
-        profiles = [run_profile(target, payloads, where, tell).result for target in (one, other, one, other)]
-    taken = _marked_partial(profiles[0], turns)
+        where, order = SamplingPlan(max_time_s=share_s / 2), (one, other, one, other)
+        profiles = _profile_until_interrupted(order, payloads, where, tell, interrupted=turns.partial)
+    taken = replace(profiles[0], partial=any(profile.partial for profile in profiles))
     return compare(taken, profiles[1], rule, sources=(base, new), turns=turns.taken, again=(profiles[2], profiles[3]))
+
+
+def _profile_until_interrupted(
+    targets: Sequence[Target],
+    payloads: Sequence[Payload],
+    plan: SamplingPlan,
+    tell: Callable[[Progress], None],
+    *,
+    interrupted: bool,
+) -> list[ProfileResult]:
+    """Profile one after the other; what comes after an interruption is not measured."""
+    from perfcli.profiling import run_profile, unmeasured
+
+    profiles: list[ProfileResult] = []
+    for target in targets:
+        profiles.append(
+            unmeasured(target, payloads) if interrupted else run_profile(target, payloads, plan, tell).result
+        )
+        interrupted = interrupted or profiles[-1].partial
+    return profiles
 
 
 def compare_revisions(
@@ -140,10 +163,6 @@ def _read_run(file: Path) -> ProfileResult | LoadResult:
     if not isinstance(result, ProfileResult | LoadResult):
         raise UsageError(f"{file} is no record of a profile or a load.", "Make one with: perfcli profile -o base.json")
     return result
-
-
-def _marked_partial(result: ProfileResult, turns: Turns) -> ProfileResult:
-    return replace(result, partial=result.partial or turns.partial)
 
 
 def _describe(step: Turns | Progress) -> str:

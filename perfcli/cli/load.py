@@ -211,7 +211,7 @@ def load(
     from perfcli.verdicts.measuring import check_loop
 
     outputs = output or ()
-    check_outputs(outputs)
+    check_outputs(outputs, inputs=(payloads, scenario))
     slos = read_slos(slo, "load")
     master_host, master_port = split_address(master_bind)
     plan = plan_load(

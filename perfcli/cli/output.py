@@ -20,17 +20,20 @@ if TYPE_CHECKING:
     from perfcli.reporters import Reporter, View
 
 
-def check_outputs(outputs: Sequence[Path], other: Sequence[Path] = (), *, has_tree: bool = False) -> None:
+def check_outputs(
+    outputs: Sequence[Path], other: Sequence[Path] = (), *, inputs: Sequence[object] = (), has_tree: bool = False
+) -> None:
     """Refuse, before anything is measured, files that could not be written afterwards.
 
     Args:
         outputs: Files of reports.
         other: Other files.
+        inputs: Files that the command reads, among what is none: a URL, an import path, None.
         has_tree: The result can have a call tree.
 
     Raises:
         UsageError: No reporter writes files with the suffix of one of `outputs`, or not of such a result; or the folder
-            of a file, these or `other` ones, is missing or not writable.
+            of a file, these or `other` ones, is missing or not writable; or a file is one of `inputs`.
     """
     from perfcli.reporters import REPORTERS, TREE_FORMATS
 
@@ -46,6 +49,15 @@ def check_outputs(outputs: Sequence[Path], other: Sequence[Path] = (), *, has_tr
     for output in (*outputs, *other):
         if not os.access(output.parent, os.W_OK) or output.is_dir():
             raise UsageError(f"Cannot write {output}.", "Name a file in a folder that exists and is writable.")
+        if any(_is_same_file(output, each) for each in inputs):
+            raise UsageError(f"{output} is read, and would be overwritten.", "Name another file to write.")
+
+
+def _is_same_file(output: Path, read: object) -> bool:
+    try:
+        return read is not None and output.samefile(str(read))
+    except (OSError, ValueError):
+        return False
 
 
 def deliver(

@@ -121,7 +121,8 @@ def profile(
     from perfcli.reporters import View
 
     outputs = output or ()
-    check_outputs(outputs, other=[file for file in (prof, speedscope) if file], has_tree=True)
+    extra_files = [file for file in (prof, speedscope) if file]
+    check_outputs(outputs, extra_files, inputs=(payload, model), has_tree=True)
     slos = read_slos(slo, "profile")
     plan = SamplingPlan(max_time_s=read_duration("--max-time", max_time), runs=runs)
     payloads = read_payloads(default_payload(model) if payload is None else payload)

@@ -53,7 +53,7 @@ def sweep(
     from perfcli.payloads import read_payloads
 
     outputs = output or ()
-    check_outputs(outputs)
+    check_outputs(outputs, inputs=(payload, model))
     batches = read_counts("--batch", batch)
     counts = read_counts("--threads", threads) if threads is not None else (None,)
     max_time_s = read_duration("--max-time", max_time)

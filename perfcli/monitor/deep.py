@@ -17,10 +17,10 @@ from types import CodeType
 from typing import TYPE_CHECKING
 
 from perfcli.monitor.functions import prediction_entries
+from perfcli.monitor.gates import shut_out_other_threads
 
 if TYPE_CHECKING:
     from _lsprof import profiler_entry
-    from collections.abc import Callable
 
 SEES_BUILTINS = sys.version_info < (3, 12)
 """Whether calls of C functions are in the profile, and counted."""
@@ -93,7 +93,7 @@ class DeepProfile:
             slot.release()
             raise OtherProfilerError("another profiler is active") from None
         if sys.version_info >= (3, 12):
-            _shut_out_other_threads(self.thread)
+            shut_out_other_threads(self.thread, builtins=False)
             # Away with what other threads did before the gates were closed.
             self._profiler.clear()
 
@@ -212,31 +212,3 @@ def _disable_elsewhere(profiler: Profile) -> None:
     thread = threading.Thread(target=profiler.disable, daemon=True)
     thread.start()
     thread.join()
-
-
-if sys.version_info >= (3, 12):
-
-    def _shut_out_other_threads(thread: int) -> None:
-        monitoring, events = sys.monitoring, sys.monitoring.events
-        of_two = (events.PY_START, events.PY_RESUME)
-        of_three = (events.PY_THROW, events.PY_RETURN, events.PY_YIELD, events.PY_UNWIND)
-        monitoring.set_events(monitoring.PROFILER_ID, sum((*of_two, *of_three)))
-        for event in (*of_two, *of_three):
-            callback = monitoring.register_callback(monitoring.PROFILER_ID, event, None)
-            if callback is not None:
-                gate = _gate_of_two if event in of_two else _gate_of_three
-                monitoring.register_callback(monitoring.PROFILER_ID, event, gate(callback, thread))
-
-    def _gate_of_two(callback: Callable[..., object], thread: int) -> Callable[[CodeType, int], None]:
-        def gate(code: CodeType, offset: int) -> None:
-            if get_ident() == thread:
-                callback(code, offset)
-
-        return gate
-
-    def _gate_of_three(callback: Callable[..., object], thread: int) -> Callable[[CodeType, int, object], None]:
-        def gate(code: CodeType, offset: int, value: object) -> None:
-            if get_ident() == thread:
-                callback(code, offset, value)
-
-        return gate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perfcli.profiling.call_graph import write_pstats
-from perfcli.profiling.run import Profile, Progress, run_profile
+from perfcli.profiling.run import Profile, Progress, run_profile, unmeasured
 from perfcli.profiling.sampling import SamplingPlan
 
-__all__ = ["Profile", "Progress", "SamplingPlan", "run_profile", "write_pstats"]
+__all__ = ["Profile", "Progress", "SamplingPlan", "run_profile", "unmeasured", "write_pstats"]

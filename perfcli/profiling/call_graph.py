@@ -75,7 +75,7 @@ def entries_of(profiler: Profile) -> list[profiler_entry]:
 
 
 def merge(profiles: Iterable[Iterable[profiler_entry]]) -> CallGraph:
-    """Add profiles up."""
+    """Add profiles up; what is left out of all of them is no callee either."""
     graph: CallGraph = {}
     for entries in profiles:
         for entry in entries:
@@ -83,6 +83,8 @@ def merge(profiles: Iterable[Iterable[profiler_entry]]) -> CallGraph:
             node.times.add(entry)
             for edge in entry.calls or ():
                 node.callees.setdefault(edge.code, Times()).add(edge)
+    for node in graph.values():
+        node.callees = {code: edge for code, edge in node.callees.items() if code in graph}
     return graph
 
 

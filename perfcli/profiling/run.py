@@ -22,6 +22,7 @@ from perfcli.records import (
     CpuTime,
     LatencySummary,
     MemoryUse,
+    Overhead,
     Phase,
     ProfileResult,
     Stage,
@@ -88,7 +89,7 @@ def run_profile(
         PayloadError: A payload does not fit the model.
         MeasurementError: The model raised, or the API did not answer as it should.
     """
-    started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    started_at = _now()
     calls = [target.prepare(payload) for payload in payloads]
     sampler = Sampler(calls, plan, resident_memory.read_bytes)
     finding = Finding()
@@ -117,9 +118,7 @@ def run_profile(
     server = target.server_view()
     finding.warnings += advice.advise_on_server(server)
     result = ProfileResult(
-        target=TargetDescription(
-            target.kind, target.name, target.method, len(payloads), row_count(payloads[0]), payload_digest(payloads)
-        ),
+        target=_describe(target, payloads),
         environment=environment,
         started_at=started_at,
         measured_s=measured_s,
@@ -142,6 +141,30 @@ def run_profile(
     return Profile(result, graph)
 
 
+def unmeasured(target: Target, payloads: Sequence[Payload]) -> ProfileResult:
+    """Return the result of a run that was interrupted before its first call."""
+    return ProfileResult(
+        target=_describe(target, payloads),
+        environment=describe_environment(),
+        started_at=_now(),
+        measured_s=0.0,
+        latency=None,
+        cold_start_s=None,
+        load_s=target.load_s,
+        cpu=None,
+        memory=None,
+        overhead=Overhead(None, None, None, None, corrected=False, profiled_runs=0),
+        stages=(),
+        phases=(),
+        functions=(),
+        function_calls=None,
+        samples_s=(),
+        server=None,
+        warnings=(),
+        partial=True,
+    )
+
+
 def summarise_latency(walls_s: Sequence[float]) -> LatencySummary:
     """Summarise durations; at least one."""
     low, high = median_interval(walls_s) or (None, None)
@@ -156,6 +179,15 @@ def summarise_latency(walls_s: Sequence[float]) -> LatencySummary:
         max_s=max(walls_s),
         runs=len(walls_s),
     )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _describe(target: Target, payloads: Sequence[Payload]) -> TargetDescription:
+    rows, digest = row_count(payloads[0]), payload_digest(payloads)
+    return TargetDescription(target.kind, target.name, target.method, len(payloads), rows, digest)
 
 
 def _cpu_time(rounds: Sequence[Round]) -> CpuTime | None:

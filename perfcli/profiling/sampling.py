@@ -12,12 +12,15 @@ from __future__ import annotations
 import cProfile
 import random
 import time
+from _thread import get_ident
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Protocol
 
+from perfcli.monitor.gates import shut_out_other_threads
 from perfcli.profiling.call_graph import entries_of
+from perfcli.profiling.one_thread import other_threads_run
 from perfcli.statistics import is_stable, median, median_interval
 
 if TYPE_CHECKING:
@@ -80,15 +83,17 @@ class ProfiledCalls:
     Attributes:
         walls_s: Their durations; switching the profiler on and off is part of them.
         profiler: What it saw, added up.
+        apart: Profilers of single calls instead, where other threads had to be kept out of them.
     """
 
     walls_s: list[float] = field(default_factory=list)
     profiler: cProfile.Profile = field(default_factory=cProfile.Profile)
+    apart: list[cProfile.Profile] = field(default_factory=list)
 
     @cached_property
     def entries(self) -> list[profiler_entry]:
         """What the profiler saw of the predictions, read once: that takes milliseconds."""
-        return entries_of(self.profiler)
+        return [entry for profiler in (self.profiler, *self.apart) for entry in entries_of(profiler)]
 
 
 @dataclass(slots=True)
@@ -120,6 +125,7 @@ class Sampler:
         self.profiler_refused = ""
         self._calls = calls
         self._counted = {True: 0, False: 0}
+        self._shuts_others_out = False
         self._read_rss = read_rss
         self._clock = clock
         self._started_ns = clock.perf_counter_ns()
@@ -157,6 +163,9 @@ class Sampler:
         plain = max(1, min(MAX_BLOCK_CALLS, round(BLOCK_S / typical_s), (self.plan.runs or 10**9) // MIN_ROUNDS))
         profiled = max(1, plain // PLAIN_PER_PROFILED)
         self._adopt_warm_up()
+        if self.plan.profiled:
+            # A gate does no harm to the one call that is profiled when the time is over.
+            self._shuts_others_out = self._out_of_time() or any(map(other_threads_run, self._calls[:settling]))
         while not self._fulfilled() or self._lacks_a_profile():
             self.rounds.append(Round())
             blocks = [partial(self._plain_block, plain, settling)]
@@ -232,16 +241,22 @@ class Sampler:
 
     def _measure_profiled(self, call: Call, into: ProfiledCalls) -> None:
         clock = self._clock
+        profiler = cProfile.Profile() if self._shuts_others_out else into.profiler
         start = clock.perf_counter_ns()
         try:
-            into.profiler.enable()
+            profiler.enable()
         except ValueError as error:  # Python 3.12 and later: there can be only one
             self.profiler_refused = str(error)
             return
+        if self._shuts_others_out:
+            shut_out_other_threads(get_ident(), builtins=True)
+            # What other threads did before.
+            profiler.clear()
+            into.apart.append(profiler)
         try:
             call()
         finally:
-            into.profiler.disable()
+            profiler.disable()
         into.walls_s.append((clock.perf_counter_ns() - start) / 1e9)
 
     def _out_of_time(self) -> bool:

@@ -42,7 +42,12 @@ def profile_tables(result: ProfileResult, view: View) -> Iterator[RenderableType
     yield from verdict_table(result.verdicts)
     metrics = result.performance_metrics()
     if metrics is not None:
-        yield orjson.dumps({"performance_metrics": encode_metrics(metrics)}).decode()
+        line: dict[str, object] = encode_metrics(metrics)
+        if metrics.top_functions:
+            # Other than the durations, those of the functions can be what cProfile saw; a server's always are.
+            of_server = result.server is not None and result.server.metrics is not None
+            line["functions_corrected"] = result.overhead.corrected and not of_server
+        yield orjson.dumps({"performance_metrics": line}).decode()
 
 
 def _headline(result: ProfileResult) -> Text:
@@ -126,7 +131,7 @@ def _server(server: ServerView, view: View) -> Iterator[RenderableType]:
         yield table
     if server.functions:
         # A record names five functions, chosen by cumulative time: by another order they would mislead.
-        title = "The server's functions by cumulative time, per prediction that has them among its first five"
+        title = "The server's functions by cumulative time, per prediction that has them among its five; rare ones last"
         yield _FunctionTable(server.functions, title, replace(view, sort="cumulative"), server.profiled)
 
 
@@ -142,14 +147,17 @@ class _FunctionTable:
 
     def __init__(self, functions: Iterable[FunctionTime], title: str, view: View, profiled: int = 0):
         self._sort = view.sort
-        self._functions = sorted(functions, key=self._rank, reverse=True)[: view.top]
-        self._title = title
         self._profiled = profiled
+        ordered = sorted(functions, key=lambda function: (not self._is_rare(function), self._time_s(function)))
+        self._functions = ordered[::-1][: view.top]
+        self._title = title
 
-    def _rank(self, function: FunctionTime) -> float:
-        # What one record out of many names was slow once: it does not come before what all of them name.
-        seconds = function.cumulative_s if self._sort == "cumulative" else function.self_s
-        return seconds * (function.records or 1)
+    def _time_s(self, function: FunctionTime) -> float:
+        return function.cumulative_s if self._sort == "cumulative" else function.self_s
+
+    def _is_rare(self, function: FunctionTime) -> bool:
+        # What one record out of many names was slow once: it does not come before what most of them name.
+        return function.records is not None and 2 * function.records < self._profiled
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
         beside, barred = options.max_width >= WIDE, options.max_width >= BARRED
@@ -164,7 +172,7 @@ class _FunctionTable:
             table.add_column(name, justify="right" if name else "left", no_wrap=True)
         if beside:
             table.add_column("where", overflow="fold")
-        most = max((self._rank(function) for function in self._functions), default=0.0)
+        most = max((self._time_s(function) for function in self._functions), default=0.0)
         for function in self._functions:
             row: list[RenderableType] = [
                 format_duration(function.self_s),
@@ -174,7 +182,7 @@ class _FunctionTable:
                 *([f"{function.records}/{self._profiled}"] if self._profiled else []),
             ]
             if barred:
-                row.insert(bar_at, _bar(self._rank(function) / most, BAR_WIDTH) if most else "")
+                row.insert(bar_at, _bar(self._time_s(function) / most, BAR_WIDTH) if most else "")
             place = f"{function.file}:{function.line}" if function.file else f"called by {function.called_by}"
             where = Text(place, style="dim")
             label = Text(function.function)

@@ -50,7 +50,10 @@ def describe_sweep(result: SweepResult) -> str:
     interrupted = " Interrupted: partial result." if result.partial else ""
     if result.gain is None:
         return f"Nothing was measured.{interrupted}"
-    smallest = min(point.batch for point in result.points)
+    sizes = sorted({point.batch for point in result.points if point.threads == result.threads})
+    if len(sizes) == 1:
+        return f"One batch size says nothing about others: name several with --batch 1,8,32.{interrupted}"
+    smallest = sizes[0]
     threads = "" if result.threads is None else f" with {format_count(result.threads, 'thread')}"
     loss = _loss(result)
     if result.gain < WORTH_NAMING and loss is not None:

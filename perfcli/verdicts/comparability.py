@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from perfcli.errors import UsageError
-from perfcli.records import Environment, ProfileResult
+from perfcli.records import Environment, ProfileResult, TargetDescription
 from perfcli.records.load import LoadResult
+
+FUNCTION = "call"
+"""The method of a target that is called itself."""
 
 
 def check_comparable(
@@ -33,14 +36,23 @@ def check_comparable(
 def _of_inputs(base: ProfileResult | LoadResult, new: ProfileResult | LoadResult) -> Iterator[str]:
     if isinstance(base, ProfileResult) and isinstance(new, ProfileResult):
         yield from _difference("payloads", base.target.payload_digest[:12], new.target.payload_digest[:12])
-        if base.target.kind == new.target.kind:
-            # Of a model it is the method that predicts, of an API that of the request.
+        if _names_methods_alike(base.target, new.target):
             yield from _difference("method", base.target.method, new.target.method)
     if isinstance(base, LoadResult) and isinstance(new, LoadResult):
         # The digest is that of the single payloads, whatever the batches are that they are sent in.
         for name in ("payload_digest", "rows", "scenario", "users", "rate_rps", "arrivals", "shape"):
             before, after = getattr(base.description, name), getattr(new.description, name)
             yield from _difference(name.replace("_", " "), before, after)
+
+
+def _names_methods_alike(base: TargetDescription, new: TargetDescription) -> bool:
+    """Tell whether the methods say if the same is asked of both: of a model what predicts, of an API the request's.
+
+    A function has none, and stands for the prediction itself.
+    """
+    if (base.kind == "remote") != (new.kind == "remote"):
+        return False
+    return FUNCTION not in (base.method, new.method)
 
 
 def _of_environments(base: Environment, new: Environment) -> Iterator[str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from perfcli.records import FunctionTime, ProfileResult
+from perfcli.records import FunctionTime, ProfileResult, ServerView
 from perfcli.records.comparison import Movement, Part
 from perfcli.records.load import LoadResult
 
 MAX_FUNCTIONS = 20
+NEARLY_ALL = 0.9
+"""Of the records of a server: a function that fewer of them name is not known well enough to say that it moved."""
 
 
 def find_movements(
@@ -29,15 +31,17 @@ def find_movements(
         smallest_s: A part that moved by no more is not named.
     """
     if isinstance(base, ProfileResult) and isinstance(new, ProfileResult):
+        if (base.target.kind == "remote") != (new.target.kind == "remote"):
+            return ()  # The parts of an exchange are not those of a call, even where both run the same model.
         before_s, after_s = medians_s
-        functions = _moved("function", _functions(base, before_s), _functions(new, after_s), smallest_s)
+        functions = _moved_where_known("function", *_functions_of_both(base, new, medians_s), smallest_s)
         moved = [
             *_moved_where_known("stage", _stages(base, before_s), _stages(new, after_s), smallest_s),
             *_moved_where_known("phase", _phases(base, before_s), _phases(new, after_s), smallest_s),
             *_largest_first(functions)[:MAX_FUNCTIONS],
         ]
     elif isinstance(base, LoadResult) and isinstance(new, LoadResult):
-        moved = _moved("endpoint", _endpoints(base), _endpoints(new), smallest_s)
+        moved = _moved("endpoint", *_in_both(_endpoints(base), _endpoints(new)), smallest_s)
     else:
         return ()
     return tuple(_largest_first(moved))
@@ -80,20 +84,40 @@ def _phases(result: ProfileResult, median_s: float) -> dict[str, float]:
     return {name: own_s / whole_s * median_s for name, own_s in medians.items() if whole_s}
 
 
-def _functions(result: ProfileResult, median_s: float) -> dict[str, float]:
+def _functions_of_both(
+    base: ProfileResult, new: ProfileResult, medians_s: tuple[float, float]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the functions of the servers where there are servers: those of the client are perfcli's own."""
+    if base.target.kind != "remote":
+        return _times(base.functions, medians_s[0]), _times(new.functions, medians_s[1])
+    return _in_both(_times(_always_named(base.server), medians_s[0]), _times(_always_named(new.server), medians_s[1]))
+
+
+def _always_named(server: ServerView | None) -> tuple[FunctionTime, ...]:
+    """Return the functions that nearly all records of a server have among their five.
+
+    In how many a function is missing decides what it seems to take: those that name a short one are those that were
+    held up in it.
+    """
+    if server is None:
+        return ()
+    fewest = NEARLY_ALL * server.profiled
+    return tuple(function for function in server.functions if function.records and function.records >= fewest)
+
+
+def _in_both(base: Mapping[str, float], new: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
+    """Leave out what only one of two lists has, where that does not mean that it takes no time in the other run."""
+    names = [name for name in base if name in new]
+    return {name: base[name] for name in names}, {name: new[name] for name in names}
+
+
+def _times(functions: Sequence[FunctionTime], median_s: float) -> dict[str, float]:
     """Return self times by name and file; without the line, which moves when something above it is edited."""
     times: dict[str, float] = {}
-    for function in _seen_functions(result):
+    for function in functions:
         name = f"{function.function} {function.file}".rstrip()
         times[name] = times.get(name, 0.0) + function.share * median_s
     return times
-
-
-def _seen_functions(result: ProfileResult) -> tuple[FunctionTime, ...]:
-    """Return the functions of the server where there is one: those of the client are perfcli's own."""
-    if result.target.kind == "remote":
-        return result.server.functions if result.server else ()
-    return result.functions
 
 
 def _endpoints(result: LoadResult) -> dict[str, float]:

@@ -31,6 +31,8 @@ def compare_trees(
     """
     if isinstance(base, LoadResult) or isinstance(new, LoadResult) or not base.call_tree or not new.call_tree:
         return ()
+    if (base.target.kind == "remote") != (new.target.kind == "remote"):
+        return ()  # One is the tree of the model, the other that of the client.
     base_factor, new_factor = (
         median_s / tree[0].cumulative_s
         for median_s, tree in zip(medians_s, (base.call_tree, new.call_tree), strict=True)

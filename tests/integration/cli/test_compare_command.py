@@ -88,6 +88,42 @@ def test_live_targets_are_told_apart_and_the_slow_stage_is_named(perfcli: Run, t
     assert len(document["turns"]) >= 20
 
 
+INTERRUPTED = """
+import itertools, os, signal, sys
+
+numbers = itertools.count()
+interrupted = False
+
+def profiled():
+    tool = sys.monitoring.get_tool(sys.monitoring.PROFILER_ID) if sys.version_info >= (3, 12) else None
+    return bool(tool or sys.getprofile())
+
+def model(payload):
+    global interrupted
+    if interrupted:
+        raise RuntimeError("called after the interruption")
+    if {moment}:
+        interrupted = True
+        os.kill(os.getpid(), signal.{signal})
+    return [1]
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize("moment", ["next(numbers) == 400", "profiled()"])
+def test_interrupted_comparison_measures_nothing_more_and_says_what_it_has(
+    perfcli: Run, tmp_path: Path, moment: str, number: str, code: int
+) -> None:
+    (tmp_path / "models.py").write_text(INTERRUPTED.format(moment=moment, signal=number))
+    (tmp_path / "row.json").write_text('{"a": 1}')
+    targets = ("--base", "models:model", "--new", "models:model")
+    done = perfcli("compare", *targets, "row.json", "--max-time", "4s", "-o", "found.json")
+    assert done.returncode == code, done.stderr
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert (found["partial"], found["moved"]) == (True, [])
+    assert "Interrupted: partial result." in done.stdout
+
+
 @pytest.mark.slow
 def test_a_pipeline_is_told_every_five_seconds_that_it_goes_on(perfcli: Run, tmp_path: Path) -> None:
     # Two targets whose durations are all over the place are not known well enough before the time is up.

@@ -6,7 +6,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from perfcli.cli.output import deliver
+import pytest
+
+from perfcli.cli.output import check_outputs, deliver
+from perfcli.errors import UsageError
 from perfcli.records.codec import decode
 
 PROFILE = Path(__file__).parents[2] / "golden" / "profile.json"
@@ -21,3 +24,16 @@ def test_a_report_made_again_has_the_same_last_digit(tmp_path: Path, capsys):
     deliver(decode(json.loads((tmp_path / "run.json").read_text())), [], as_json=False)
     assert capsys.readouterr().out == shown
     assert "57.2 us" in shown or "57.3 us" in shown
+
+
+def test_an_output_that_is_an_input_is_refused(tmp_path: Path):
+    payload = tmp_path / "p.json"
+    payload.write_text("{}")
+    (tmp_path / "link.json").symlink_to(payload)
+    inputs = (None, "http://localhost:8000/predict", "package.module:model", str(payload))
+    for output in (payload, tmp_path / "link.json", tmp_path / ".." / tmp_path.name / "p.json"):
+        with pytest.raises(UsageError, match="is read, and would be overwritten"):
+            check_outputs([output], inputs=inputs)
+        with pytest.raises(UsageError, match="is read, and would be overwritten"):
+            check_outputs([], [output], inputs=inputs)
+    check_outputs([tmp_path / "other.json"], inputs=inputs)

@@ -27,6 +27,11 @@ def branch() -> int:
     return leaf(values) + leaf(values)
 
 
+def stop_below(profile: cProfile.Profile) -> None:
+    leaf([])
+    profile.disable()
+
+
 def recursive(depth: int) -> int:
     return branch() if depth == 0 else recursive(depth - 1)
 
@@ -75,6 +80,17 @@ def test_a_written_profile_reads_like_the_profiles_themselves(tmp_path: Path):
         assert ours[function][:2] == (primitive, calls)
         assert ours[function][2:4] == pytest.approx((own, cumulative))
         assert set(ours[function][4]) == set(callers)
+
+
+def test_what_is_left_out_is_no_callee(tmp_path: Path):
+    """Where threads are profiled together, the call that stops the profiler can end up below any function."""
+    profile = cProfile.Profile()
+    profile.enable()
+    stop_below(profile)
+    graph = merge([entries_of(profile)])
+    write_pstats(graph, tmp_path / "run.prof")
+    callees = {describe(code)[0] for node in graph.values() for code in node.callees}
+    assert callees == {"leaf", "len", "list.append", "sum"}
 
 
 def test_builtins_have_their_real_names():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -266,6 +267,59 @@ def test_another_profiler_costs_the_functions_but_not_the_durations():
     assert len(measuring.walls_s) == 20
     assert "profiling tool" in measuring.profiler_refused
     assert not any(block.profiled for block in measuring.rounds)
+
+
+def _in_another_thread(rounds: int) -> None:
+    for _ in range(rounds):
+        _named(1, lambda: None)
+
+
+def _starts_a_thread(clock: FakeClock) -> None:
+    thread = threading.Thread(target=_in_another_thread, args=(50,))
+    thread.start()
+    thread.join()
+    _work_0(lambda: None)
+    clock.wall_ns += 5_000_000
+
+
+def test_functions_of_other_threads_are_not_in_the_profile():
+    clock = FakeClock()
+    measuring = Sampler([partial(_starts_a_thread, clock)], SamplingPlan(runs=24, seed=1), lambda: 0, clock)
+    measuring.warm_up()
+    list(measuring.run())
+    _, _, functions = function_profile(measuring.rounds, 1)
+    calls = {function.function: function.calls for function in functions}
+    assert calls["_work_0"] == 1
+    assert calls["Thread.start"] == 1
+    assert {"_in_another_thread", "_work_1", "Thread.run"}.isdisjoint(calls)
+
+
+def test_a_thread_that_waits_is_shut_out_too():
+    clock, go, done, stop = FakeClock(), threading.Semaphore(0), threading.Semaphore(0), threading.Event()
+
+    def serve() -> None:
+        while go.acquire() and not stop.is_set():
+            _in_another_thread(50)
+            done.release()
+
+    def call() -> None:
+        go.release()
+        done.acquire()
+        clock.wall_ns += 5_000_000
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    measuring = Sampler([call], SamplingPlan(runs=24, seed=1), lambda: 0, clock)
+    try:
+        measuring.warm_up()
+        list(measuring.run())
+    finally:
+        stop.set()
+        go.release()
+        thread.join()
+    names = {function.function for function in function_profile(measuring.rounds, 1)[2]}
+    assert "Semaphore.acquire" in names
+    assert {"_in_another_thread", "_work_1"}.isdisjoint(names)
 
 
 def test_without_profiling_no_call_is_profiled():

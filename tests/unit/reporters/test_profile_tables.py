@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 
 import pytest
@@ -38,6 +39,27 @@ def test_a_function_of_the_server_says_how_many_records_name_it(profile_result: 
     assert "| rare model.py | 9.00 ms | 45.0 % | 9.00 ms | 3 | 12 of 40 |" in markdown.getvalue()
 
 
+def test_functions_of_the_server_are_in_the_order_of_their_column_and_bars_and_rare_ones_last(
+    profile_result: ProfileResult,
+) -> None:
+    figures = {
+        "often": (0.008, 40),
+        "slow": (0.010, 25),
+        "slower": (0.012, 21),
+        "once": (0.014, 1),
+        "twice": (0.002, 2),
+    }
+    functions = tuple(
+        FunctionTime(name, "model.py", 7, 1.0, 0.001, cumulative_s, 0.001, cumulative_s, 0.05, records=records)
+        for name, (cumulative_s, records) in figures.items()
+    )
+    lines = shown(replace(profile_result, server=ServerView({}, None, 50, functions, profiled=40)))
+    rows = [line.split() for line in lines if line.endswith("/40 ")]
+    assert [row[0] for row in rows] == ["slower", "slow", "often", "once", "twice"]
+    # The bar stands beside the cumulative time, of which 14 ms is the longest.
+    assert [len(row[7]) for row in rows] == [5, 4, 3, 6, 1]
+
+
 @pytest.mark.parametrize(("sort", "bars"), [("self", ["███", "██████"]), ("cumulative", ["██████", "██"])])
 def test_the_bar_is_of_what_the_functions_are_sorted_by(
     profile_result: ProfileResult, sort: str, bars: list[str]
@@ -52,3 +74,15 @@ def test_the_bar_is_of_what_the_functions_are_sorted_by(
     assert ["".join(sign for sign in row if sign == "█") for row in rows] == bars
     after = header.index(sort) if sort == "cumulative" else header.index("share")
     assert all(row.index("█") > after for row in rows)
+
+
+@pytest.mark.parametrize("corrected", [True, False])
+def test_the_last_line_says_whether_its_function_times_are_freed_of_the_profiler(
+    profile_result: ProfileResult, corrected: bool
+) -> None:
+    overhead = replace(profile_result.overhead, corrected=corrected)
+    stream = io.StringIO()
+    TableReporter().write(replace(profile_result, overhead=overhead), stream)
+    shown_line = stream.getvalue()[stream.getvalue().index('{"performance_metrics"') :]
+    metrics = json.loads(shown_line.replace("\n", ""))["performance_metrics"]
+    assert metrics["functions_corrected"] is corrected

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from perfcli.errors import ExitCode, MeasurementError, UsageError
-from perfcli.records import FunctionTime, Phase, ProfileResult, Stage, TargetDescription
+from perfcli.records import FunctionTime, Phase, ProfileResult, ServerView, Stage, TargetDescription
+from perfcli.records.call_tree import CallNode
 from perfcli.records.comparison import Comparison, Movement, Turn
 from perfcli.records.comparison_codec import decode_comparison, encode_comparison
 from perfcli.records.load import Arrivals, GeneratorReport, LoadResult, LoadSecond, Quantiles
@@ -118,8 +119,11 @@ def test_parts_that_moved_are_named_the_largest_first(make_profile: MakeProfile)
 
 
 def test_stages_that_only_one_run_measured_have_not_moved(make_profile: MakeProfile) -> None:
-    base = make_profile([0.010] * 20, stages=make_stages(scale=0.2, predict=0.8), functions=())
-    new = make_profile([0.020] * 20, stages=(), functions=(make_function("wrapped", 10, 0.5),))
+    base = make_profile(
+        [0.010] * 20, stages=make_stages(scale=0.2, predict=0.8), functions=(make_function("kept", 1, 0.02),)
+    )
+    functions = (make_function("kept", 1, 0.01), make_function("wrapped", 10, 0.5))
+    new = make_profile([0.020] * 20, stages=(), functions=functions)
     assert [movement.name for movement in compared(base, new).moved] == ["wrapped model.py"]
     assert [movement.name for movement in compared(new, base).moved] == ["wrapped model.py"]
 
@@ -160,6 +164,45 @@ def test_model_and_the_api_that_serves_it_are_comparable(make_profile: MakeProfi
     put = replace(other, target=replace(other.target, method="PUT"))
     with pytest.raises(UsageError, match="method POST and PUT"):
         compared(other, put)
+
+
+def test_functions_that_only_one_run_measured_have_not_moved(make_profile: MakeProfile) -> None:
+    profiled, interrupted = make_profile(QUIET, functions=(make_function("f", 1, 0.5),)), make_profile(QUIET)
+    assert compared(profiled, interrupted).moved == compared(interrupted, profiled).moved == ()
+
+
+def monitored(*functions: tuple[str, float, int]) -> dict[str, object]:
+    """An API that logged 40 profiled requests, each with its five functions of most time."""
+    named = tuple(replace(make_function(name, 1, share), records=records) for name, share, records in functions)
+    return exchange("http://a", 0.009) | {"server": ServerView({}, None, 40, named, profiled=40)}
+
+
+def test_function_that_is_not_among_the_five_of_a_server_takes_not_no_time(make_profile: MakeProfile) -> None:
+    base = monitored(("predict", 0.5, 40), ("sanitize", 0.2, 40), ("held_up", 0.9, 1), ("fifth", 0.1, 30))
+    new = monitored(("predict", 0.3, 39), ("get_loc", 0.2, 40), ("held_up", 0.1, 40), ("fifth", 0.3, 40))
+    moved = compared(make_profile(QUIET, **base), make_profile(QUIET, **new)).moved
+    assert [(movement.name, round(movement.difference_s, 6)) for movement in moved] == [("predict model.py", -0.002)]
+
+
+def test_parts_of_a_model_are_not_those_of_the_api_that_serves_it(make_profile: MakeProfile) -> None:
+    tree = (CallNode("whole", "m.py", 1, False, 0, 1.0, 0.01, 0.01),)
+    model = make_profile(
+        QUIET, stages=make_stages(scale=0.2, predict=0.8), functions=(make_function("f", 1, 0.2),), call_tree=tree
+    )
+    api = monitored(("f", 0.8, 40)) | {"stages": make_stages(wait=0.7, rest=0.3), "call_tree": tree}
+    for one, other in ((model, make_profile(QUIET, **api)), (make_profile(QUIET, **api), model)):
+        comparison = compared(one, other)
+        assert (comparison.moved, comparison.call_tree) == ((), ())
+
+
+def test_function_is_comparable_with_a_method_and_two_methods_are_not(make_profile: MakeProfile) -> None:
+    function, method, other = (
+        make_profile(QUIET, target=TargetDescription("model", f"m:{name}", name, 1, 1, "abc"))
+        for name in ("call", "predict", "predict_proba")
+    )
+    assert compared(function, method).differences == compared(method, function).differences == ()
+    with pytest.raises(UsageError, match="method predict and predict_proba"):
+        compared(method, other)
 
 
 def test_part_that_moved_by_no_more_than_noise_is_not_named(make_profile: MakeProfile) -> None:

@@ -80,6 +80,15 @@ def test_sweep_says_its_outcome_first(gain: float | None, sentence: str) -> None
         assert sentence in stream.getvalue().splitlines()[2].replace("*", "")
 
 
+def test_one_batch_size_says_nothing_about_others() -> None:
+    one = replace(make_result(1.0), points=(point(1, 4.0, 1), point(1, 4.1, 2)), threads=1)
+    for suffix in (".txt", ".md"):
+        stream = io.StringIO()
+        REPORTERS[suffix].write(one, stream)
+        assert "One batch size says nothing about others: name several with --batch 1,8,32." in stream.getvalue()
+        assert "Batches gain little" not in stream.getvalue()
+
+
 def test_the_largest_batch_is_no_knee() -> None:
     stream = io.StringIO()
     REPORTERS[".txt"].write(replace(make_result(), knee=2048), stream)
