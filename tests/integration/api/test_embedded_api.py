@@ -252,3 +252,21 @@ def test_an_overloaded_server_refuses_instead_of_queueing(start_api: Callable[..
     refused = next(answer for answer in answers if answer.status == 503)
     assert refused.headers["retry-after"] == "1"
     assert "x-request-id" in refused.headers
+    assert 'requests_total{method="POST",route="/predict",status="503"}' in api.get("/metrics").body.decode()
+
+
+def test_half_sent_requests_stop_neither_predictions_nor_the_end_of_the_server(
+    start_api: Callable[..., Server],
+) -> None:
+    api = start_api(API_MAX_IN_FLIGHT="2")
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 873\r\n\r\n{"
+    clients = [socket.create_connection(("127.0.0.1", api.port), timeout=60) for _ in range(4)]
+    for client in clients:
+        client.sendall(head)
+    api.wait_until(lambda: _in_flight(api) >= 5)
+    assert api.request("POST", "/predict", MALIGNANT).status == 200
+    assert api.stop() == -15
+    for client in clients:
+        assert client.recv(12) == b"HTTP/1.1 408"
+        client.close()
+    assert api.log_file.with_name("stderr").read_bytes() == b""
