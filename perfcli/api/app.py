@@ -53,7 +53,7 @@ def create_app(
     """
     settings = settings or load_settings()
     predictor = load_predictor(settings) if model is None else make_predictor(model, type(model).__name__)
-    recent = _recent_log(settings, shared_dir)
+    recent = recent_log(settings, shared_dir)
     delivery = open_delivery(settings, [recent])
     monitor = open_monitor(settings, delivery)
     metrics = ServiceMetrics(monitor, delivery)
@@ -84,6 +84,13 @@ def create_app(
     return app
 
 
+def recent_log(settings: Settings, shared_dir: Path | None) -> MemorySink | SharedLog:
+    """Open the log that `GET /logs` shows without a store; the workers of one server share it in `shared_dir`."""
+    if shared_dir is None:
+        return MemorySink(settings.redis_logs_max_size)
+    return SharedLog(shared_dir / "logs.sqlite3", settings.redis_logs_max_size)
+
+
 def _surround(app: FastAPI, settings: Settings, monitor: PerformanceMonitor, metrics: ServiceMetrics) -> None:
     """Put the middleware around the application; the last one added is the first to see a request."""
     app.add_middleware(
@@ -94,12 +101,6 @@ def _surround(app: FastAPI, settings: Settings, monitor: PerformanceMonitor, met
     )
     app.add_middleware(RequestMetrics, metrics=metrics)
     instrument(app, monitor, paths=PREDICTION_PATHS)
-
-
-def _recent_log(settings: Settings, shared_dir: Path | None) -> MemorySink | SharedLog:
-    if shared_dir is None:
-        return MemorySink(settings.redis_logs_max_size)
-    return SharedLog(shared_dir / "logs.sqlite3", settings.redis_logs_max_size)
 
 
 def _log_reader(settings: Settings, recent: RecentLog) -> LogReader:

@@ -17,7 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
-from perfcli.api.app import DRAIN_S, create_app
+from perfcli.api.app import DRAIN_S, create_app, recent_log
 from perfcli.api.predictor import load_predictor
 from perfcli.errors import UsageError
 from perfcli.settings import Settings
@@ -73,6 +73,8 @@ def run_server(settings: Settings, listener: socket.socket) -> None:
     with tempfile.TemporaryDirectory(prefix="perfcli-") as shared:
         # prometheus_client decides between one process and several when it is first imported, in each worker.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
+        # Workers that make the file at the same time find the database locked.
+        recent_log(settings, Path(shared))
         worker_app = _WorkerApp(settings, Path(shared))
         received = _Supervisor(_config(worker_app, settings.api_workers), [listener]).run_until_signal()
     if received is not None:
