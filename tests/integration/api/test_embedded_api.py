@@ -69,6 +69,13 @@ def test_bad_input_is_answered_422_with_the_name_of_the_field(api: Server, body:
     assert loc in [problem["loc"] for problem in answer.json()["detail"]]
 
 
+def test_twenty_problems_are_named_and_the_others_counted(api: Server) -> None:
+    problems = api.request("POST", "/predict", {}).json()["detail"]
+    assert [problem["type"] for problem in problems[:-1]] == ["missing"] * 20
+    count = len(MALIGNANT) - 20
+    assert problems[-1] == {"loc": ["body"], "msg": f"And {count} more problems.", "type": "too_many_problems"}
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"1" * 5000, b'{"mean_radius": 1e999}'])
 def test_what_is_no_payload_is_the_clients_fault(api: Server, body: bytes) -> None:
     answer = api.request("POST", "/predict", body)
