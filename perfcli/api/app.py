@@ -70,6 +70,7 @@ def create_app(
         redoc_url=None,
     )
     app.state.monitor = monitor
+    app.state.delivery = delivery
     observe = payload_logger(delivery, settings.log_redact) if settings.log_payloads else None
     app.include_router(prediction_router(predictor, settings.api_max_batch_rows, examples, observe))
     app.include_router(health_router(predictor, phase))

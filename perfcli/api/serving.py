@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import logging
 import multiprocessing
 import os
 import signal
@@ -23,6 +24,8 @@ from perfcli.errors import UsageError
 from perfcli.settings import Settings
 
 _LISTEN_BACKLOG = 2048
+# What somebody who pressed Ctrl-C twice still waits.
+_LAST_RECORDS_S = 2.0
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -66,7 +69,11 @@ def run_server(settings: Settings, listener: socket.socket) -> None:
         # What lives as long as the server need not be walked by every collection.
         gc.collect()
         gc.freeze()
-        uvicorn.Server(_config(app, workers=1)).run(sockets=[listener])
+        try:
+            _Server(_config(app, workers=1)).run(sockets=[listener])
+        finally:
+            # After a second Ctrl-C nobody else does; else it is closed already.
+            app.state.delivery.close(_LAST_RECORDS_S)
         return
     # A worker that cannot load it would be started again for ever.
     load_predictor(settings)
@@ -79,6 +86,16 @@ def run_server(settings: Settings, listener: socket.socket) -> None:
         received = _Supervisor(_config(worker_app, settings.api_workers), [listener]).run_until_signal()
     if received is not None:
         signal.raise_signal(received)
+
+
+class _Server(uvicorn.Server):
+    """Ends without a word about what a second Ctrl-C cancels."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:
+            # A traceback for each request, and one for the lifespan.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
 
 
 class _Supervisor(Multiprocess):

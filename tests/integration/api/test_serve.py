@@ -79,6 +79,26 @@ def test_ctrl_c_ends_it_with_130(tmp_path: Path) -> None:
         assert process.wait(60) == 130
 
 
+def test_a_second_ctrl_c_ends_it_at_once_and_delivers_what_was_logged(tmp_path: Path) -> None:
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 873\r\n\r\n{"
+    with _serving(tmp_path, "--monitoring") as (process, url, _said):
+        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        with socket.create_connection(address) as unfinished, socket.create_connection(address) as idle:
+            unfinished.sendall(head)
+            idle.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            idle.settimeout(60)
+            idle.recv(4096)
+            assert _post(f"{url}/predict", MALIGNANT)["predictions"] == [1]  # type: ignore[index]
+            process.send_signal(signal.SIGINT)
+            # It closes what is idle as soon as it has noticed the first.
+            while idle.recv(4096):
+                pass
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+    assert len((tmp_path / "stdout").read_text().splitlines()) == 1
+    assert "Traceback" not in (tmp_path / "stderr").read_text()
+
+
 def test_ctrl_c_ends_several_workers_with_the_code_of_one(tmp_path: Path) -> None:
     with _serving(tmp_path, "--workers", "2") as (process, url, _said):
         assert _post(f"{url}/predict", MALIGNANT)["predictions"] == [1]  # type: ignore[index]
