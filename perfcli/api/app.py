@@ -19,7 +19,7 @@ from perfcli.api.instrument import instrument
 from perfcli.api.limits import Admission
 from perfcli.api.log_page import LogReader, log_router
 from perfcli.api.metrics import RequestMetrics, ServiceMetrics, has_workers
-from perfcli.api.payload_log import payload_logger
+from perfcli.api.payload_log import payload_logger, warn_of_unknown_fields
 from perfcli.api.performance_page import RecentLog, performance_router
 from perfcli.api.predictions import PREDICTION_PATHS, prediction_router
 from perfcli.api.predictor import EMBEDDED_MODEL, Predictor, load_predictor, make_predictor
@@ -72,6 +72,8 @@ def create_app(
     app.state.monitor = monitor
     app.state.delivery = delivery
     observe = payload_logger(delivery, settings.log_redact) if settings.log_payloads else None
+    if settings.log_payloads and shared_dir is None:
+        warn_of_unknown_fields(settings.log_redact, predictor.feature_names)
     app.include_router(prediction_router(predictor, settings.api_max_batch_rows, examples, observe))
     app.include_router(health_router(predictor, phase))
     app.include_router(docs_router(app.openapi))

@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from perfcli.api.app import DRAIN_S, create_app, recent_log
+from perfcli.api.payload_log import warn_of_unknown_fields
 from perfcli.api.predictor import load_predictor
 from perfcli.errors import UsageError
 from perfcli.settings import Settings
@@ -76,7 +77,10 @@ def run_server(settings: Settings, listener: socket.socket) -> None:
             app.state.delivery.close(_LAST_RECORDS_S)
         return
     # A worker that cannot load it would be started again for ever.
-    load_predictor(settings)
+    predictor = load_predictor(settings)
+    if settings.log_payloads:
+        # Once, and not by each of them.
+        warn_of_unknown_fields(settings.log_redact, predictor.feature_names)
     with tempfile.TemporaryDirectory(prefix="perfcli-") as shared:
         # prometheus_client decides between one process and several when it is first imported, in each worker.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
