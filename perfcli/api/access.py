@@ -15,14 +15,23 @@ _BEARER = HTTPBearer(auto_error=False, description="API_TOKEN of the server; not
 
 def token_check(token: SecretStr | None) -> Callable[..., Awaitable[None]]:
     """Return a dependency that lets a request pass only with this bearer token; None lets all pass."""
-    expected = None if token is None else token.get_secret_value().encode()
+    # A header arrives as bytes and is read as Latin-1; clients write what ASCII lacks in that or in UTF-8.
+    text = None if token is None else token.get_secret_value()
+    expected = [] if text is None else _spellings(text)
 
     async def check(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]) -> None:
-        if expected is None:
+        if not expected:
             return
-        given = "" if credentials is None else credentials.credentials
+        given = b"" if credentials is None else credentials.credentials.encode("latin-1")
         # Takes as long for a wrong first letter as for a wrong last one.
-        if not compare_digest(given.encode(), expected):
+        if not any([compare_digest(given, spelling) for spelling in expected]):  # noqa: C419 - both, always
             raise HTTPException(401, "This needs the API token.", {"WWW-Authenticate": "Bearer"})
 
     return check
+
+
+def _spellings(token: str) -> list[bytes]:
+    try:
+        return [token.encode(), token.encode("latin-1")]
+    except UnicodeEncodeError:
+        return [token.encode()]

@@ -19,7 +19,7 @@ from perfcli.api.instrument import instrument
 from perfcli.api.limits import Admission
 from perfcli.api.log_page import LogReader, log_router
 from perfcli.api.metrics import RequestMetrics, ServiceMetrics, has_workers
-from perfcli.api.payload_log import payload_logger
+from perfcli.api.payload_log import payload_logger, warn_of_unknown_fields
 from perfcli.api.performance_page import RecentLog, performance_router
 from perfcli.api.predictions import PREDICTION_PATHS, prediction_router
 from perfcli.api.predictor import Predictor, load_predictor, make_predictor
@@ -53,7 +53,7 @@ def create_app(
     """
     settings = settings or load_settings()
     predictor = load_predictor(settings) if model is None else make_predictor(model, type(model).__name__)
-    recent = _recent_log(settings, shared_dir)
+    recent = recent_log(settings, shared_dir)
     delivery = open_delivery(settings, [recent])
     monitor = open_monitor(settings, delivery)
     metrics = ServiceMetrics(monitor, delivery)
@@ -70,7 +70,10 @@ def create_app(
         redoc_url=None,
     )
     app.state.monitor = monitor
+    app.state.delivery = delivery
     observe = payload_logger(delivery, settings.log_redact) if settings.log_payloads else None
+    if settings.log_payloads and shared_dir is None:
+        warn_of_unknown_fields(settings.log_redact, predictor.feature_names)
     app.include_router(prediction_router(predictor, settings.api_max_batch_rows, examples, observe))
     app.include_router(health_router(predictor, phase))
     app.include_router(docs_router(app.openapi))
@@ -84,6 +87,13 @@ def create_app(
     return app
 
 
+def recent_log(settings: Settings, shared_dir: Path | None) -> MemorySink | SharedLog:
+    """Open the log that `GET /logs` shows without a store; the workers of one server share it in `shared_dir`."""
+    if shared_dir is None:
+        return MemorySink(settings.redis_logs_max_size)
+    return SharedLog(shared_dir / "logs.sqlite3", settings.redis_logs_max_size)
+
+
 def _surround(app: FastAPI, settings: Settings, monitor: PerformanceMonitor, metrics: ServiceMetrics) -> None:
     """Put the middleware around the application; the last one added is the first to see a request."""
     app.add_middleware(
@@ -94,12 +104,6 @@ def _surround(app: FastAPI, settings: Settings, monitor: PerformanceMonitor, met
     )
     app.add_middleware(RequestMetrics, metrics=metrics)
     instrument(app, monitor, paths=PREDICTION_PATHS)
-
-
-def _recent_log(settings: Settings, shared_dir: Path | None) -> MemorySink | SharedLog:
-    if shared_dir is None:
-        return MemorySink(settings.redis_logs_max_size)
-    return SharedLog(shared_dir / "logs.sqlite3", settings.redis_logs_max_size)
 
 
 def _log_reader(settings: Settings, recent: RecentLog) -> LogReader:

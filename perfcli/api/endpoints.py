@@ -20,7 +20,7 @@ from typing import TypeAlias, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route, request_response
+from starlette.routing import BaseRoute, Host, Mount, Route, request_response
 
 from perfcli.api.exchange import Exchange, current_exchange
 from perfcli.monitor import Block
@@ -43,7 +43,7 @@ def measure_fastapi() -> None:
 def measure_routes(routes: Iterable[BaseRoute]) -> None:
     """Have Starlette measure the functions behind these routes; FastAPI's own routes are left to it."""
     for route in routes:
-        if isinstance(route, Mount):
+        if isinstance(route, Mount | Host):
             measure_routes(route.routes)
         elif type(route) is Route and isinstance(route.endpoint, FunctionType) and not hasattr(route, _MARK):
             setattr(route, _MARK, True)

@@ -11,6 +11,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.responses import JSONResponse
 
 from perfcli.errors import ModelError, PayloadError
+from perfcli.units import format_count
+
+MAX_PROBLEMS = 20
+"""Problems that one answer names; of the others it says how many there are."""
 
 _logger = logging.getLogger("perfcli.api")
 
@@ -25,7 +29,14 @@ def add_error_answers(app: FastAPI) -> None:
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     # FastAPI would repeat the input: health data, and NaN or half a surrogate pair in it would make this a 500.
-    problems = [{"loc": list(found["loc"]), "msg": found["msg"], "type": found["type"]} for found in error.errors()]
+    errors = error.errors()
+    problems = [
+        {"loc": list(found["loc"]), "msg": found["msg"], "type": found["type"]} for found in errors[:MAX_PROBLEMS]
+    ]
+    if len(errors) > MAX_PROBLEMS:
+        # An answer many times as long as the question would keep the event loop from everybody else's.
+        message = f"And {format_count(len(errors) - MAX_PROBLEMS, 'more problem')}."
+        problems.append({"loc": ["body"], "msg": message, "type": "too_many_problems"})
     return _AsciiResponse({"detail": problems}, 422)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from time import perf_counter
 from typing import cast
 
+import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,6 +15,7 @@ from perfcli.logs import LogDelivery
 from perfcli.monitor import PerformanceMonitor
 
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_WORKERS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -68,6 +71,7 @@ class ServiceMetrics:
         self.refresh()
         if not has_workers():
             return generate_latest(self._registry)
+        _forget_dead_workers(Path(os.environ[_WORKERS_DIR]))
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # theirs has no types
         return generate_latest(registry)
@@ -88,7 +92,16 @@ class ServiceMetrics:
 
 def has_workers() -> bool:
     """Tell whether this process is one of several workers, whose values prometheus_client keeps in files."""
-    return "PROMETHEUS_MULTIPROC_DIR" in os.environ
+    return _WORKERS_DIR in os.environ
+
+
+def _forget_dead_workers(folder: Path) -> None:
+    """Remove what only counts while its worker lives: one that was killed did not do it itself."""
+    for file in folder.glob("gauge_live*_*.db"):
+        pid = file.stem.rpartition("_")[2]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            # Another worker may be asked at the same time.
+            file.unlink(missing_ok=True)
 
 
 class RequestMetrics:

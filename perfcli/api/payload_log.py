@@ -11,6 +11,8 @@ from perfcli.logs import LogDelivery, LogEntry
 from perfcli.payloads import Payload
 from perfcli.secrets import MASK
 
+_logger = logging.getLogger("perfcli.api")
+
 
 def payload_logger(delivery: LogDelivery, redacted: Collection[str]) -> Callable[[Payload], None]:
     """Return a function that logs an input under the id of its request, the redacted fields masked."""
@@ -29,6 +31,13 @@ def payload_logger(delivery: LogDelivery, redacted: Collection[str]) -> Callable
         delivery.submit(entry)
 
     return log
+
+
+def warn_of_unknown_fields(redacted: Collection[str], columns: Collection[str] | None) -> None:
+    """Say which redacted fields no input has: behind a misspelled name, the field itself is in the log."""
+    unknown = [] if columns is None else [name for name in redacted if name not in columns]
+    if unknown:
+        _logger.warning("Warning: LOG_REDACT names what is no column of the model: %s.", ", ".join(unknown))
 
 
 def redact(payload: Payload, names: Collection[str]) -> Payload:

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from perfcli.api.metrics import ServiceMetrics
 from perfcli.api.performance import Metrics, Performance, summarize
+from perfcli.api.shared_log import SharedLog
 from perfcli.logs import LogDelivery, Record
 from perfcli.logs.query import as_timestamp
 from perfcli.monitor import PerformanceMonitor
@@ -51,7 +52,8 @@ def performance_router(
         """Summarize the predictions of a recent window."""
         kept = recent.newest_first()
         now = datetime.now(UTC)
-        begin = max(_begin_of(kept, started, capacity), now - timedelta(seconds=window_s))
+        is_cut = len(kept) >= capacity or (isinstance(recent, SharedLog) and recent.has_forgotten())
+        begin = max(_begin_of(kept, started, is_cut), now - timedelta(seconds=window_s))
         predictions = _metrics_since(kept, begin)
         return PerformanceReport(
             **summarize(predictions, (now - begin).total_seconds()).model_dump(),
@@ -74,9 +76,9 @@ def _metrics_since(kept: Sequence[Record], begin: datetime) -> list[Metrics]:
     return [document["performance_metrics"] for document in documents if "performance_metrics" in document]
 
 
-def _begin_of(kept: Sequence[Record], started: datetime, capacity: int) -> datetime:
+def _begin_of(kept: Sequence[Record], started: datetime, is_cut: bool) -> datetime:
     """Return the moment from which on nothing is missing: the start, or the oldest record when older ones are gone."""
     if not kept:
         return started
     oldest = datetime.fromisoformat(kept[-1].timestamp)
-    return oldest if len(kept) >= capacity else min(started, oldest)
+    return oldest if is_cut else min(started, oldest)

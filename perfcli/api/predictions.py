@@ -27,6 +27,7 @@ _PROBLEMS: dict[int | str, dict[str, object]] = {
     status: {"model": Problem, "description": description}
     for status, description in {
         400: "The body is not JSON.",
+        408: "The body did not arrive in time.",
         413: "The body is too long.",
         422: "The input does not fit the model; the answer names the field.",
         503: "Too many predictions at a time; try again after Retry-After seconds.",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeAlias, cast
+from typing import TypeAlias
 
+from perfcli.api.answers import is_label, to_answers, to_list
 from perfcli.api.exchange import stage
 from perfcli.errors import ModelError, PayloadError, PerfcliError
 from perfcli.payloads import Payload
@@ -18,10 +19,6 @@ from perfcli.targets.wording import describe_error
 
 Prepare: TypeAlias = Callable[[Payload], object]
 Method: TypeAlias = Callable[[object], object]
-
-
-class _Array(Protocol):
-    def tolist(self) -> list[object]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +51,16 @@ class Predictor:
 
         Raises:
             PayloadError: The input does not fit the model, or the model refuses its values.
-            ModelError: The model failed for another reason; the text quotes nothing of the input.
+            ModelError: The model failed for another reason, or returned no answers; the text quotes nothing of the
+                input.
         """
+        if isinstance(payload, list) and payload and not isinstance(payload[0], list | dict):
+            payload = [payload]
         try:
             with stage("features"):
                 data = self.prepare(payload)
             with stage("model"):
-                return _to_list(self.methods[method](data))
+                return to_answers(method, self.methods[method](data), 1 if isinstance(payload, dict) else len(payload))
         except PerfcliError:
             raise
         except (ValueError, TypeError, OverflowError) as error:
@@ -97,7 +97,8 @@ def make_predictor(model: object, name: str) -> Predictor:
         name=name,
         version=None if version is None else str(version),
         feature_names=None if names is None else tuple(str(column) for column in names),
-        classes=None if classes is None else tuple(classes),
+        # Those of several outputs are a list for each, and a date is none that JSON has.
+        classes=tuple(classes) if classes is not None and all(map(is_label, classes)) else None,
         prepare=prepare,
         methods=methods,
     )
@@ -125,12 +126,9 @@ def _foreign(model: object) -> tuple[Prepare, Mapping[str, Method]]:
 
 
 def _first_of(model: object, *attributes: str) -> list[object] | None:
+    """Return the first that is there and is a list; a method of that name is something else."""
     for attribute in attributes:
         value = getattr(model, attribute, None)
-        if value is not None:
-            return _to_list(value)
+        if value is not None and not callable(value) and (found := to_list(value)) is not None:
+            return found
     return None
-
-
-def _to_list(values: object) -> list[object]:
-    return cast(_Array, values).tolist() if hasattr(values, "tolist") else list(cast(Sequence[object], values))

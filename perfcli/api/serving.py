@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import logging
 import multiprocessing
 import os
 import signal
@@ -17,12 +18,15 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
-from perfcli.api.app import DRAIN_S, create_app
+from perfcli.api.app import DRAIN_S, create_app, recent_log
+from perfcli.api.payload_log import warn_of_unknown_fields
 from perfcli.api.predictor import load_predictor
 from perfcli.errors import UsageError
 from perfcli.settings import Settings
 
 _LISTEN_BACKLOG = 2048
+# What somebody who pressed Ctrl-C twice still waits.
+_LAST_RECORDS_S = 2.0
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -66,17 +70,36 @@ def run_server(settings: Settings, listener: socket.socket) -> None:
         # What lives as long as the server need not be walked by every collection.
         gc.collect()
         gc.freeze()
-        uvicorn.Server(_config(app, workers=1)).run(sockets=[listener])
+        try:
+            _Server(_config(app, workers=1)).run(sockets=[listener])
+        finally:
+            # After a second Ctrl-C nobody else does; else it is closed already.
+            app.state.delivery.close(_LAST_RECORDS_S)
         return
     # A worker that cannot load it would be started again for ever.
-    load_predictor(settings)
+    predictor = load_predictor(settings)
+    if settings.log_payloads:
+        # Once, and not by each of them.
+        warn_of_unknown_fields(settings.log_redact, predictor.feature_names)
     with tempfile.TemporaryDirectory(prefix="perfcli-") as shared:
         # prometheus_client decides between one process and several when it is first imported, in each worker.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
+        # Workers that make the file at the same time find the database locked.
+        recent_log(settings, Path(shared))
         worker_app = _WorkerApp(settings, Path(shared))
         received = _Supervisor(_config(worker_app, settings.api_workers), [listener]).run_until_signal()
     if received is not None:
         signal.raise_signal(received)
+
+
+class _Server(uvicorn.Server):
+    """Ends without a word about what a second Ctrl-C cancels."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:
+            # A traceback for each request, and one for the lifespan.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
 
 
 class _Supervisor(Multiprocess):

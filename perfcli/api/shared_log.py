@@ -9,6 +9,9 @@ from pathlib import Path
 from perfcli.logs.batch import Batch, Receipt, StoreDownError
 from perfcli.logs.entry import Record
 
+MAX_BYTES = 16 * 2**20
+"""Bytes of records that are kept: the file lies beside those of prometheus_client, whose writers die of a full disk."""
+
 # A worker waits for another's transaction, which is one batch long.
 _LOCK_TIMEOUT_S = 5.0
 
@@ -25,29 +28,36 @@ class SharedLog:
     name = "memory"
     durable = False
 
-    def __init__(self, file: Path, max_records: int) -> None:
+    def __init__(self, file: Path, max_records: int, max_bytes: int = MAX_BYTES) -> None:
+        """Make the file if it is not there, which is nothing for two processes to do at once."""
         self.address = str(file)
         self._max_records = max_records
+        self._max_bytes = max_bytes
         with closing(self._connect()) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(
-                "CREATE TABLE IF NOT EXISTS log (id TEXT PRIMARY KEY, timestamp TEXT, line BLOB) WITHOUT ROWID"
+                "CREATE TABLE IF NOT EXISTS log "
+                "(number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE, timestamp TEXT, line BLOB)"
             )
             connection.execute("CREATE INDEX IF NOT EXISTS newest ON log (timestamp, id)")
 
     def deliver(self, batch: Batch) -> Receipt:
-        """Store a batch and forget what is older than the newest `max_records`.
+        """Store a batch and forget what was stored before the newest `max_records` and `max_bytes`.
 
         Raises:
             StoreDownError: The file is locked for too long, or the disk is full.
         """
+        # The file never shrinks, and is as long as it ever was between these two statements.
+        records = self._that_fit(batch)
         try:
             with closing(self._connect()) as connection, connection:
-                connection.executemany("INSERT OR IGNORE INTO log VALUES (?, ?, ?)", batch.records)
+                connection.executemany("INSERT OR IGNORE INTO log (id, timestamp, line) VALUES (?, ?, ?)", records)
+                # In the order of their arrival: by a clock that was set back, all new ones would be the oldest.
                 connection.execute(
-                    "DELETE FROM log WHERE (timestamp, id) <= "
-                    "(SELECT timestamp, id FROM log ORDER BY timestamp DESC, id DESC LIMIT 1 OFFSET ?)",
-                    (self._max_records,),
+                    "DELETE FROM log WHERE number <= (SELECT max(number) FROM (SELECT number, "
+                    "row_number() OVER newest AS records, sum(length(line)) OVER newest AS bytes "
+                    "FROM log WINDOW newest AS (ORDER BY number DESC)) WHERE records > ? OR bytes > ?)",
+                    (self._max_records, self._max_bytes),
                 )
         except sqlite3.Error as error:
             raise StoreDownError(str(error)) from error
@@ -59,11 +69,30 @@ class SharedLog:
             rows = connection.execute("SELECT id, timestamp, line FROM log ORDER BY timestamp DESC, id DESC")
             return [Record(*row) for row in rows]
 
+    def has_forgotten(self) -> bool:
+        """Tell whether there were records that are no longer kept."""
+        with closing(self._connect()) as connection:
+            [(first, stored)] = connection.execute(
+                "SELECT (SELECT min(number) FROM log), (SELECT seq FROM sqlite_sequence WHERE name = 'log')"
+            )
+        return bool(stored) and first != 1
+
     def forked(self) -> None:
         """Nothing is kept open between calls, so a child has nothing of its parent's."""
 
     def close(self) -> None:
         """Nothing is kept open between calls."""
+
+    def _that_fit(self, batch: Batch) -> list[Record]:
+        """Return the newest records of a batch that are no more than may be kept, the newest last."""
+        fitting: list[Record] = []
+        room_bytes = self._max_bytes
+        for record in reversed(batch.records[-self._max_records :]):
+            room_bytes -= len(record.line)
+            if room_bytes < 0:
+                break
+            fitting.append(record)
+        return fitting[::-1]
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.address, timeout=_LOCK_TIMEOUT_S)

@@ -69,6 +69,13 @@ def test_bad_input_is_answered_422_with_the_name_of_the_field(api: Server, body:
     assert loc in [problem["loc"] for problem in answer.json()["detail"]]
 
 
+def test_twenty_problems_are_named_and_the_others_counted(api: Server) -> None:
+    problems = api.request("POST", "/predict", {}).json()["detail"]
+    assert [problem["type"] for problem in problems[:-1]] == ["missing"] * 20
+    count = len(MALIGNANT) - 20
+    assert problems[-1] == {"loc": ["body"], "msg": f"And {count} more problems.", "type": "too_many_problems"}
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"1" * 5000, b'{"mean_radius": 1e999}'])
 def test_what_is_no_payload_is_the_clients_fault(api: Server, body: bytes) -> None:
     answer = api.request("POST", "/predict", body)
@@ -252,3 +259,21 @@ def test_an_overloaded_server_refuses_instead_of_queueing(start_api: Callable[..
     refused = next(answer for answer in answers if answer.status == 503)
     assert refused.headers["retry-after"] == "1"
     assert "x-request-id" in refused.headers
+    assert 'requests_total{method="POST",route="/predict",status="503"}' in api.get("/metrics").body.decode()
+
+
+def test_half_sent_requests_stop_neither_predictions_nor_the_end_of_the_server(
+    start_api: Callable[..., Server],
+) -> None:
+    api = start_api(API_MAX_IN_FLIGHT="2")
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 873\r\n\r\n{"
+    clients = [socket.create_connection(("127.0.0.1", api.port), timeout=60) for _ in range(4)]
+    for client in clients:
+        client.sendall(head)
+    api.wait_until(lambda: _in_flight(api) >= 5)
+    assert api.request("POST", "/predict", MALIGNANT).status == 200
+    assert api.stop() == -15
+    for client in clients:
+        assert client.recv(12) == b"HTTP/1.1 408"
+        client.close()
+    assert api.log_file.with_name("stderr").read_bytes() == b""

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -28,12 +28,14 @@ MALIGNANT = bundled_path("sample_payloads/malignant.json").read_bytes()
 
 
 @contextmanager
-def _serving(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+def _serving(
+    folder: Path, *options: str, command: Sequence[str] = ()
+) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """Run it on a free port; yield the process, the address it printed and the rest of what it said."""
     stderr_file = folder / "stderr"
     with stderr_file.open("w") as stderr, (folder / "stdout").open("w") as stdout:
         process = subprocess.Popen(
-            [sys.executable, "-m", "perfcli", "serve", "--port", "0", *options],
+            [*command, sys.executable, "-m", "perfcli", "serve", "--port", "0", *options],
             cwd=folder,
             env=os.environ | {"LOG_SPOOL_DIR": str(folder / "spool")},
             stdout=stdout,
@@ -79,11 +81,40 @@ def test_ctrl_c_ends_it_with_130(tmp_path: Path) -> None:
         assert process.wait(60) == 130
 
 
+def test_a_second_ctrl_c_ends_it_at_once_and_delivers_what_was_logged(tmp_path: Path) -> None:
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 873\r\n\r\n{"
+    with _serving(tmp_path, "--monitoring") as (process, url, _said):
+        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        with socket.create_connection(address) as unfinished, socket.create_connection(address) as idle:
+            unfinished.sendall(head)
+            idle.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            idle.settimeout(60)
+            idle.recv(4096)
+            assert _post(f"{url}/predict", MALIGNANT)["predictions"] == [1]  # type: ignore[index]
+            process.send_signal(signal.SIGINT)
+            # It closes what is idle as soon as it has noticed the first.
+            while idle.recv(4096):
+                pass
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+    assert len((tmp_path / "stdout").read_text().splitlines()) == 1
+    assert "Traceback" not in (tmp_path / "stderr").read_text()
+
+
 def test_ctrl_c_ends_several_workers_with_the_code_of_one(tmp_path: Path) -> None:
     with _serving(tmp_path, "--workers", "2") as (process, url, _said):
         assert _post(f"{url}/predict", MALIGNANT)["predictions"] == [1]  # type: ignore[index]
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
+
+
+def test_it_serves_although_stdout_is_closed(tmp_path: Path) -> None:
+    # As the shell closes it: `perfcli serve >&-`.
+    with _serving(tmp_path, "--monitoring", command=["sh", "-c", 'exec "$@" >&-', "sh"]) as (process, url, _said):
+        assert _post(f"{url}/predict", MALIGNANT)["predictions"] == [1]  # type: ignore[index]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 143
+    assert "Traceback" not in (tmp_path / "stderr").read_text()
 
 
 def test_a_model_that_does_not_load_is_not_announced_and_not_tried_again(tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from http.client import HTTPException
 from typing import TYPE_CHECKING
 
 import psutil
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 MALIGNANT = json.loads(bundled_path("sample_payloads/malignant.json").read_text())
 _REQUESTS = 20
+_IN_FLIGHT = "perfcli_http_requests_in_flight"
 
 
 def _sum(server: Server, name: str, **labels: str) -> float:
@@ -47,6 +50,29 @@ def test_logs_and_metrics_are_those_of_all_workers(start_api: Callable[..., Serv
     # Each sink has its turn: what /logs shows need not be on stdout yet.
     server.wait_until(lambda: len(server.log()) >= _REQUESTS)
     assert len(server.log()) == _REQUESTS
+
+
+def test_requests_of_a_worker_that_was_killed_are_no_longer_in_flight(start_api: Callable[..., Server]) -> None:
+    server = start_api(API_WORKERS="2")
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 873\r\n\r\n{"
+    with ExitStack() as clients:
+        for _ in range(6):
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=60))
+            client.sendall(head)
+        server.wait_until(lambda: _sum(server, _IN_FLIGHT) == 7)
+        workers = [
+            child for child in psutil.Process(server.process.pid).children() if "spawn_main" in child.cmdline()[-2]
+        ]
+        for worker in workers:
+            worker.kill()
+
+    def counts_itself_only() -> bool:
+        # Until its end is noticed, a connection may be one of the old worker.
+        with suppress(OSError, HTTPException):
+            return _sum(server, _IN_FLIGHT) == 1
+        return False
+
+    server.wait_until(counts_itself_only)
 
 
 def test_the_server_ends_with_the_process_that_started_it(start_api: Callable[..., Server]) -> None:

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Host, Mount, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from perfcli.api import instrument as middleware
@@ -60,7 +60,7 @@ def _get(app: ASGIApp, path: str, request_id: str = "id", root_path: str = "") -
         "raw_path": path.encode(),
         "root_path": root_path,
         "query_string": b"",
-        "headers": [(b"x-request-id", request_id.encode())],
+        "headers": [(b"host", b"api.local"), (b"x-request-id", request_id.encode())],
     }
     contextvars.Context().run(asyncio.run, app(scope, receive, send))
     return sent
@@ -356,3 +356,9 @@ def test_what_the_monitor_waits_for_the_interpreter_is_not_its_cost() -> None:
     app = instrument(Starlette(routes=[Route("/plain", _plain)]), monitor)
     _get(app, "/plain")
     assert 1 <= _cost_ms(monitor) <= 2
+
+
+def test_routes_of_a_host_are_measured(watched: _Watched) -> None:
+    app = instrument(Starlette(routes=[Host("api.local", Router([Route("/plain", _plain)]))]), watched.monitor)
+    assert _get(app, "/plain", "host")[0]["status"] == 200
+    assert watched.ids() == ["host"]

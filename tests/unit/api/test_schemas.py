@@ -51,6 +51,17 @@ def test_a_batch_is_bounded_on_both_sides(named: LogisticRegression) -> None:
     assert _locations(named, [ROW] * 3) == [("rows",)]
 
 
+def test_a_batch_is_refused_at_its_first_wrong_row(named: LogisticRegression) -> None:
+    assert _locations(named, [{**ROW, "extra": 1}, {}]) == [("rows", 0, "extra")]
+
+
+def test_a_hundred_unknown_columns_are_named_and_more_are_counted(named: LogisticRegression) -> None:
+    extra = {f"x{number}": 1 for number in range(101)}
+    assert _locations(named, {**ROW, **extra}) == [("row",)]
+    extra.popitem()
+    assert _locations(named, {**ROW, **extra}) == [("row", name) for name in extra]
+
+
 def test_a_model_without_names_takes_rows_and_matrices(nameless: LogisticRegression) -> None:
     schema = input_schema(make_predictor(nameless, "m"), 2)
     for body in ([1.0, 0.0, 3.0], [[1.0, 0.0, 3.0], [2.0, 1.0, 2.0]], ROW, [ROW]):
