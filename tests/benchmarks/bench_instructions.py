@@ -1,0 +1,115 @@
+"""What monitoring costs a server, counted instead of timed: instructions for a request, as valgrind's callgrind sees.
+
+One per cent of a request is less than what a shared machine does to a clock. The number of instructions hardly differs
+from run to run, and the cycles that are estimated from them and from simulated caches do so little more. They say
+nothing of waiting, and of what the kernel does; `server` times the whole.
+
+The applications are those of `server`. Under valgrind all takes fifty times as long, so what goes by the clock in the
+monitor is slowed down with it: the log is written for some twenty records at once, which is few for a busy service.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from random import sample
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from tests.benchmarks.bench_server import TARGETS, Client, serve
+
+NAMES = ("bare", "again", "off", "light", "budget")
+CALLGRIND = ("valgrind", "--tool=callgrind", "--cache-sim=yes", "--instr-atstart=no")
+ROUNDS = 5
+REQUESTS = 40
+SETTLING = 30
+SLOWER = 50
+GATHER_S = 5.0
+# What a miss takes, in the first and in the last cache: the estimate of KCachegrind.
+FIRST_MISS_CYCLES, LAST_MISS_CYCLES = 10, 100
+
+
+def main() -> None:
+    """Print instructions and estimated cycles of each variant for a request, relative to the bare application."""
+    if shutil.which("callgrind_control") is None:
+        print("skipped: valgrind is not installed")
+        return
+    seen: dict[str, list[tuple[float, float]]] = {name: [] for name in NAMES}
+    with TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as listener:
+        counts = Path(folder) / "counts"
+        server = subprocess.Popen(
+            [*CALLGRIND, f"--callgrind-out-file={counts}", sys.executable, "-m", __name__, str(listener.fileno())],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[listener.fileno()],
+        )
+        try:
+            client = Client({"ours": listener.getsockname()[1]})
+            for name in NAMES:
+                client.ask(name, SETTLING)
+            time.sleep(GATHER_S)
+            control(server.pid, "--instr=on")
+            for round_ in range(-1, ROUNDS):
+                for name in sample(NAMES, len(NAMES)):
+                    control(server.pid, "--zero")
+                    client.ask(name, REQUESTS)
+                    # Until the log is written.
+                    time.sleep(1.5 * GATHER_S)
+                    control(server.pid, "--dump")
+                    counted = read(counts)
+                    if round_ >= 0:
+                        seen[name].append(counted)
+        finally:
+            server.kill()
+            server.wait()
+    bare = [median(each) for each in zip(*seen["bare"], strict=True)]
+    print(f"1 client, {ROUNDS} rounds of {REQUESTS} requests; bare: {bare[0] / 1e6:.2f} million instructions")
+    print(f"{'':10} {'instructions':>12} {'from, to':>16} {'cycles':>8} {'from, to':>16}   target of the mean latency")
+    for name, own in seen.items():
+        line = f"{name:10}"
+        for each, base, width in zip(zip(*own, strict=True), bare, (12, 8), strict=True):
+            ratios = [value / base for value in each]
+            line += f" {median(ratios):{width}.4f} {f'{min(ratios):.4f}, {max(ratios):.4f}':>16}"
+        print(f"{line}   {TARGETS.get(name, '')}")
+
+
+def control(pid: int, action: str) -> None:
+    """Have the callgrind of a process do something."""
+    subprocess.run(["callgrind_control", action, str(pid)], check=True, capture_output=True)
+
+
+def read(counts: Path) -> tuple[float, float]:
+    """Take the dump that was written last; return instructions and estimated cycles of a request."""
+    text = ""
+    while not (totals := re.search(r"^totals: (.*)\n", text, re.MULTILINE)):
+        time.sleep(0.2)
+        text = "".join(dump.read_text() for dump in counts.parent.glob(f"{counts.name}.*"))
+    for dump in counts.parent.glob(f"{counts.name}.*"):
+        dump.unlink()
+    events = re.search(r"^events: (.*)\n", text, re.MULTILINE)
+    assert events is not None
+    seen = dict(zip(events[1].split(), map(int, totals[1].split()), strict=False))
+    first, last = (
+        sum(seen[f"{kind}{level}m{way}"] for kind, way in (("I", "r"), ("D", "r"), ("D", "w"))) for level in ("1", "L")
+    )
+    cycles = seen["Ir"] + FIRST_MISS_CYCLES * first + LAST_MISS_CYCLES * last
+    return seen["Ir"] / REQUESTS, cycles / REQUESTS
+
+
+def serve_slowly(descriptor: int) -> None:
+    """Serve what `server` serves, with a monitor whose clocks go slower."""
+    from perfcli.logs import writer
+    from perfcli.monitor import clocks
+
+    writer._GATHER_S = GATHER_S
+    clocks._FRESH_NS *= SLOWER
+    serve("ours", descriptor)
+
+
+if __name__ == "__main__":
+    serve_slowly(int(sys.argv[1]))
