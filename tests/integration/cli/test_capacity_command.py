@@ -94,7 +94,7 @@ def test_search_without_anything_that_must_hold_is_refused(perfcli: Run) -> None
     [
         (["--by", "users", "--slo", "dropped < 1%"], "Only an open loop has arrivals that can be dropped"),
         (["--workers", "1,none", "--slo", "p50 < 1s"], "--workers 1,none: these are no whole numbers above 0."),
-        (["--precision", "0%", "--slo", "p50 < 1s"], "--precision 0% is not between 0 and 1."),
+        (["--precision", "0%", "--slo", "p50 < 1s"], "--precision must be above 0, not 0%."),
         (["--max-time", "0s", "--slo", "p50 < 1s"], "--max-time must be above 0, not 0s."),
         (["--workers", "2", "--host", "http://127.0.0.1:9", "--slo", "p50 < 1s"], "--workers is for the embedded API"),
     ],

@@ -219,11 +219,11 @@ def test_kept_figures_of_the_engine_that_the_run_refutes_are_measured_anew(
 ) -> None:
     def floor_s() -> float:
         run = ("load", "--host", server.url, "--users", "2", "--requests", "200", "--warm-up", "none", "--json")
-        floor_ms: float = perfcli(*run, XDG_CACHE_HOME=str(tmp_path)).record["generator"]["floor_ms"]
+        floor_ms: float = perfcli(*run, PERFCLI_CACHE_DIR=str(tmp_path)).record["generator"]["floor_ms"]
         return floor_ms / 1e3
 
     measured_s = floor_s()
-    (note,) = (tmp_path / "perfcli").glob("engine-*.json")
+    (note,) = tmp_path.glob("engine-*.json")
     note.write_text(json.dumps({"floor_s": 0.5, "ceiling_rps": 1e4, "measured_at_s": time.time()}))
     assert floor_s() < 0.1
     assert json.loads(note.read_text())["floor_s"] < 0.1
