@@ -14,13 +14,7 @@ from typing import TYPE_CHECKING
 from perfcli.monitor.clocks import resident_memory
 from perfcli.monitor.context import CURRENT_BLOCK, CURRENT_REQUEST, MOST_BLOCKS, open_blocks
 from perfcli.monitor.coroutines import SuspensionWatch, coroutine_around, running_task
-from perfcli.monitor.deep import (
-    SEES_BUILTINS,
-    DeepProfile,
-    NotProfiledError,
-    OtherProfilerError,
-    slot,
-)
+from perfcli.monitor.deep import DeepProfile, NotProfiledError, OtherProfilerError, slot
 from perfcli.monitor.measurement import BlockMeasurement
 from perfcli.monitor.own_cost import MonitorCost
 from perfcli.monitor.sampling import Sampler
@@ -109,16 +103,13 @@ class Block(BlockMeasurement):
                 self._reserve_profile(coroutine)
             else:
                 self._reason = sampler.reason
-            # To start a profile takes 15 us on Python 3.12 and later, so it starts before the clocks are read; 3.11
-            # would record the reading of the clocks, so there it starts after.
-            if self.profile is not None and not SEES_BUILTINS:
+            # To start a profile takes up to 15 us, so it starts before the clocks are read.
+            if self.profile is not None:
                 self._start_profile(self.profile)
             # The wall clock first and last, so that CPU time lies within it, and that of the thread within the process.
             self._begun_ns = begun_ns = (perf_counter_ns(), process_time_ns(), thread_time_ns())
             self._monitor_ns = begun_ns[0] - entered_ns
             self.is_open = True
-            if self.profile is not None and SEES_BUILTINS:
-                self._start_profile(self.profile)
         except Exception:  # noqa: BLE001  # a monitor must not break what it measures
             warn_once("A prediction could not be measured", exc_info=True)
         return self
@@ -131,11 +122,8 @@ class Block(BlockMeasurement):
             return
         try:
             profile = self.profile
-            # See above: the profile ends before the clocks are read, or after.
-            if profile is not None and SEES_BUILTINS:
-                self._end_profile(profile)
             ended_ns = (thread_time_ns(), process_time_ns(), perf_counter_ns())
-            if profile is not None and not SEES_BUILTINS:
+            if profile is not None:
                 self._end_profile(profile)
             open_blocks.discard(self)
             if not self.is_open:

@@ -1,9 +1,11 @@
 """cProfile around one prediction at a time, holding nothing but the calls of that prediction.
 
+Calls of C functions are left out: the time of a C function belongs to the Python function that called it. They are
+half of all calls, and a quarter of what a profile costs.
+
 Python 3.11 profiles one thread. From 3.12 on cProfile sees the calls of all threads, in one stack, so that functions
 of one request end up below those of another. There the callbacks it registered are put behind a gate that
-knows the profiled thread. A gate costs about 60 ns, so calls of C functions are left out: the time of a C
-function belongs to the Python function that called it, and a profile costs what it would have cost without gates.
+knows the profiled thread.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ from perfcli.monitor.gates import shut_out_other_threads
 if TYPE_CHECKING:
     from _lsprof import profiler_entry
 
-SEES_BUILTINS = sys.version_info < (3, 12)
-"""Whether calls of C functions are in the profile, and counted."""
+# Before 3.12 each thread has its own profiler; since then there is one for all.
+_IS_PER_THREAD = sys.version_info < (3, 12)
 
 _TAKEN_OVER = "another profiler took over"
 _AWAITS = "the block awaits, and other coroutines run in between"
@@ -52,7 +54,7 @@ class DeepProfile:
         self.is_mixed = False
         self._coroutine = coroutine
         # Who called whom is not shown, and costs a quarter of the time.
-        self._profiler = Profile(subcalls=False, builtins=SEES_BUILTINS)
+        self._profiler = Profile(subcalls=False, builtins=False)
 
     @classmethod
     def reserve(cls, coroutine: CodeType | None) -> DeepProfile:
@@ -82,8 +84,6 @@ class DeepProfile:
     def start(self) -> None:
         """Begin to record the calls of this thread.
 
-        On Python 3.11 this is the last thing to do before the block: whatever is called after it is recorded.
-
         Raises:
             NotProfiledError: Somebody was faster; there is nothing to end then.
         """
@@ -105,7 +105,7 @@ class DeepProfile:
         """
         try:
             active: object = sys.getprofile()
-            if SEES_BUILTINS and active is not self._profiler:
+            if _IS_PER_THREAD and active is not self._profiler:
                 # Disabling would switch off the profile function of this thread, which is somebody else's.
                 _disable_elsewhere(self._profiler)
                 raise NotProfiledError(self._lost())
@@ -139,13 +139,13 @@ class DeepProfile:
 
     def abandon(self) -> None:
         """Switch off what another thread has switched on, if that can be seen from here."""
-        if not SEES_BUILTINS:
+        if not _IS_PER_THREAD:
             self._profiler.disable()
 
     def _lost(self) -> str:
         if self.thread == get_ident():
             return _TAKEN_OVER
-        if SEES_BUILTINS:
+        if _IS_PER_THREAD:
             _left_behind.add(self._profiler)
         return "the block ended in another thread than it began in"
 

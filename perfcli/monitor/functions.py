@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 _BUILTIN = re.compile(r"<built-in method (.+)>")
 _METHOD = re.compile(r"<method '(.+)' of '(.+)' objects>")
 _OUR_FILES = frozenset(map(str, Path(__file__).parent.glob("*.py")))
-# What the monitor itself calls between the end of a block and the end of its profile.
-_OUR_BUILTINS = frozenset({"<method 'disable' of '_lsprof.Profiler' objects>", "<built-in method sys.getprofile>"})
 # A function that only hands on to the next one says nothing: nearly all the time is in it, and none is its own.
 _WRAPPER_CUMULATIVE_SHARE = 0.95
 _WRAPPER_SELF_SHARE = 0.01
@@ -32,7 +30,7 @@ _WRAPPER_SELF_SHARE = 0.01
 
 def prediction_entries(entries: Iterable[profiler_entry]) -> list[profiler_entry]:
     """Leave out the calls that the monitor makes itself."""
-    return [entry for entry in entries if not _is_ours(entry.code)]
+    return [entry for entry in entries if isinstance(entry.code, str) or entry.code.co_filename not in _OUR_FILES]
 
 
 def count_calls(entries: Iterable[profiler_entry]) -> int:
@@ -63,12 +61,6 @@ def describe(code: CodeType | str) -> tuple[str, str, int]:
     if match := _METHOD.fullmatch(code):
         return f"{match[2]}.{match[1]}", "", 0
     return code, "", 0
-
-
-def _is_ours(code: CodeType | str) -> bool:
-    if isinstance(code, str):
-        return code in _OUR_BUILTINS
-    return code.co_filename in _OUR_FILES
 
 
 @functools.lru_cache(maxsize=1024)

@@ -8,7 +8,7 @@ from types import CodeType
 from typing import NamedTuple
 
 from perfcli.monitor.clocks import Clocks, resident_memory
-from perfcli.monitor.deep import SEES_BUILTINS, DeepProfile, NotProfiledError
+from perfcli.monitor.deep import DeepProfile, NotProfiledError
 from perfcli.monitor.functions import count_calls, top_functions
 from perfcli.monitor.own_cost import MonitorCost, without_waits
 from perfcli.monitor.sampling import Sampler
@@ -181,7 +181,6 @@ class BlockMeasurement(Measurement):
             "profiled": deep.calls is not None,
             "reason": self._reason or deep.failure,
             "isolated": self.isolated,
-            "counts_builtins": None if deep.calls is None else SEES_BUILTINS,
             "profiler_overhead_ms": to_milliseconds(overhead_ns / 1e9) if overhead_ns else overhead_ns,
             "profiler_overhead_source": deep.overhead_source,
             "corrected_time_ms": _corrected_ms(wall_ns, overhead_ns) if overhead_ns != 0 else wall_ms,

@@ -1,7 +1,6 @@
 """The calls a service makes, one after the other in one thread."""
 
 import json
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -9,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from perfcli.monitor import Block, Measurement, PerformanceMonitor
-from perfcli.monitor.deep import SEES_BUILTINS
 
 THE_SEVEN = [
     "inference_time_ms",
@@ -33,7 +31,7 @@ def branch(calls: int) -> int:
     return abs(number)
 
 
-BRANCH_OF_TEN = 11 + (1 if SEES_BUILTINS else 0)
+BRANCH_OF_TEN = 11
 
 
 def metrics_of(monitor: PerformanceMonitor) -> dict[str, object]:
@@ -68,7 +66,6 @@ def test_exactly_the_calls_of_the_block_are_counted(monitor: PerformanceMonitor)
     assert metrics["profiled"] is True
     assert metrics["reason"] is None
     assert metrics["function_calls"] == BRANCH_OF_TEN
-    assert metrics["counts_builtins"] is (sys.version_info < (3, 12))
 
 
 def test_an_empty_block_has_no_calls(monitor: PerformanceMonitor) -> None:
@@ -85,8 +82,7 @@ def test_functions_have_their_qualified_name_their_file_and_their_calls(monitor:
     functions = metrics_of(monitor)["top_functions"]
     assert isinstance(functions, list)
     by_name = {function["function"]: function for function in functions}
-    expected = {"leaf": 10, "branch": 1} | ({"abs": 1} if SEES_BUILTINS else {})
-    assert {name: function["calls"] for name, function in by_name.items()} == expected
+    assert {name: function["calls"] for name, function in by_name.items()} == {"leaf": 10, "branch": 1}
     assert by_name["leaf"]["file"].endswith("tests/unit/monitor/test_library_calls.py")
     assert by_name["leaf"]["line"] == leaf.__code__.co_firstlineno
     assert by_name["branch"]["cumulative_time_ms"] >= by_name["branch"]["total_time_ms"]

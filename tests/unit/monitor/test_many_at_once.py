@@ -13,13 +13,10 @@ from dataclasses import dataclass
 import pytest
 
 from perfcli.monitor import PerformanceMonitor
-from perfcli.monitor.deep import SEES_BUILTINS
 
 WORKERS = 8
 ROUNDS = 50
 STEPS = 100
-# perf_counter_ns and thread_time_ns, at the begin and at the end of the inside of a block.
-STAMPS = 4 if SEES_BUILTINS else 0
 
 
 @dataclass
@@ -61,10 +58,7 @@ def turns_of(worker: int) -> int:
 
 
 def calls_of(worker: int) -> int:
-    if worker % 2:
-        return 1 + STAMPS if SEES_BUILTINS else 0
-    in_python = 2 + STEPS * turns_of(worker)
-    return in_python + turns_of(worker) + STAMPS if SEES_BUILTINS else in_python
+    return 0 if worker % 2 else 2 + STEPS * turns_of(worker)
 
 
 def observe(monitor: PerformanceMonitor, worker: int) -> Observed:

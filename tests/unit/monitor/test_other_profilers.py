@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from perfcli.monitor import Measurement, PerformanceMonitor
-from perfcli.monitor.deep import SEES_BUILTINS
+
+ONE_PER_THREAD = sys.version_info < (3, 12)
 
 
 def leaf() -> int:
@@ -39,7 +40,7 @@ def test_beside_another_profiler_predictions_are_measured_without_calls_and_it_i
             leaf()
         reasons.append(reason_of(monitor))
     other.disable()
-    name = "Profile" if SEES_BUILTINS else "cProfile"
+    name = "Profile" if ONE_PER_THREAD else "cProfile"
     assert reasons == [f"another profiler is active: {name}"] * 3
     assert [record.message for record in caplog.records] == [
         f"Predictions are measured without cProfile: another profiler is active: {name}"
@@ -83,7 +84,7 @@ def test_a_profiler_that_is_switched_on_in_the_middle_of_a_block_goes_on(monitor
         leaf()
     leaf()
     other.disable()
-    if SEES_BUILTINS:
+    if ONE_PER_THREAD:
         assert reason_of(monitor) == "another profiler took over"
         assert calls_of_leaf(other) == 2
     else:
@@ -164,7 +165,7 @@ def test_a_profiler_that_fails_is_logged_once_and_the_prediction_is_served(
     assert reason_of(monitor) is None
 
 
-@pytest.mark.skipif(SEES_BUILTINS, reason="before 3.12 every thread has a place for a profiler")
+@pytest.mark.skipif(ONE_PER_THREAD, reason="before 3.12 every thread has a place for a profiler")
 def test_whoever_is_faster_by_a_hair_has_the_profiler(
     monitor: PerformanceMonitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
