@@ -119,7 +119,7 @@ class _Monitoring:
             """Add the headers to the first message, and end with the last: background tasks are no latency."""
             if message["type"] == "http.response.start":
                 started_ns = perf_counter_ns()
-                timing = (b"server-timing", server_timing(exchange, started_ns).encode("ascii"))
+                timing = (b"server-timing", server_timing(exchange, started_ns).encode())
                 request_id = (b"x-request-id", exchange.raw_id)
                 message = {**message, "headers": [*message.get("headers", ()), request_id, timing]}
                 exchange.own_ns += perf_counter_ns() - started_ns

@@ -41,11 +41,6 @@ class DeliveryCounters:
     cpu_ms: float
     sinks: Mapping[str, SinkCounters]
 
-    @property
-    def dropped(self) -> int:
-        """Records lost, each as often as there are sinks that will never have it."""
-        return sum(sink.dropped for sink in self.sinks.values())
-
     def document(self) -> dict[str, object]:
         """Return the counters as the log shows them."""
         return asdict(self)

@@ -41,7 +41,12 @@ class LaneStorage:
 
 
 class Lane:
-    """Feeds one sink, one batch at a time. Used by the writer thread only, but for `counters`."""
+    """Feeds one sink, one batch at a time. Used by the writer thread only, but for `counters` and `dropped`.
+
+    Attributes:
+        sink: Where to.
+        dropped: Records lost so far.
+    """
 
     def __init__(
         self,
@@ -74,7 +79,8 @@ class Lane:
         self._is_refused = False
         self._took_some = False
         self._retry_at = -math.inf
-        self._delivered = self._dropped = self._rejected = self._retried = self._spooled = 0
+        self.dropped = 0
+        self._delivered = self._rejected = self._retried = self._spooled = 0
 
     def put(self, records: Sequence[Record]) -> None:
         """Take new records."""
@@ -113,7 +119,7 @@ class Lane:
             self._storage.spool.seal()
         lost = self.counters().waiting
         if lost:
-            self._dropped += lost
+            self.dropped += lost
             self._waiting.clear()
             self._unsure = None
         self.sink.close()
@@ -123,7 +129,7 @@ class Lane:
         unsure = self._unsure
         return SinkCounters(
             delivered=self._delivered,
-            dropped=self._dropped,
+            dropped=self.dropped,
             rejected=self._rejected,
             retried=self._retried,
             spooled=self._spooled,
@@ -160,7 +166,7 @@ class Lane:
         receipt = self._send(spooled.batch)
         if receipt is None:
             return False
-        self._dropped += spooled.torn
+        self.dropped += spooled.torn
         if receipt.again:
             spooled.keep(receipt.again)
             return False
@@ -194,7 +200,7 @@ class Lane:
         self._took_some = len(receipt.again) < len(batch.records)
         self._delivered += len(batch.records) - len(receipt.again) - len(receipt.rejected)
         self._rejected += len(receipt.rejected)
-        self._dropped += len(receipt.rejected)
+        self.dropped += len(receipt.rejected)
         if receipt.rejected and self._storage is not None:
             self._storage.dead_letters.append(receipt.rejected)
         if receipt.again:
@@ -239,4 +245,4 @@ class Lane:
                 self._waiting.popleft()
         while len(self._waiting) > self._capacity:
             self._waiting.pop()
-            self._dropped += 1
+            self.dropped += 1

@@ -22,7 +22,7 @@ _logger = logging.getLogger("perfcli.logs")
 # The writer sleeps this long after the first entry, unless a batch is there earlier: it wakes up four times a second
 # and not once a request, and takes the interpreter lock from the requests as rarely. What it needs has left the caches
 # when it wakes: at 20 times a second a record took twice the CPU time.
-_GATHER_S = 0.25
+GATHER_S = 0.25
 _NOTICE_EVERY_S = 60.0
 _JOIN_MARGIN_S = 1.0
 
@@ -132,7 +132,7 @@ class Writer:
         self._notice_drops()
         for lane in self._lanes:
             lane.close(self._deadline)
-        dropped = self.counters().dropped
+        dropped = self._dropped()
         if dropped > self._noticed_dropped:
             _logger.warning("%d log records were dropped.", dropped)
 
@@ -151,20 +151,24 @@ class Writer:
             entries.append(self._queue.get(block=wait_s != 0, timeout=wait_s))
             if wait_s != 0 and self._queue.qsize() < BATCH_RECORDS:
                 with suppress(queue.Empty):
-                    self._hurry.get(timeout=_GATHER_S)
+                    self._hurry.get(timeout=GATHER_S)
             while len(entries) < BATCH_RECORDS:
                 entries.append(self._queue.get_nowait())
         return [self._encoder.encode(entry) for entry in entries if entry is not None]
 
+    def _dropped(self) -> int:
+        """Count the records lost, each as often as there are sinks that will never have it."""
+        return sum([lane.dropped + self._overflowed for lane in self._lanes])
+
     def _notice_drops(self) -> None:
         """Say in the log itself, once a minute, that records are missing from it."""
-        counters = self.counters()
-        if counters.dropped == self._noticed_dropped or self._clock() < self._notice_at:
+        dropped = self._dropped()
+        if dropped == self._noticed_dropped or self._clock() < self._notice_at:
             return
-        self._noticed_dropped = counters.dropped
+        self._noticed_dropped = dropped
         self._notice_at = self._clock() + _NOTICE_EVERY_S
         if self._level <= logging.WARNING:
-            text = f"{counters.dropped} log records were dropped."
-            fields = {"delivery": counters.document()}
+            text = f"{dropped} log records were dropped."
+            fields = {"delivery": self.counters().document()}
             notice = LogEntry(logging.WARNING, _logger.name, time.time_ns(), text, fields=lambda: fields)
             self._put([self._encoder.encode(notice)])

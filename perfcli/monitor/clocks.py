@@ -9,7 +9,7 @@ from typing import TypeAlias
 _STATM = "/proc/self/statm"
 _LONGEST_STATM_BYTES = 256
 # The read itself takes 1 us, but 20 us just after a prediction, which has pushed all it touches out of the caches.
-_FRESH_NS = 100_000_000
+FRESH_NS = 100_000_000
 
 
 # Wall time, CPU time of the process and CPU time of the thread, in nanoseconds; in this order or the other way round.
@@ -32,7 +32,7 @@ class ResidentMemory:
 
     def recent_bytes(self, now_ns: int) -> int:
         """Return the size of the resident set, as of a tenth of a second before `perf_counter_ns` now at most."""
-        if now_ns - self._known_since_ns > _FRESH_NS:
+        if now_ns - self._known_since_ns > FRESH_NS:
             self._known_bytes = self.read_bytes()
             self._known_since_ns = now_ns
         return self._known_bytes

@@ -5,7 +5,7 @@ from run to run, and the cycles that are estimated from them and from simulated 
 nothing of waiting, and of what the kernel does; `server` times the whole.
 
 The applications are those of `server`. Under valgrind all takes fifty times as long, so what goes by the clock in the
-monitor is slowed down with it: the log is written for some twenty records at once, which is few for a busy service.
+monitor is slowed down with it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from random import sample
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from perfcli.logs import writer
+from perfcli.monitor import clocks
 from tests.benchmarks.bench_server import TARGETS, Client, serve
 
 NAMES = ("bare", "again", "off", "light", "budget")
@@ -29,7 +31,8 @@ ROUNDS = 5
 REQUESTS = 40
 SETTLING = 30
 SLOWER = 50
-GATHER_S = 5.0
+# After what the writer gathers is over, it writes.
+WRITING_S = 4.0
 # What a miss takes, in the first and in the last cache: the estimate of KCachegrind.
 FIRST_MISS_CYCLES, LAST_MISS_CYCLES = 10, 100
 
@@ -52,14 +55,14 @@ def main() -> None:
             client = Client({"ours": listener.getsockname()[1]})
             for name in NAMES:
                 client.ask(name, SETTLING)
-            time.sleep(GATHER_S)
+            wait_until_written(time.monotonic())
             control(server.pid, "--instr=on")
             for round_ in range(-1, ROUNDS):
                 for name in sample(NAMES, len(NAMES)):
                     control(server.pid, "--zero")
+                    begun_s = time.monotonic()
                     client.ask(name, REQUESTS)
-                    # Until the log is written.
-                    time.sleep(1.5 * GATHER_S)
+                    wait_until_written(begun_s)
                     control(server.pid, "--dump")
                     counted = read(counts)
                     if round_ >= 0:
@@ -76,6 +79,12 @@ def main() -> None:
             ratios = [value / base for value in each]
             line += f" {median(ratios):{width}.4f} {f'{min(ratios):.4f}, {max(ratios):.4f}':>16}"
         print(f"{line}   {TARGETS.get(name, '')}")
+
+
+def wait_until_written(begun_s: float) -> None:
+    """Wait until the log of the requests since then is written, the first of which began to gather."""
+    gather_s = SLOWER * writer.GATHER_S
+    time.sleep(gather_s - (time.monotonic() - begun_s) % gather_s + WRITING_S)
 
 
 def control(pid: int, action: str) -> None:
@@ -103,11 +112,8 @@ def read(counts: Path) -> tuple[float, float]:
 
 def serve_slowly(descriptor: int) -> None:
     """Serve what `server` serves, with a monitor whose clocks go slower."""
-    from perfcli.logs import writer
-    from perfcli.monitor import clocks
-
-    writer._GATHER_S = GATHER_S
-    clocks._FRESH_NS *= SLOWER
+    writer.GATHER_S *= SLOWER
+    clocks.FRESH_NS *= SLOWER
     serve("ours", descriptor)
 
 
