@@ -128,8 +128,8 @@ def _functions(summary: LogSummary) -> Table:
     for function in summary.top_functions:
         where = f"{function.file}:{function.line}" if function.file else "builtin"
         table.add_row(
-            function.function,
-            where,
+            _printable(function.function),
+            _printable(where),
             str(function.predictions),
             str(function.calls),
             _ms(function.total_time_ms),

@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
+from itertools import accumulate
 
 import gevent
 from locust import User
@@ -34,6 +35,7 @@ class Pool:
         self._recorder = recorder
         self._max_users = max_users
         self._random = random.Random(seed)
+        self._cumulative_weights: list[float] = []
         self._idle: defaultdict[type[User], list[gevent.Greenlet]] = defaultdict(list)
         self._due_ns: dict[gevent.Greenlet, int] = {}
         self._size = 0
@@ -47,6 +49,7 @@ class Pool:
 
     def start(self, schedule: Iterator[int], start_ns: int) -> None:
         """Begin with the arrivals, given in nanoseconds after the start."""
+        self._cumulative_weights = list(accumulate(each.weight for each in self._environment.user_classes))
         self._schedule = schedule
         self._start_ns = start_ns
         self._advance()
@@ -105,7 +108,7 @@ class Pool:
         classes = self._environment.user_classes
         if len(classes) == 1:
             return classes[0]
-        return self._random.choices(classes, [user_class.weight for user_class in classes])[0]
+        return self._random.choices(classes, cum_weights=self._cumulative_weights)[0]
 
     def _retire(self) -> bool:
         """Send an idle user home for one of another class; false when nobody is idle."""

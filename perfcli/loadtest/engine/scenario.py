@@ -96,14 +96,17 @@ def load(environment: Environment, plan: Plan) -> None:
             f"The scenario {path} cannot be loaded: {type(error).__name__}: {reason} ({_place(error, path)}).",
             "Correct it there.",
         ) from error
-    if not classes:
+    # A fixed number of users has no share of arrivals.
+    environment.user_classes = [
+        user_class
+        for user_class in classes.values()
+        if user_class.weight > 0 or (user_class.fixed_count > 0 and not plan.open_loop)
+    ]
+    if not environment.user_classes:
         raise UsageError(
-            f"The scenario {path} has no user class: nobody would send a request.",
+            f"The scenario {path} has no user class{' with a weight' if classes else ''}: nobody would send a request.",
             "Write a class with a @task that derives from InferenceUser, as loadtests/predict.py does.",
         )
-    environment.user_classes = [
-        user_class for user_class in classes.values() if user_class.weight > 0 or user_class.fixed_count > 0
-    ]
     environment.host = plan.base_url
     environment.stop_timeout = plan.drain_s
     for user_class in environment.user_classes:

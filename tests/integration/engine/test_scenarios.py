@@ -108,6 +108,7 @@ class Client(InferenceUser):
         ("raise ValueError('broken on purpose')", "ValueError: broken on purpose ({path}:1)."),
         ("import json\n\njson.loads('{')", "(char 1) ({path}:3)."),
         ("x = 1", "has no user class: nobody would send a request."),
+        ("from locust import User\n\nclass A(User):\n    weight = 0", "has no user class with a weight: nobody would"),
         ("x = 1\n\ndef (:", "cannot be loaded: SyntaxError: invalid syntax ({path}:3)."),
     ],
 )

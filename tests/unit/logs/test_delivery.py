@@ -78,7 +78,7 @@ def test_what_is_submitted_by_many_threads_is_delivered_once() -> None:
 
 
 def test_a_whole_batch_does_not_wait_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("perfcli.logs.writer._GATHER_S", 3600.0)
+    monkeypatch.setattr("perfcli.logs.writer.GATHER_S", 3600.0)
     sink = MemorySink(10_000)
     delivery = LogDelivery([sink])
     # Two batches, since the writer has the first entry in its hand.
@@ -119,7 +119,7 @@ def test_entries_below_the_level_are_ignored_and_not_counted() -> None:
         delivery.submit(entry(number, level))
     delivery.close()
     assert messages(sink) == ["m2", "m3"]
-    assert delivery.counters().dropped == 0
+    assert delivery.counters().sinks["memory"].dropped == 0
 
 
 def test_nothing_is_started_before_the_first_entry() -> None:
@@ -220,7 +220,7 @@ def test_a_signal_handler_may_log_while_its_thread_counts_a_drop() -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
-    assert delivery.counters().dropped == count + len(submitted)
+    assert delivery.counters().sinks["memory"].dropped == count + len(submitted)
 
 
 @pytest.fixture

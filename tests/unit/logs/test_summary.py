@@ -42,6 +42,14 @@ def test_throughput_is_predictions_over_the_time_from_the_first_start_to_the_las
     assert (summary.first, summary.last) == ("2026-11-22T10:00:01.000000Z", "2026-11-22T10:00:05.500000Z")
 
 
+@pytest.mark.parametrize("timestamp", ["2026-W47-7T10:00:00", "20261122T100000Z", "2026-11-22T11:00:00+01:00"])
+def test_a_timestamp_may_have_any_form_of_iso_8601(timestamp: str) -> None:
+    one = record(1, 2)
+    line = json.dumps({**json.loads(one.line), "timestamp": timestamp, "performance_metrics": {"inference_time_ms": 1}})
+    summary = summarize([record(2, 2, latency_ms=0.0), Record.from_line(line.encode())])
+    assert summary.elapsed_s == 2.001
+
+
 def test_one_prediction_takes_as_long_as_it_took() -> None:
     summary = summarize([record(1, 1.0, latency_ms=250.0)])
     assert (summary.elapsed_s, summary.throughput_rps) == (0.25, 4.0)

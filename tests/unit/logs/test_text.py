@@ -106,5 +106,14 @@ def test_a_record_is_one_line_and_says_nothing_to_the_terminal() -> None:
     )
 
 
+def test_a_function_of_a_summary_says_nothing_to_the_terminal() -> None:
+    function = {"file": "a.py\n", "line": 1, "calls": 1, "cumulative_time_ms": 1.0, "total_time_ms": 1.0}
+    metrics = {**PREDICTION, "top_functions": [{"function": "[red]f\x1b[31m", **function}]}
+    stream = io.StringIO()
+    write_summary(summarize([record(performance_metrics=metrics)]), stream)
+    assert r"[red]f\x1b[31m" in stream.getvalue()
+    assert r"a.py\n:1" in stream.getvalue()
+
+
 def test_a_record_without_a_message_has_none() -> None:
     assert describe(record(message=None)) == "2026-11-22T10:00:00.123Z  INFO     -  "
