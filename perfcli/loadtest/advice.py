@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from perfcli.loadtest.wire import Crash, End, ScenarioError, WorkerLost
+from perfcli.loadtest.messages import Crash, End, ScenarioError, WorkerLost
 from perfcli.records.load import EndpointResult, LoadResult
 from perfcli.records.profile import Advice
 from perfcli.statistics import samples_needed, weighted_mean_or_none

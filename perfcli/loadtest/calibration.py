@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from perfcli import __version__
+from perfcli.loadtest.messages import Message, Second
 from perfcli.loadtest.plan import Plan
 from perfcli.loadtest.tally import Durations
-from perfcli.loadtest.wire import Message, Second
 
 CALIBRATION_S = 0.4
 KEPT_S = 24 * 3600.0

@@ -15,8 +15,9 @@ from types import FrameType
 from typing import IO
 
 from perfcli.errors import MissingExtraError
+from perfcli.loadtest.messages import Message
 from perfcli.loadtest.plan import Plan, plan_to_json
-from perfcli.loadtest.wire import Message, from_line
+from perfcli.loadtest.wire import from_line
 
 _EXIT_TIMEOUT_S = 10.0
 _STDERR = 2

@@ -10,13 +10,13 @@ from perfcli.loadtest.advice import Ending, advise
 from perfcli.loadtest.calibration import Calibration
 from perfcli.loadtest.diagnosis import diagnose
 from perfcli.loadtest.generator import highest_due_rps, judge_generator
+from perfcli.loadtest.messages import Hello, Second
 from perfcli.loadtest.planning import LoadPlan
 from perfcli.loadtest.server_metrics import ServerAccount
 from perfcli.loadtest.tally import Durations, EndpointTally, TimingTally, merged
 from perfcli.loadtest.timeline import EndpointKey, Slot, Timeline
 from perfcli.loadtest.watch import Sample
 from perfcli.loadtest.window import choose_window
-from perfcli.loadtest.wire import Hello, Second
 from perfcli.records.environment import Environment
 from perfcli.records.load import (
     Arrivals,

@@ -17,13 +17,13 @@ from perfcli.hosts import is_loopback
 from perfcli.loadtest.advice import ENGINE_CRASHED, SCENARIO_ERROR
 from perfcli.loadtest.calibration import Calibration, calibrate
 from perfcli.loadtest.child import Engine, running_engine, stopped_by_signals
+from perfcli.loadtest.messages import Crash, End, Hello, Message, Second, WorkerLost
 from perfcli.loadtest.plan import Plan
 from perfcli.loadtest.planning import LoadPlan
 from perfcli.loadtest.recording import UNREACHED, Recording
 from perfcli.loadtest.server_metrics import MetricSample, MetricsRefusedError, account, read_metrics
 from perfcli.loadtest.urls import address_of
 from perfcli.loadtest.watch import Watch, watch_server
-from perfcli.loadtest.wire import Crash, End, Hello, Message, Second, WorkerLost
 from perfcli.records.environment import Environment
 from perfcli.records.load import LoadResult, LoadSecond
 from perfcli.records.profile import Advice

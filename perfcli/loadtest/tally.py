@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from perfcli.loadtest.buckets import HISTOGRAM_DIGITS, HISTOGRAM_MAX_NS, highest_in_bucket
-from perfcli.loadtest.wire import Endpoint, Latencies
+from perfcli.loadtest.messages import Endpoint, Latencies
 from perfcli.records.latency_counts import LatencyCounts, count_latencies
 from perfcli.records.load import EndpointResult, Quantiles
 from perfcli.statistics import samples_needed

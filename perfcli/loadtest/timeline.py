@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from perfcli.loadtest.messages import Second
 from perfcli.loadtest.steady import Level
 from perfcli.loadtest.tally import Durations, EndpointTally, TimingTally, merged
-from perfcli.loadtest.wire import Second
 
 MOST_SLOTS = 120
 

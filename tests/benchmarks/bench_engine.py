@@ -19,8 +19,9 @@ from pathlib import Path
 
 from perfcli.loadtest.buckets import highest_in_bucket
 from perfcli.loadtest.engine.merge import merge_latencies
+from perfcli.loadtest.messages import Latencies, Message, Second
 from perfcli.loadtest.plan import Plan, plan_to_json
-from perfcli.loadtest.wire import Latencies, Message, Second, from_line
+from perfcli.loadtest.wire import from_line
 from tests.benchmarks.nginx import running_nginx
 
 ROUNDS = 3

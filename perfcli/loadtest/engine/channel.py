@@ -5,7 +5,8 @@ from __future__ import annotations
 import gevent.os
 from gevent.lock import RLock
 
-from perfcli.loadtest.wire import Message, to_line
+from perfcli.loadtest.messages import Message
+from perfcli.loadtest.wire import to_line
 
 
 class Channel:

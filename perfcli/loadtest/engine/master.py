@@ -38,8 +38,9 @@ from perfcli.loadtest.engine.worker import (
     pack,
     serve,
 )
+from perfcli.loadtest.messages import Crash, End, Hello, Second, WorkerLost
 from perfcli.loadtest.plan import Plan
-from perfcli.loadtest.wire import Crash, End, Hello, Second, WorkerLost, from_line
+from perfcli.loadtest.wire import from_line
 
 _POLL_S = 0.05
 _GRACE_S = 1.0

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from perfcli.loadtest.wire import End, Endpoint, Failures, Latencies, Outcome, ScenarioError, Second
+from perfcli.loadtest.messages import End, Endpoint, Failures, Latencies, Outcome, ScenarioError, Second
 
 
 def merge_seconds(seconds: Sequence[Second]) -> Second:

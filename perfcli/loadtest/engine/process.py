@@ -18,8 +18,8 @@ from perfcli.loadtest.engine.master import direct
 from perfcli.loadtest.engine.scenario import make_environment
 from perfcli.loadtest.engine.session import Session
 from perfcli.loadtest.engine.worker import serve
+from perfcli.loadtest.messages import Crash, Hello
 from perfcli.loadtest.plan import Plan, plan_from_json
-from perfcli.loadtest.wire import Crash, Hello
 
 
 def main(arguments: list[str]) -> int:

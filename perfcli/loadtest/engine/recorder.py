@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from perfcli.loadtest.engine.faults import Kind
-from perfcli.loadtest.wire import LATE_NS, Endpoint, Failures, Latencies, Outcome
+from perfcli.loadtest.messages import LATE_NS, Endpoint, Failures, Latencies, Outcome
 
 _EXAMPLE_LENGTH = 300
 _MAX_ENDPOINTS = 1000

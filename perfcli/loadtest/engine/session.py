@@ -22,8 +22,8 @@ from perfcli.loadtest.engine.faults import Kind
 from perfcli.loadtest.engine.pool import Pool
 from perfcli.loadtest.engine.scenario import RequestEvents, load
 from perfcli.loadtest.engine.workload import Workload, attach, bundled_payloads, read_lines, share
+from perfcli.loadtest.messages import End, ScenarioError, Second
 from perfcli.loadtest.plan import Plan
-from perfcli.loadtest.wire import End, ScenarioError, Second
 
 _POLL_S = 0.02
 _MAX_ERRORS = 100

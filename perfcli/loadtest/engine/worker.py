@@ -21,8 +21,9 @@ from locust.runners import WorkerRunner
 from perfcli.errors import MeasurementError, PerfcliError
 from perfcli.loadtest.engine.scenario import make_environment
 from perfcli.loadtest.engine.session import Session
+from perfcli.loadtest.messages import Crash
 from perfcli.loadtest.plan import Plan, plan_from_json, plan_to_json
-from perfcli.loadtest.wire import Crash, to_line
+from perfcli.loadtest.wire import to_line
 
 HELLO, PLAN, READY, CLOCK, BEGIN, STOP, SECOND, ENDED, CRASHED = (
     f"perfcli_{name}" for name in ("hello", "plan", "ready", "clock", "begin", "stop", "second", "ended", "crashed")

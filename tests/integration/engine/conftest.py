@@ -20,8 +20,9 @@ import pytest
 
 from perfcli.loadtest.buckets import highest_in_bucket
 from perfcli.loadtest.engine.merge import merge_latencies
+from perfcli.loadtest.messages import Crash, End, Endpoint, Hello, Latencies, Message, Second, WorkerLost
 from perfcli.loadtest.plan import Plan, plan_to_json
-from perfcli.loadtest.wire import Crash, End, Endpoint, Hello, Latencies, Message, Second, WorkerLost, from_line
+from perfcli.loadtest.wire import from_line
 
 SERVER = Path(__file__).with_name("server.py")
 _LIMIT_S = 60.0

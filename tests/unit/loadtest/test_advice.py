@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from perfcli.loadtest.calibration import Calibration
+from perfcli.loadtest.messages import End, Endpoint, ScenarioError, Second, WorkerLost
 from perfcli.loadtest.server_metrics import ServerAccount
-from perfcli.loadtest.wire import End, Endpoint, ScenarioError, Second, WorkerLost
 from perfcli.records.load import CountCheck, LoadResult
 
 Record = Callable[..., LoadResult]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from perfcli.loadtest.calibration import Calibration, calibrate, null_server
+from perfcli.loadtest.messages import Endpoint, Message, Second
 from perfcli.loadtest.plan import Plan
 from perfcli.loadtest.run import calibrate_engine
-from perfcli.loadtest.wire import Endpoint, Message, Second
 
 
 class Engine:

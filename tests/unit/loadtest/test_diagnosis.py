@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from perfcli.loadtest import diagnosis
+from perfcli.loadtest.messages import Endpoint, Second
 from perfcli.loadtest.watch import ServerSample
-from perfcli.loadtest.wire import Endpoint, Second
 from perfcli.records.load import LoadResult
 
 Record = Callable[..., LoadResult]

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from perfcli.errors import MeasurementError, TargetUnreachableError
+from perfcli.loadtest.messages import End, Endpoint, ScenarioError, Second
 from perfcli.loadtest.run import ensure_measured
-from perfcli.loadtest.wire import End, Endpoint, ScenarioError, Second
 from perfcli.records.load import LoadResult
 from perfcli.records.profile import Advice
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from perfcli.loadtest.calibration import Calibration
-from perfcli.loadtest.wire import Endpoint, Latencies, Second
+from perfcli.loadtest.messages import Endpoint, Latencies, Second
 from perfcli.records.load import GeneratorReport, LoadResult
 
 Record = Callable[..., LoadResult]

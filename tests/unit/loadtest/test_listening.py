@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
+from perfcli.loadtest.messages import End, Endpoint, Hello, Message, Second
 from perfcli.loadtest.planning import LoadPlan
 from perfcli.loadtest.recording import Recording
 from perfcli.loadtest.run import _listen
 from perfcli.loadtest.watch import Sample, ServerWatch, Watch
-from perfcli.loadtest.wire import End, Endpoint, Hello, Message, Second
 from perfcli.records.environment import Environment
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from perfcli.loadtest.calibration import Calibration
+from perfcli.loadtest.messages import End, Endpoint, Latencies, Second, WorkerLost
 from perfcli.loadtest.planning import LoadPlan
 from perfcli.loadtest.recording import Recording
 from perfcli.loadtest.watch import Sample, ServerSample
-from perfcli.loadtest.wire import End, Endpoint, Latencies, Second, WorkerLost
 from perfcli.records.environment import Environment
 from perfcli.records.load import Arrivals, ErrorCount, LoadResult
 

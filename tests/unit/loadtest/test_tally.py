@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perfcli.loadtest.engine.recorder import Histogram
+from perfcli.loadtest.messages import Endpoint, Latencies, Outcome
 from perfcli.loadtest.tally import Durations, EndpointTally, merged
-from perfcli.loadtest.wire import Endpoint, Latencies, Outcome
 from perfcli.records.load import Quantiles
 from perfcli.statistics.histograms import decode_histogram
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from perfcli.loadtest.messages import Endpoint, Second
 from perfcli.loadtest.timeline import Timeline
-from perfcli.loadtest.wire import Endpoint, Second
 
 
 def test_a_long_run_keeps_a_bounded_number_of_slots_and_every_request(

@@ -2,8 +2,7 @@
 
 import pytest
 
-from perfcli.loadtest.plan import Plan, Segment, plan_from_json, plan_to_json
-from perfcli.loadtest.wire import (
+from perfcli.loadtest.messages import (
     Crash,
     End,
     Endpoint,
@@ -14,9 +13,9 @@ from perfcli.loadtest.wire import (
     ScenarioError,
     Second,
     WorkerLost,
-    from_line,
-    to_line,
 )
+from perfcli.loadtest.plan import Plan, Segment, plan_from_json, plan_to_json
+from perfcli.loadtest.wire import from_line, to_line
 
 SOME = Outcome(2, Latencies({1500: 1, 70_000: 1}, 12_345, 12_000), Latencies({9: 2}, 18, 9))
 NONE = Outcome(0, Latencies({}, 0, 0), None)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from perfcli.loadtest.engine.faults import Kind
 from perfcli.loadtest.engine.merge import Merger, merge_ends, merge_latencies, merge_seconds
 from perfcli.loadtest.engine.recorder import Recorder
-from perfcli.loadtest.wire import End, Endpoint, Latencies, ScenarioError, Second
+from perfcli.loadtest.messages import End, Endpoint, Latencies, ScenarioError, Second
 
 latencies = st.lists(st.integers(1, 10**9), max_size=50)
 

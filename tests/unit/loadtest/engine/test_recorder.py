@@ -10,7 +10,7 @@ from hdrh.histogram import HdrHistogram
 from perfcli.loadtest.buckets import HISTOGRAM_DIGITS, HISTOGRAM_MAX_NS, highest_in_bucket
 from perfcli.loadtest.engine.faults import Kind
 from perfcli.loadtest.engine.recorder import Histogram, Recorder
-from perfcli.loadtest.wire import LATE_NS, Latencies
+from perfcli.loadtest.messages import LATE_NS, Latencies
 
 KEY = ("POST", "/predict")
 
