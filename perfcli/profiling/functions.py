@@ -10,7 +10,7 @@ from types import CodeType
 from perfcli.monitor.functions import describe
 from perfcli.profiling.call_graph import CallGraph, Times, main_callers, merge
 from perfcli.profiling.correction import Calibration, Corrected, calibrate, correct
-from perfcli.profiling.sampling import ProfiledCalls, Round
+from perfcli.profiling.rounds import ProfiledCalls, Round
 from perfcli.records import FunctionTime, Overhead
 from perfcli.statistics import mean_of_medians, median, outliers
 

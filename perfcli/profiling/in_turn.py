@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 
-from perfcli.profiling.sampling import Call
+from perfcli.profiling.rounds import Call
 from perfcli.records.comparison import Turn
 from perfcli.statistics import is_stable, median, median_interval
 

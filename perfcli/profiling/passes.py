@@ -7,7 +7,7 @@ import tracemalloc
 from collections.abc import Sequence
 from itertools import cycle, islice
 
-from perfcli.profiling.sampling import Call, Clock
+from perfcli.profiling.rounds import Call, Clock
 from perfcli.records import Advice, CpuTime, Stage
 from perfcli.statistics import mean_of_medians, median
 from perfcli.targets.protocol import StageTime, Target

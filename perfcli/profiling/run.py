@@ -15,7 +15,8 @@ from perfcli.profiling.call_tree import call_tree
 from perfcli.profiling.environment import describe_environment
 from perfcli.profiling.functions import function_profile
 from perfcli.profiling.passes import OUTSIDE, measure_cpu, measure_peak, time_stages
-from perfcli.profiling.sampling import Call, Round, Sampler, SamplingPlan
+from perfcli.profiling.rounds import Call, Round
+from perfcli.profiling.sampling import Sampler, SamplingPlan
 from perfcli.profiling.stacks import StackRecorder, record_stacks
 from perfcli.records import (
     Advice,

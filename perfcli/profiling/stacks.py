@@ -15,7 +15,7 @@ from itertools import cycle, islice
 from types import BuiltinFunctionType, CodeType, FrameType, ModuleType
 from typing import Any
 
-from perfcli.profiling.sampling import Call
+from perfcli.profiling.rounds import Call
 from perfcli.statistics import outliers
 from perfcli.targets.protocol import LEFT_OUT
 

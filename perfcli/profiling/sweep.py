@@ -11,7 +11,7 @@ from itertools import cycle, islice
 
 from perfcli.errors import MissingExtraError, UsageError
 from perfcli.payloads import Payload
-from perfcli.profiling.sampling import Call
+from perfcli.profiling.rounds import Call
 from perfcli.records.sweep import SweepPoint
 from perfcli.statistics import median, median_interval
 

@@ -16,7 +16,8 @@ from perfcli.api.process import running_api
 from perfcli.bundled import bundled_path
 from perfcli.profiling import SamplingPlan, run_profile
 from perfcli.profiling.functions import function_profile
-from perfcli.profiling.sampling import MAX_BLOCK_CALLS, MAX_SETTLING_CALLS, Call, Sampler
+from perfcli.profiling.rounds import Call
+from perfcli.profiling.sampling import MAX_BLOCK_CALLS, MAX_SETTLING_CALLS, Sampler
 from perfcli.targets.local import open_model
 from perfcli.targets.protocol import StageTime
 from perfcli.targets.remote import open_remote

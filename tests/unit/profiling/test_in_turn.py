@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from perfcli.profiling.in_turn import TurnPlan, time_in_turn
-from perfcli.profiling.sampling import Call
+from perfcli.profiling.rounds import Call
 from perfcli.records.comparison import Turn
 
 

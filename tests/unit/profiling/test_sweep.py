@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from perfcli.errors import UsageError
-from perfcli.profiling.sampling import Call
+from perfcli.profiling.rounds import Call
 from perfcli.profiling.sweep import limit_threads, make_batch, run_sweep
 
 
