@@ -24,7 +24,7 @@ def function_profile(rounds: Sequence[Round], payloads: int) -> tuple[CallGraph,
     profiled = _comparable([made for round_ in rounds for made in round_.profiled], payloads)
     walls_s = [wall_s for round_ in rounds for wall_s in round_.walls_s]
     if not profiled:
-        return {}, Overhead(None, None, None, None, corrected=False, profiled_runs=0), ()
+        return {}, Overhead(), ()
     graph = merge(made.entries for made in profiled)
     predictions = sum(len(made.walls_s) for made in profiled)
     calls = sum(node.times.calls for node in graph.values()) / predictions

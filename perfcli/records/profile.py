@@ -102,12 +102,12 @@ class Overhead:
         profiled_runs: Number of profiled calls.
     """
 
-    ratio: float | None
-    seconds_per_call: float | None
-    ci_low: float | None
-    ci_high: float | None
-    corrected: bool
-    profiled_runs: int
+    ratio: float | None = None
+    seconds_per_call: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    corrected: bool = False
+    profiled_runs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +220,8 @@ class Advice:
 class ProfileResult:
     """Everything one profiling run found out; every report is made from this alone.
 
+    What a run does not say was not measured.
+
     Attributes:
         target: What was measured.
         environment: Where.
@@ -247,20 +249,20 @@ class ProfileResult:
     environment: Environment
     started_at: str
     measured_s: float
-    latency: LatencySummary | None
-    cold_start_s: float | None
-    load_s: float | None
-    cpu: CpuTime | None
-    memory: MemoryUse | None
-    overhead: Overhead
-    stages: tuple[Stage, ...]
-    phases: tuple[Phase, ...]
-    functions: tuple[FunctionTime, ...]
-    function_calls: int | None
-    samples_s: tuple[float, ...]
-    server: ServerView | None
-    warnings: tuple[Advice, ...]
-    partial: bool
+    latency: LatencySummary | None = None
+    cold_start_s: float | None = None
+    load_s: float | None = None
+    cpu: CpuTime | None = None
+    memory: MemoryUse | None = None
+    overhead: Overhead = Overhead()
+    stages: tuple[Stage, ...] = ()
+    phases: tuple[Phase, ...] = ()
+    functions: tuple[FunctionTime, ...] = ()
+    function_calls: int | None = None
+    samples_s: tuple[float, ...] = ()
+    server: ServerView | None = None
+    warnings: tuple[Advice, ...] = ()
+    partial: bool = False
     verdicts: tuple[SloVerdict, ...] = ()
     call_tree: tuple[CallNode, ...] | None = None
 

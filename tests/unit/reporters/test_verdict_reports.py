@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from perfcli.records import Advice, Environment, Overhead, ProfileResult, SloVerdict, TargetDescription
+from perfcli.records import Advice, Environment, ProfileResult, SloVerdict, TargetDescription
 from perfcli.records.capacity import CapacityResult, Probe, WorkerSetting
 from perfcli.records.comparison import ComparedRun, Comparison, MetricChange, Movement, Turn
 from perfcli.reporters import REPORTERS
@@ -40,20 +40,6 @@ def judged(*verdicts: SloVerdict) -> ProfileResult:
         environment=Environment("1.0", "3.11.7", "Linux", None, 2, 1, None),
         started_at="2026-01-02T03:04:05+00:00",
         measured_s=1.0,
-        latency=None,
-        cold_start_s=None,
-        load_s=None,
-        cpu=None,
-        memory=None,
-        overhead=Overhead(None, None, None, None, corrected=False, profiled_runs=0),
-        stages=(),
-        phases=(),
-        functions=(),
-        function_calls=None,
-        samples_s=(),
-        server=None,
-        warnings=(),
-        partial=False,
         verdicts=verdicts,
     )
 

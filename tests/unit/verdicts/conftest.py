@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from perfcli.records import Environment, Overhead, ProfileResult, TargetDescription
+from perfcli.records import Environment, ProfileResult, TargetDescription
 from perfcli.records.load import (
     EndpointResult,
     GeneratorReport,
@@ -78,20 +78,7 @@ def make_profile() -> Callable[..., ProfileResult]:
             "environment": HERE,
             "started_at": "2026-01-02T03:04:05.678+00:00",
             "measured_s": sum(samples),
-            "latency": None,
-            "cold_start_s": None,
-            "load_s": None,
-            "cpu": None,
-            "memory": None,
-            "overhead": Overhead(None, None, None, None, corrected=False, profiled_runs=0),
-            "stages": (),
-            "phases": (),
-            "functions": (),
-            "function_calls": None,
             "samples_s": tuple(samples),
-            "server": None,
-            "warnings": (),
-            "partial": False,
         }
         return ProfileResult(**{**plain, **fields})
 
