@@ -6,6 +6,7 @@ import itertools
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -18,7 +19,8 @@ def _no_fields() -> Mapping[str, object]:
     return {}
 
 
-class LogEntry(NamedTuple):
+@dataclass(slots=True)  # Neither frozen nor a tuple, which take half as long again to make.
+class LogEntry:
     """What somebody wants to have logged; nothing in it is formatted yet.
 
     Attributes:
@@ -85,22 +87,20 @@ class Encoder:
 
     def encode(self, entry: LogEntry) -> Record:
         """Write an entry as one line; fields that cannot be written are named in it and left out."""
-        # Unpacked, and a plain number: every name and every format that has to be looked at takes its time.
-        level, logger, created_ns, message, transaction_id, trace_id, fields = entry
-        timestamp = self._timestamp(created_ns)
+        timestamp = self._timestamp(entry.created_ns)
         record_id = f"{self._prefix}{next(self._numbers)}"
         document: dict[str, object] = {
             "timestamp": timestamp,
-            "level": logging.getLevelName(level),
-            "logger": logger,
-            "message": message,
-            "transaction_id": transaction_id,
+            "level": logging.getLevelName(entry.level),
+            "logger": entry.logger,
+            "message": entry.message,
+            "transaction_id": entry.transaction_id,
             "event.id": record_id,
         }
-        if trace_id is not None:
-            document["trace.id"] = trace_id
+        if entry.trace_id is not None:
+            document["trace.id"] = entry.trace_id
         try:
-            line = _to_line({**document, **fields()})
+            line = _to_line({**document, **entry.fields()})
         except Exception as error:  # noqa: BLE001  # the fields are made by other people's code
             line = _without_fields(document, error)
         return Record(record_id, timestamp, line)

@@ -43,7 +43,7 @@ def open_monitor(settings: Settings, delivery: LogDelivery) -> PerformanceMonito
             "prediction",
             measurement.transaction_id,
             measurement.trace_id,
-            lambda: {"performance_metrics": measurement.document()},
+            measurement.log_fields,
         )
         delivery.submit(entry)
 

@@ -45,6 +45,10 @@ class Measurement:
         """Return the metrics, JSON-ready and flat; the caller may do with the dict what he likes."""
         return dict(self._metrics or {})
 
+    def log_fields(self) -> dict[str, object]:
+        """Return the metrics where they are in a log record."""
+        return {"performance_metrics": self.document()}
+
     def extend_latency(self, latency_ns: int) -> None:
         """Say how long the whole request took; the latency in the document never becomes shorter by it."""
         latency_ms = latency_ns / _NS_PER_MS
