@@ -8,6 +8,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def test_what_writing_takes_is_the_cpu_time_of_the_thread_that_writes() -> None:
 
     delivery = LogDelivery([MemorySink(10)])
     for number in range(5):
-        delivery.submit(entry(number)._replace(fields=costly))
+        delivery.submit(replace(entry(number), fields=costly))
     time.sleep(0.05)
     delivery.close()
     assert len(own_ms) == 5
