@@ -127,6 +127,8 @@ def serve_slowly(descriptor: int) -> None:
 
     writer.GATHER_S *= SLOWER
     clocks.FRESH_NS *= SLOWER
+    # A thread that waits for the interpreter asks for it anew each time this is over.
+    sys.setswitchinterval(SLOWER * sys.getswitchinterval())
     # The server looks around ten times a second; while the log is gathered that would be more than what is to be seen.
     uvicorn.Server.main_loop = wait_for_ever
     serve("ours", descriptor)
