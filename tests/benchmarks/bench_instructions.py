@@ -6,7 +6,8 @@ nothing of waiting, and of what the kernel does; `server` times the whole.
 
 The applications are those of `server`. Under valgrind all takes some seventy times as long, so what goes by the clock
 in the monitor is slowed down with it. What is counted until the last answer is there is shown on its own: it is what a
-request waits for. The log is written after it, and adds to the mean where the next request comes at once.
+request waits for. The log is written after it, and adds to the mean where the next request comes at once; on a machine
+so slow that the requests take longer than the log is gathered, a part of it is in both.
 """
 
 from __future__ import annotations
