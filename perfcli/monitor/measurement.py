@@ -130,8 +130,7 @@ class BlockMeasurement(Measurement):
 
     def extend_latency(self, latency_ns: int) -> None:
         """Say how long the whole request took that the block was a part of."""
-        if self._latency_ns < latency_ns:
-            self._latency_ns = latency_ns
+        self._latency_ns = max(self._latency_ns, latency_ns)
 
     def catch_up(self) -> None:
         """Do what can wait until the request is answered, but no longer; may be called twice."""
@@ -166,8 +165,7 @@ class BlockMeasurement(Measurement):
 
     def _describe(self, deep: _Deep) -> dict[str, object]:
         assert self._ended_ns is not None
-        # No `max` here: each takes as long as five of the values below.
-        wall_ns, cpu_ns, latency_ns = self._wall_ns(), self._thread_cpu_ns(), self._latency_ns
+        wall_ns, cpu_ns = self._wall_ns(), self._thread_cpu_ns()
         wall_ms = wall_ns / _NS_PER_MS
         process_cpu_ns = _forwards(self._begun_ns[1], self._ended_ns[1])
         rss_bytes = self._rss_bytes
@@ -182,7 +180,7 @@ class BlockMeasurement(Measurement):
             "memory_mb": rss_bytes / _BYTES_PER_MB,
             "memory_delta_mb": None if begun_bytes is None else (rss_bytes - begun_bytes) / _BYTES_PER_MB,
             "function_calls": deep.calls,
-            "latency_ms": (max(wall_ns, latency_ns)) / _NS_PER_MS,
+            "latency_ms": max(self._latency_ns, wall_ns) / _NS_PER_MS,
             "top_functions": None if deep.top is None else [_function_document(function) for function in deep.top],
             "profiled": deep.calls is not None,
             "reason": self._reason or deep.failure,
@@ -191,7 +189,7 @@ class BlockMeasurement(Measurement):
             "profiler_overhead_source": deep.overhead_source,
             "corrected_time_ms": _corrected_ms(wall_ns, overhead_ns) if overhead_ns != 0 else wall_ms,
             "process_cpu_time_ms": None if process_cpu_ns is None else process_cpu_ns / _NS_PER_MS,
-            "wait_ms": None if cpu_ns is None else (wall_ns - cpu_ns if wall_ns > cpu_ns else 0) / _NS_PER_MS,
+            "wait_ms": None if cpu_ns is None else max(0, wall_ns - cpu_ns) / _NS_PER_MS,
             "in_flight": self.in_flight,
             "sample_rate": self._rate,
             # The type only: its text may hold a payload.
