@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, TypeVar
 
@@ -98,7 +98,8 @@ class _Monitoring:
         measure_routes(application.routes)
         self._app = app
         self._monitor = monitor
-        self._paths = None if paths is None else frozenset(paths)
+        self._paths = UNMEASURED_PATHS if paths is None else frozenset(paths)
+        self._are_measured = paths is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Measure a request; anything else, and all while the monitor is off, is none of our business."""
@@ -106,7 +107,7 @@ class _Monitoring:
             not self._monitor.enabled
             or scope["type"] != "http"
             or _KEY in scope
-            or (_path(scope) in UNMEASURED_PATHS if self._paths is None else _path(scope) not in self._paths)
+            or (_path(scope) in self._paths) is not self._are_measured
         ):
             await self._app(scope, receive, send)
             return
@@ -115,7 +116,7 @@ class _Monitoring:
         # A server begins a pipelined request while it sends the answer of the one before, in the context of that.
         exchange = Exchange(self._monitor, scope["headers"], outer if outer is not None and outer.is_open else None)
 
-        async def send_measured(message: Message) -> None:
+        def send_measured(message: Message) -> Awaitable[None]:
             """Add the headers to the first message, and end with the last: background tasks are no latency."""
             if message["type"] == "http.response.start":
                 started_ns = perf_counter_ns()
@@ -123,11 +124,14 @@ class _Monitoring:
                 request_id = (b"x-request-id", exchange.raw_id)
                 message = {**message, "headers": [*message.get("headers", ()), request_id, timing]}
                 exchange.own_ns += perf_counter_ns() - started_ns
-                await send(message)
-                return
+            elif message["type"] == "http.response.body" and not message.get("more_body", False):
+                return send_last(message)
+            # As it came, not in one more coroutine.
+            return send(message)
+
+        async def send_last(message: Message) -> None:
             await send(message)
-            if message["type"] == "http.response.body" and not message.get("more_body", False):
-                exchange.end()
+            exchange.end()
 
         exchange.own_ns = perf_counter_ns() - exchange.begun_ns
         try:

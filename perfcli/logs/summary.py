@@ -174,7 +174,9 @@ def metrics_of(record: Record) -> Mapping[str, object] | None:
     metrics = orjson.loads(record.line).get("performance_metrics")
     if not isinstance(metrics, dict) or metrics.get("inference_time_ms") is None or not _has_our_types(metrics):
         return None
-    return {**metrics, "timestamp": record.timestamp}
+    # Who logs metrics of his own may not say it; what was not profiled has no cost of a profile.
+    overhead_ms = 0.0 if metrics.get("function_calls") is None else None
+    return {"profiler_overhead_ms": overhead_ms, **metrics, "timestamp": record.timestamp}
 
 
 def inference_ms(metrics: Mapping[str, object]) -> float:

@@ -130,7 +130,7 @@ class BlockMeasurement(Measurement):
 
     def extend_latency(self, latency_ns: int) -> None:
         """Say how long the whole request took that the block was a part of."""
-        self._latency_ns = max(self._latency_ns, latency_ns)
+        self._latency_ns = latency_ns
 
     def catch_up(self) -> None:
         """Do what can wait until the request is answered, but no longer; may be called twice."""

@@ -21,7 +21,7 @@ _LONGEST_OWN_NS = 1_000_000
 
 def without_waits(own_ns: int) -> int:
     """Return what the monitor took: a step that took over a millisecond has waited for the interpreter in between."""
-    return min(own_ns, _LONGEST_OWN_NS)
+    return own_ns if own_ns < _LONGEST_OWN_NS else _LONGEST_OWN_NS  # noqa: FURB136  # five times as fast as min
 
 
 class MonitorCost:

@@ -34,7 +34,7 @@ CALLGRIND = ("valgrind", "--tool=callgrind", "--cache-sim=yes", "--instr-atstart
 ROUNDS = 3
 REQUESTS = 40
 SETTLING = 30
-SLOWER = 75
+SLOWER = 100
 # After what the writer gathers is over, it writes.
 WRITING_S = 4.0
 # What a miss takes, in the first and in the last cache: the estimate of KCachegrind.

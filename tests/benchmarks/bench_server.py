@@ -114,15 +114,17 @@ def summary(means: Sequence[float]) -> str:
 
 def print_table(seen_s: dict[str, list[list[float]]]) -> None:
     """Print a line for each variant; latencies come by turn."""
-    print(f"{'':10} {'mean':>7} {'95 % interval':>16} {'median':>7} {'p99 ms':>8} {'failed':>7}   target of the mean")
+    interval = f"{'95 % interval':>16}"
+    print(f"{'':10} {'mean':>7} {interval} {'median':>7} {interval} {'p99 ms':>8} {'failed':>7}   target of the mean")
     for name, own in seen_s.items():
         failed = len(own) * REQUESTS - sum(map(len, own))
         if not any(own):
-            print(f"{name:10} {'':42} {failed:7}")
+            print(f"{name:10} {'':59} {failed:7}")
             continue
         means, medians = ratios(own, seen_s["bare"], fmean), ratios(own, seen_s["bare"], median)
         p99_ms = percentile([latency_s for turn in own for latency_s in turn], 0.99) * 1e3
-        print(f"{name:10} {summary(means)} {median(medians):7.3f} {p99_ms:8.2f} {failed:7}   {TARGETS.get(name, '')}")
+        line = f"{name:10} {summary(means)} {summary(medians)} {p99_ms:8.2f} {failed:7}"
+        print(f"{line}   {TARGETS.get(name, '')}")
 
 
 def ratios(own: list[list[float]], bare: list[list[float]], average: Callable[[list[float]], float]) -> list[float]:

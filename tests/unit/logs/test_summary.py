@@ -84,6 +84,16 @@ def test_the_cost_of_the_profiler_is_taken_out_where_it_is_known() -> None:
     assert (summary.logged_time_ms.samples, summary.logged_time_ms.mean) == (3, 30.0)
 
 
+@pytest.mark.parametrize(("function_calls", "known"), [(None, [10.0]), (9, [])])
+def test_metrics_that_say_nothing_of_a_cost_have_none_unless_they_were_profiled(
+    function_calls: int | None, known: list[float]
+) -> None:
+    metrics = {"inference_time_ms": 10.0, "function_calls": function_calls}
+    line = json.dumps({"timestamp": "2026-11-22T10:00:00Z", "event.id": "r1", "performance_metrics": metrics})
+    spread = summarize([Record.from_line(line.encode())]).inference_time_ms
+    assert (spread.samples, spread.max) == (len(known), max(known, default=None))
+
+
 def test_functions_are_added_up_over_all_records() -> None:
     def function(name: str, self_ms: float, calls: int) -> dict[str, object]:
         return {
