@@ -125,16 +125,17 @@ class _Monitoring:
                 message = {**message, "headers": [*message.get("headers", ()), request_id, timing]}
                 exchange.own_ns += perf_counter_ns() - started_ns
             elif message["type"] == "http.response.body" and not message.get("more_body", False):
-                return send_last(message)
+                return _send_last(message, send, exchange)
             # As it came, not in one more coroutine.
             return send(message)
-
-        async def send_last(message: Message) -> None:
-            await send(message)
-            exchange.end()
 
         exchange.own_ns = perf_counter_ns() - exchange.begun_ns
         try:
             await self._app(scope, receive, send_measured)
         finally:
             exchange.end()
+
+
+async def _send_last(message: Message, send: Send, exchange: Exchange) -> None:
+    await send(message)
+    exchange.end()
