@@ -80,6 +80,7 @@ class Exchange(Request):
         self.blocks = []
         self.logged = []
         self.stages_ns: dict[str, int] = {}
+        self.transaction_id = self.trace_id = None
         for name, value in headers:
             if name == b"x-request-id" or name == b"traceparent":
                 self._take_id(name, value)
@@ -88,6 +89,8 @@ class Exchange(Request):
                 self.transaction_id, self.raw_id = _request_ids.ready.pop()
             except IndexError:
                 self.transaction_id, self.raw_id = _request_ids.next()
+        self.is_open = True
+        self.own_ns = 0
         self._outer = outer
         CURRENT_REQUEST.set(self)
 

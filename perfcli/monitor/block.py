@@ -45,7 +45,6 @@ class Block(BlockMeasurement):
     last_inside: Block | None = None
     task: weakref.ref[object] | None = None
     _watch: SuspensionWatch | None = None
-    _times_too_many: int = 0
 
     def __init__(
         self, sampler: Sampler, cost: MonitorCost, code: CodeType | None = None, request: Request | None = None
@@ -63,6 +62,9 @@ class Block(BlockMeasurement):
         self._cost = cost
         self._code = code
         self._request = request
+        self._ended_ns = None
+        self._rss_bytes = None
+        self._times_too_many = 0
         self.profile: DeepProfile | None = None
         self.is_open = False
         self._is_plain = True

@@ -43,12 +43,6 @@ class Request:
         own_ns: What the monitor has taken for it so far, outside of the blocks.
     """
 
-    # What is the same for most of them is said here and not by each.
-    transaction_id: str | None = None
-    trace_id: str | None = None
-    is_open: bool = True
-    own_ns: int = 0
-
     def __init__(
         self, monitor: PerformanceMonitor, transaction_id: str | None = None, trace_id: str | None = None
     ) -> None:
@@ -59,6 +53,8 @@ class Request:
         self.logged: list[Measurement] = []
         self.transaction_id = transaction_id
         self.trace_id = trace_id
+        self.is_open = True
+        self.own_ns = 0
         self._outer = CURRENT_REQUEST.get()
         CURRENT_REQUEST.set(self)
 
@@ -81,8 +77,6 @@ class Request:
         ended_ns = perf_counter_ns()
         # A block that ends after this does its own catching up.
         blocks = self.blocks.copy()
-        for block in blocks:
-            block.catch_up()
         if len(blocks) > 1:
             # A block around the endpoint may outlive the request, as that of a dependency does.
             blocks = [block for block in blocks if not block.nested] or blocks[-1:]
@@ -117,7 +111,11 @@ class OpenBlocks(set["Block"]):
         latest_ns: `entered_ns` of the last that began, ended or not: who finds another's has not been alone.
     """
 
-    latest_ns = 0
+    __slots__ = ("latest_ns",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.latest_ns = 0
 
 
 open_blocks = OpenBlocks()

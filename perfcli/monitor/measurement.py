@@ -97,19 +97,19 @@ class BlockMeasurement(Measurement):
     _profile: DeepProfile | None = None
     _lock: threading.Lock | None = None
     _rss_begun_bytes: int | None = None
-    _rss_bytes: int | None = None
     _latency_ns: int = 0
     # Nothing else ran in the thread meanwhile, and the block ended in the one it began in.
     _owns_thread_time: bool = True
     # In the order they are read: wall, process, thread, and at the end the other way round.
     _begun_ns: Clocks
-    _ended_ns: Clocks | None = None
+    _ended_ns: Clocks | None
     _error: type[BaseException] | None = None
 
     _code: CodeType | None
     _cost: MonitorCost
     _monitor_ns: int
     _rate: float
+    _rss_bytes: int | None
     _sampler: Sampler
     _undisturbed: bool
 
@@ -129,13 +129,13 @@ class BlockMeasurement(Measurement):
         return self._describe(deep)
 
     def extend_latency(self, latency_ns: int) -> None:
-        """Say how long the whole request took that the block was a part of."""
+        """Say how long the whole request took that the block was a part of; it is answered now."""
         self._latency_ns = latency_ns
+        self._read_memory()
 
     def catch_up(self) -> None:
-        """Do what can wait until the request is answered, but no longer; may be called twice."""
-        if self._rss_bytes is None and self._ended_ns is not None:
-            self._rss_bytes = resident_memory.recent_bytes(self._ended_ns[2])
+        """Do what can wait until the block has ended, but no longer; may be called twice."""
+        self._read_memory()
         self._cost.settle_if_many()
 
     def settle(self) -> None:
@@ -151,6 +151,12 @@ class BlockMeasurement(Measurement):
         self._cost.add(wall_ns, own_ns, self._reason)
         if self._sampler.has_budget and has_ended_well:
             self._sampler.observe(wall_ns, self._lock is not None, own_ns)
+
+    def _read_memory(self) -> int:
+        if self._rss_bytes is None:
+            assert self._ended_ns is not None
+            self._rss_bytes = resident_memory.recent_bytes(self._ended_ns[2])
+        return self._rss_bytes
 
     def _wall_ns(self) -> int:
         assert self._ended_ns is not None
@@ -168,9 +174,7 @@ class BlockMeasurement(Measurement):
         wall_ns, cpu_ns = self._wall_ns(), self._thread_cpu_ns()
         wall_ms = wall_ns / _NS_PER_MS
         process_cpu_ns = _forwards(self._begun_ns[1], self._ended_ns[1])
-        rss_bytes = self._rss_bytes
-        if rss_bytes is None:
-            rss_bytes = self._rss_bytes = resident_memory.recent_bytes(self._ended_ns[2])
+        rss_bytes = self._read_memory()
         # Without a profile a second look at the memory would cost more than all else that is measured.
         begun_bytes = self._rss_begun_bytes
         overhead_ns = deep.overhead_ns

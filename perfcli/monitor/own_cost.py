@@ -6,6 +6,7 @@ import os
 import threading
 from collections import deque
 from contextlib import suppress
+from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
 from perfcli.monitor.call_cost import CallCosts
@@ -63,7 +64,9 @@ class MonitorCost:
     def settle_if_many(self) -> None:
         """Settle the blocks where nobody reads what is measured, and so nobody else does it."""
         if len(self.unsettled) > _MOST_UNSETTLED:
+            begun_ns = perf_counter_ns()
             self.settle()
+            self._requests_ns += without_waits(perf_counter_ns() - begun_ns)
 
     def add(self, wall_ns: int, monitor_ns: int, reason: str | None) -> None:
         """Add a finished block, while it is settled.
@@ -83,6 +86,7 @@ class MonitorCost:
         """Add what the monitor took for a request outside of its blocks."""
         # Without a lock: a request must not wait for who settles, and the worst is a sum that misses one request.
         self._requests_ns += without_waits(own_ns)
+        self.settle_if_many()
 
     def add_refusal(self, reason: str) -> None:
         """Add a prediction that turned out not to be profiled."""
