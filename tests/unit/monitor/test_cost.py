@@ -3,6 +3,7 @@
 import cProfile
 import functools
 import statistics
+import time
 from collections.abc import Callable
 
 import pytest
@@ -234,6 +235,26 @@ def test_blocks_are_added_up_also_where_nobody_reads_what_is_measured() -> None:
     assert len(cost.unsettled) <= 100
     assert cost.document(0.0)["predictions"] == 1000
     assert len(cost.unsettled) == 0
+
+
+def test_a_request_that_logs_metrics_of_its_own_leaves_no_blocks_behind() -> None:
+    monitor = PerformanceMonitor(lambda measurement: None, enabled=True, sample_rate=0.0)
+    for _ in range(1000):
+        with monitor.request(), monitor.profile():
+            monitor.log_metrics({"inference_time_ms": 1.0})
+    assert len(monitor._cost.unsettled) <= 101
+    assert monitor.cost()["predictions"] == 1000
+
+
+def test_what_a_request_takes_for_others_that_nobody_read_is_its_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    cost = MonitorCost()
+    for _ in range(101):
+        with Block(Sampler(0.0), MonitorCost()) as block:
+            pass
+        cost.unsettled.append(block)
+    monkeypatch.setattr(block, "settle", lambda: time.sleep(0.002))
+    cost.settle_if_many()
+    assert (len(cost.unsettled), cost.document(0.0)["monitor_ms"]) == (0, 1.0)
 
 
 def test_the_monitor_tells_what_it_did(monitor: PerformanceMonitor) -> None:
