@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -37,7 +36,7 @@ def open_monitor(settings: Settings, delivery: LogDelivery) -> PerformanceMonito
 
     def emit(measurement: Measurement) -> None:
         entry = LogEntry(
-            logging.INFO,
+            measurement.level,
             LOGGER,
             time.time_ns(),
             "prediction",

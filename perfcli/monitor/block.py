@@ -7,6 +7,8 @@ import sys
 import threading
 import weakref
 from _thread import get_ident
+from contextlib import suppress
+from inspect import CO_GENERATOR
 from time import perf_counter_ns, process_time_ns, thread_time_ns
 from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING
@@ -14,8 +16,16 @@ from typing import TYPE_CHECKING
 from perfcli.monitor.clocks import resident_memory
 from perfcli.monitor.context import CURRENT_BLOCK, CURRENT_REQUEST, MOST_BLOCKS, open_blocks
 from perfcli.monitor.coroutines import SuspensionWatch, coroutine_around, running_task
-from perfcli.monitor.deep import DeepProfile, NotProfiledError, OtherProfilerError, slot
-from perfcli.monitor.measurement import BlockMeasurement
+from perfcli.monitor.deep import (
+    DeepProfile,
+    NotProfiledError,
+    OtherProfilerError,
+    is_traced,
+    slot,
+    threads_are_greenlets,
+)
+from perfcli.monitor.interruptions import is_of_others
+from perfcli.monitor.measurement import BlockMeasurement, level_of
 from perfcli.monitor.own_cost import MonitorCost
 from perfcli.monitor.sampling import Sampler
 
@@ -33,16 +43,14 @@ class Block(BlockMeasurement):
 
     Attributes:
         entered_ns: `perf_counter_ns` when its prediction began, the outermost block.
-        parent: Block around it; None when it is the outermost, or has ended.
+        parent: Block around it; None when it is the outermost.
         profile: Its cProfile while it runs; None when it has none.
         is_open: It has begun and not ended.
-        last_inside: Nested block that ended last, while it is open.
         thread: Thread it began in; after the end, the one it ended in.
         task: asyncio task it ended in; None outside of a loop.
     """
 
     parent: Block | None = None
-    last_inside: Block | None = None
     task: weakref.ref[object] | None = None
     _watch: SuspensionWatch | None = None
 
@@ -70,11 +78,14 @@ class Block(BlockMeasurement):
         self._is_plain = True
 
     @property
-    def latest(self) -> Block | None:
-        """What was last measured in it: nested blocks while it is open, itself at the end; None before."""
-        if self.is_open:
-            return self.last_inside
-        return self if self._ended_ns else None
+    def has_ended(self) -> bool:
+        """Whether there is something to tell."""
+        return self._ended_ns is not None and not self.is_open
+
+    def ended_before(self, now_ns: int) -> bool:
+        """Tell whether it ended before this moment of `perf_counter_ns`; not to be asked before it has ended."""
+        assert self._ended_ns is not None
+        return self._ended_ns[2] < now_ns
 
     def __enter__(self) -> Block:
         if self.is_open or self._ended_ns is not None:
@@ -85,7 +96,9 @@ class Block(BlockMeasurement):
             self.entered_ns = entered_ns = perf_counter_ns()
             self.thread = get_ident()
             outer = CURRENT_BLOCK.get()
-            if outer is not None and outer.is_open:
+            while outer is not None and not outer.is_open:
+                outer = outer.parent
+            if outer is not None:
                 self._begin_inside(outer)
             else:
                 # Join first, then tell the time: of two blocks that begin at once each counts the other here, or finds
@@ -94,7 +107,7 @@ class Block(BlockMeasurement):
                 open_blocks.latest_ns = entered_ns
                 self.in_flight = len(open_blocks)
             CURRENT_BLOCK.set(self)
-            coroutine = self._look_around(sys._getframe(1)) if self._request is None else None  # noqa: SLF001  # as inspect
+            suspendable = self._look_around(sys._getframe(1)) if self._request is None else None  # noqa: SLF001  # as inspect
             other_profile = slot.profile
             self._undisturbed = other_profile is None
             if other_profile is not None and other_profile.thread == self.thread and not self.nested:
@@ -102,7 +115,7 @@ class Block(BlockMeasurement):
             sampler = self._sampler
             self._rate = rate = sampler.rate
             if rate and sampler.random() < rate:
-                self._reserve_profile(coroutine)
+                self._reserve_profile(suspendable)
             else:
                 self._reason = sampler.reason
             # To start a profile takes up to 15 us, so it starts before the clocks are read.
@@ -112,17 +125,18 @@ class Block(BlockMeasurement):
             self._begun_ns = begun_ns = (perf_counter_ns(), process_time_ns(), thread_time_ns())
             self._monitor_ns = begun_ns[0] - entered_ns
             self.is_open = True
-        except Exception:  # noqa: BLE001  # a monitor must not break what it measures
-            warn_once("A prediction could not be measured", exc_info=True)
-        return self
+            return self  # noqa: TRY300  # up to here it would not be left if it were interrupted
+        except BaseException as error:  # noqa: BLE001
+            self._give_up(error)
+            return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._times_too_many:
-            self._times_too_many -= 1
-            return
         try:
+            if self._times_too_many:
+                self._times_too_many -= 1
+                return
             profile = self.profile
             ended_ns = (thread_time_ns(), process_time_ns(), perf_counter_ns())
             if profile is not None:
@@ -133,6 +147,8 @@ class Block(BlockMeasurement):
             self.is_open = False
             self._ended_ns = ended_ns
             self._error = kind
+            if kind is not None:
+                self.level = level_of(error)
             if slot.profile is not None:
                 self._undisturbed = False
             if self.in_flight > 1 or open_blocks.latest_ns != self.entered_ns:
@@ -152,15 +168,20 @@ class Block(BlockMeasurement):
             self._cost.unsettled.append(self)
             if request is None or not request.is_open:
                 self.catch_up()
-        except Exception:  # noqa: BLE001
-            self._give_up()
-            warn_once("A prediction could not be measured", exc_info=True)
+        except BaseException as error:  # noqa: BLE001
+            self._give_up(error)
 
-    def _give_up(self) -> None:
+    def _give_up(self, error: BaseException) -> None:
+        """Leave nothing behind, wherever it was interrupted; a monitor must not break what it measures."""
         open_blocks.discard(self)
         self.is_open = False
-        if self.profile is not None:
-            self._end_profile(self.profile)
+        profile, self.profile = self.profile, None
+        if profile is not None:
+            with suppress(Exception):
+                profile.end()
+        if is_of_others(error):
+            raise error
+        warn_once("A prediction could not be measured", exc_info=True)
 
     def _begin_inside(self, outer: Block) -> None:
         self.parent = outer
@@ -175,20 +196,25 @@ class Block(BlockMeasurement):
         coroutine = coroutine_around(frame)
         if coroutine is not None:
             self._watch = SuspensionWatch()
+        elif frame.f_code.co_flags & CO_GENERATOR:
+            return frame.f_code
         return coroutine
 
-    def _reserve_profile(self, coroutine: CodeType | None) -> None:
+    def _reserve_profile(self, suspendable: CodeType | None) -> None:
         if self._is_inside_a_profile():
             self._reason = "an enclosing block is being profiled"
             return
+        self.profile = DeepProfile(suspendable)
         try:
-            self.profile = DeepProfile.reserve(coroutine)
+            self.profile.reserve()
         except NotProfiledError as error:
             self._do_without(error)
-        else:
-            self._is_plain = self._undisturbed = False
-            self._lock = threading.Lock()
-            self._rss_begun_bytes = resident_memory.read_bytes()
+            return
+        self._is_plain = self._undisturbed = False
+        self._lock = threading.Lock()
+        self._rss_begun_bytes = resident_memory.read_bytes()
+        if is_traced():
+            warn_once("A debugger or a coverage tool is active: durations are with what it adds")
 
     def _start_profile(self, profile: DeepProfile) -> None:
         try:
@@ -199,43 +225,43 @@ class Block(BlockMeasurement):
     def _do_without(self, error: NotProfiledError) -> None:
         self.profile = self._lock = self._rss_begun_bytes = None
         self._reason = str(error)
-        if isinstance(error, OtherProfilerError):
-            warn_once("Predictions are measured without cProfile: %s", self._reason)
+        _say_once(error)
 
     def _end_profile(self, profile: DeepProfile) -> None:
-        self.profile = None
         try:
             profile.end()
         except NotProfiledError as error:
             self._reason = str(error)
+            _say_once(error)
+        self.profile = None
 
     def _leave_others(self, profile: DeepProfile | None) -> None:
-        """Leave the thread, the task and the blocks around it, which will ask for what was measured."""
-        was_suspended = False
+        """Leave the thread, the task and the blocks around it."""
+        # Its context is another one where a generator or a coroutine was left, and entered again by somebody else.
+        was_suspended = not self._is_around(CURRENT_BLOCK.get())
         if self._watch is not None:
-            was_suspended = self._watch.end()
+            was_suspended = self._watch.end() or was_suspended
             # A strong one would be a reference cycle, because the context of the task holds this block.
             task = running_task()
             self.task = None if task is None else weakref.ref(task)
             self._watch = None
         begun_in, self.thread = self.thread, get_ident()
-        self._owns_thread_time = not was_suspended and begun_in == self.thread
+        self._owns_thread_time = not was_suspended and begun_in == self.thread and not threads_are_greenlets()
         if profile is not None:
             self._keep_profile(profile, was_suspended)
-        here = self
-        if self.parent is not None:
-            if self.parent.is_open:
-                here = self.parent
-                here.last_inside = self
-            self.parent = None
-        # A generator may end its block in another context than it began it in.
-        if CURRENT_BLOCK.get() is not here:
-            CURRENT_BLOCK.set(here)
-        self.last_inside = None
+        # What was measured last here; the next block finds its way from here to the open one around it.
+        if CURRENT_BLOCK.get() is not self:
+            CURRENT_BLOCK.set(self)
+
+    def _is_around(self, block: Block | None) -> bool:
+        while block is not None and block is not self:
+            block = block.parent
+        return block is self
 
     def _keep_profile(self, profile: DeepProfile, was_suspended: bool) -> None:
         if profile.is_mixed or was_suspended:
-            self._reason = profile.spoil()
+            others = profile.spoil()
+            self._reason = self._reason or others
         self._rss_bytes = resident_memory.read_bytes()
         self._profile = None if self._reason else profile
         if self._reason:
@@ -248,6 +274,11 @@ class Block(BlockMeasurement):
                 return True
             block = block.parent
         return False
+
+
+def _say_once(error: NotProfiledError) -> None:
+    if isinstance(error, OtherProfilerError):
+        warn_once("Predictions are measured without cProfile: %s", error)
 
 
 def warn_once(message: str, *arguments: object, exc_info: bool = False) -> None:

@@ -165,9 +165,10 @@ def _lower_quartile(values: list[int]) -> float:
 
 
 def _profiled(work: Callable[[], object]) -> tuple[int, int]:
-    profile = DeepProfile.reserve(None)
-    profile.start()
+    profile = DeepProfile(None)
+    profile.reserve()
     try:
+        profile.start()
         cpu_ns = _cpu_ns(work)
     finally:
         profile.end()

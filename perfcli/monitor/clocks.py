@@ -6,6 +6,8 @@ import math
 import os
 from typing import TypeAlias
 
+from perfcli.monitor.interruptions import is_of_others
+
 _STATM = "/proc/self/statm"
 _LONGEST_STATM_BYTES = 256
 # The read itself takes 1 us, but 20 us just after a prediction, which has pushed all it touches out of the caches.
@@ -43,7 +45,9 @@ class ResidentMemory:
             if self._statm is None:
                 self._statm = os.open(_STATM, os.O_RDONLY | os.O_CLOEXEC)
             return int(os.pread(self._statm, _LONGEST_STATM_BYTES, 0).split()[1]) * self._page_bytes
-        except (OSError, ValueError, IndexError, AttributeError):
+        except (OSError, ValueError, IndexError, AttributeError) as error:
+            if is_of_others(error):
+                raise
             # No such file on this system; or a daemon closed all its files and ours is now somebody else's.
             self._statm = None
             return _resident_bytes_elsewhere()

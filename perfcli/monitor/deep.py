@@ -4,22 +4,23 @@ Calls of C functions are left out: the time of a C function belongs to the Pytho
 half of all calls, and a quarter of what a profile costs.
 
 Python 3.11 profiles one thread. From 3.12 on cProfile sees the calls of all threads, in one stack, so that functions
-of one request end up below those of another. There the callbacks it registered are put behind a gate that
-knows the profiled thread.
+of one request end up below those of another, and keeps the profilers of others out; `gates` has the remedy.
+
+Whatever interrupts it, the time limit of a service above all, `end` leaves the process as it was before.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import threading
 from _thread import get_ident
 from cProfile import Profile
+from inspect import CO_GENERATOR
 from types import CodeType
 from typing import TYPE_CHECKING
 
 from perfcli.monitor.functions import prediction_entries
-from perfcli.monitor.gates import shut_out_other_threads
+from perfcli.monitor.gates import PROFILERS_PLACE, leave_place, shut_out_other_threads, switch_off, take_place
 
 if TYPE_CHECKING:
     from _lsprof import profiler_entry
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 # Before 3.12 each thread has its own profiler; since then there is one for all.
 _IS_PER_THREAD = sys.version_info < (3, 12)
 
-_TAKEN_OVER = "another profiler took over"
 _AWAITS = "the block awaits, and other coroutines run in between"
+_YIELDS = "the block is in a generator, and others run in between"
 
 
 class NotProfiledError(Exception):
@@ -40,46 +41,45 @@ class OtherProfilerError(NotProfiledError):
 
 
 class DeepProfile:
-    """One cProfile run. Made by `reserve`, then started and ended once, by the same thread.
+    """One cProfile run. Made, reserved, started and ended once, by the same thread.
 
     Attributes:
         thread: The one that is profiled.
         is_mixed: Another prediction has begun in its thread, as coroutines and generators do.
     """
 
-    __slots__ = ("_coroutine", "_profiler", "is_mixed", "thread")
+    __slots__ = ("_place", "_profiler", "_suspendable", "is_mixed", "thread")
 
-    def __init__(self, coroutine: CodeType | None) -> None:
-        self.thread = get_ident()
-        self.is_mixed = False
-        self._coroutine = coroutine
-        # Who called whom is not shown, and costs a quarter of the time.
-        self._profiler = Profile(subcalls=False, builtins=False)
-
-    @classmethod
-    def reserve(cls, coroutine: CodeType | None) -> DeepProfile:
-        """Take the one slot of the process, to profile this thread; then `start` and `end` must be called.
+    def __init__(self, suspendable: CodeType | None) -> None:
+        """Prepare to profile this thread.
 
         Args:
-            coroutine: Code of the coroutine the block is in, which must not be suspended before `end`.
+            suspendable: Code of the coroutine or the generator the block is in, which must not be suspended for others
+                before `end`; None if there is none.
+        """
+        self.thread = get_ident()
+        self.is_mixed = False
+        self._suspendable = suspendable
+        self._profiler: Profile | None = None
+        self._place = PROFILERS_PLACE
+
+    def reserve(self) -> None:
+        """Take the one slot of the process; `end` gives it back.
 
         Raises:
-            NotProfiledError: Not now, or not here.
+            NotProfiledError: Not now, or not here; there is nothing to end then.
         """
-        if _threads_are_greenlets():
+        if threads_are_greenlets():
             raise NotProfiledError("gevent switches requests inside a thread")
-        if coroutine in _suspended_before:
-            raise NotProfiledError(_AWAITS)
-        profile = cls(coroutine)
-        if not slot.lock.acquire(blocking=False):
+        if self._suspendable is not None and id(self._suspendable) in _suspended_before:
+            raise NotProfiledError(self._reason_to_stop())
+        if not slot.take(self):
             raise NotProfiledError("another prediction was being profiled")
         try:
             _refuse_beside_other_profilers()
         except BaseException:
-            slot.release()
+            slot.release(self)
             raise
-        slot.profile = profile
-        return profile
 
     def start(self) -> None:
         """Begin to record the calls of this thread.
@@ -87,84 +87,91 @@ class DeepProfile:
         Raises:
             NotProfiledError: Somebody was faster; there is nothing to end then.
         """
+        place = take_place()
+        # Who called whom is not shown, and costs a quarter of the time.
+        self._profiler = profiler = Profile(subcalls=False, builtins=False)
         try:
-            self._profiler.enable()
+            profiler.enable()
         except ValueError:  # Since 3.12 there is one place for all.
-            slot.release()
+            self._profiler = None
+            leave_place()
+            slot.release(self)
             raise OtherProfilerError("another profiler is active") from None
-        if sys.version_info >= (3, 12):
-            shut_out_other_threads(self.thread, builtins=False)
+        if not _IS_PER_THREAD:
+            shut_out_other_threads(self.thread, builtins=False, place=place)
+            self._place = place
             # Away with what other threads did before the gates were closed.
-            self._profiler.clear()
+            profiler.clear()
 
     def end(self) -> None:
-        """Stop; what was recorded is kept for `read`.
+        """Stop, from wherever it has come to; what was recorded is kept for `read`.
 
         Raises:
             NotProfiledError: The record is incomplete.
         """
         try:
-            active: object = sys.getprofile()
-            if _IS_PER_THREAD and active is not self._profiler:
-                # Disabling would switch off the profile function of this thread, which is somebody else's.
-                _disable_elsewhere(self._profiler)
-                raise NotProfiledError(self._lost())
-            try:
-                self._profiler.disable()
-            except ValueError:  # Since 3.12: somebody has freed the place that every profiler uses.
-                raise NotProfiledError(_TAKEN_OVER) from None
+            is_complete = self._profiler is not None and switch_off(self._profiler, self._place)
             if self.thread != get_ident():
-                raise NotProfiledError(self._lost())
+                if _IS_PER_THREAD:
+                    _left_behind.add(self._profiler)
+                raise NotProfiledError("the block ended in another thread than it began in")
+            if not is_complete:
+                raise OtherProfilerError("another profiler took over")
         finally:
-            slot.release()
+            leave_place()
+            slot.release(self)
 
     def read(self) -> list[profiler_entry]:
-        """Return what was called, without the calls of the monitor.
-
-        Raises:
-            NotProfiledError: The coroutine was suspended meanwhile: others ran in its thread and are in the record.
-        """
-        entries = prediction_entries(self._profiler.getstats())
-        # A coroutine that is resumed is a call of its code; the call that was under way at the start is none.
-        if self._coroutine is not None and any(entry.code is self._coroutine for entry in entries):
-            raise NotProfiledError(self.spoil())
-        return entries
+        """Return what was called, without the calls of the monitor."""
+        assert self._profiler is not None
+        return prediction_entries(self._profiler.getstats())
 
     def spoil(self) -> str:
         """Return why a profile in whose thread others ran meanwhile is none; its coroutine is not profiled again."""
-        if self._coroutine is None:
+        if self._suspendable is None:
             return "another prediction ran in the same thread meanwhile"
-        _suspended_before.add(self._coroutine)
-        return _AWAITS
+        _suspended_before[id(self._suspendable)] = self._suspendable
+        return self._reason_to_stop()
 
     def abandon(self) -> None:
         """Switch off what another thread has switched on, if that can be seen from here."""
-        if not _IS_PER_THREAD:
-            self._profiler.disable()
+        if not _IS_PER_THREAD and self._profiler is not None:
+            switch_off(self._profiler, self._place)
 
-    def _lost(self) -> str:
-        if self.thread == get_ident():
-            return _TAKEN_OVER
-        if _IS_PER_THREAD:
-            _left_behind.add(self._profiler)
-        return "the block ended in another thread than it began in"
+    def _reason_to_stop(self) -> str:
+        assert self._suspendable is not None
+        return _YIELDS if self._suspendable.co_flags & CO_GENERATOR else _AWAITS
 
 
 class _Slot:
     """The one deep profile of this process.
 
     Attributes:
-        lock: Held from before its start until after its end.
         profile: It, while it may be running; None otherwise.
     """
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
         self.profile: DeepProfile | None = None
+        # Not a lock: who is interrupted when it has just taken that cannot know that it has.
+        self._taken_by: dict[str, DeepProfile] = {}
 
-    def release(self) -> None:
-        self.profile = None
-        self.lock.release()
+    @property
+    def is_free(self) -> bool:
+        return not self._taken_by
+
+    def take(self, profile: DeepProfile) -> bool:
+        """Return whether it is for this profile now."""
+        # One step for all threads.
+        if self._taken_by.setdefault("slot", profile) is not profile:
+            return False
+        self.profile = profile
+        return True
+
+    def release(self, profile: DeepProfile) -> None:
+        """Give it back, if this profile has it."""
+        if self._taken_by.get("slot") is profile:
+            self.profile = None
+            del self._taken_by["slot"]
 
     def renew_in_child(self) -> None:
         """Free the slot of a thread that does not exist in the forked child."""
@@ -173,13 +180,13 @@ class _Slot:
                 return
             self.profile.abandon()
             self.profile = None
-        # Also without a profile: the other thread may just have taken the lock.
-        self.lock = threading.Lock()
+        # Also without a profile: the other thread may just have taken it.
+        self._taken_by = {}
 
 
 slot = _Slot()
-# Code of coroutines that were suspended inside a block: one wasted profile each.
-_suspended_before: set[CodeType] = set()
+# Code of coroutines and generators that were suspended inside a block, by identity: one wasted profile each.
+_suspended_before: dict[int, CodeType] = {}
 # Profilers that are still set in a thread which no other thread can reach; it drops them with its next block.
 _left_behind: set[object] = set()
 
@@ -187,10 +194,20 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=slot.renew_in_child)
 
 
-def _threads_are_greenlets() -> bool:
+def threads_are_greenlets() -> bool:
     """Tell whether gevent has replaced the threads; that somebody imported it changes nothing yet."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and monkey.is_module_patched("threading")
+
+
+def is_traced() -> bool:
+    """Tell whether a debugger or a coverage tool is active in this thread, which makes all calls slower."""
+    if sys.gettrace() is not None:
+        return True
+    if sys.version_info >= (3, 12):
+        tools = (sys.monitoring.DEBUGGER_ID, sys.monitoring.COVERAGE_ID)
+        return any(sys.monitoring.get_tool(tool) is not None for tool in tools)
+    return False
 
 
 def _refuse_beside_other_profilers() -> None:
@@ -205,10 +222,3 @@ def _refuse_beside_other_profilers() -> None:
         name = sys.monitoring.get_tool(sys.monitoring.PROFILER_ID)
         if name is not None:
             raise OtherProfilerError(f"another profiler is active: {name}")
-
-
-def _disable_elsewhere(profiler: Profile) -> None:
-    """Switch a profiler off in a thread that has no other; its deallocation would switch off that of any thread."""
-    thread = threading.Thread(target=profiler.disable, daemon=True)
-    thread.start()
-    thread.join()

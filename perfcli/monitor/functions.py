@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from _lsprof import profiler_entry
     from collections.abc import Iterable
 
+_PACKAGE = Path(__file__).parent.parent
 _BUILTIN = re.compile(r"<built-in method (.+)>")
 _METHOD = re.compile(r"<method '(.+)' of '(.+)' objects>")
-_OUR_FILES = frozenset(map(str, Path(__file__).parent.glob("*.py")))
+# The log is written by what is handed to the monitor, also in the middle of a block.
+_OUR_FILES = frozenset(map(str, (path for at in ("monitor", "logs") for path in _PACKAGE.glob(f"{at}/**/*.py"))))
 # A function that only hands on to the next one says nothing: nearly all the time is in it, and none is its own.
 _WRAPPER_CUMULATIVE_SHARE = 0.95
 _WRAPPER_SELF_SHARE = 0.01

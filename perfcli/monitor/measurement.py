@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from types import CodeType
@@ -22,8 +23,10 @@ class Measurement:
     Attributes:
         transaction_id: Id of the request; None outside of requests.
         trace_id: W3C trace of the request; None when it came without one.
+        level: That of its line in the log, as `logging` has them: an error for a prediction that failed.
     """
 
+    level: int = logging.INFO
     _is_claimed: bool = False
 
     def __init__(
@@ -35,6 +38,8 @@ class Measurement:
         self._metrics: Mapping[str, object] | None = metrics
         self.transaction_id = transaction_id
         self.trace_id = trace_id
+        if metrics is not None and metrics.get("error") is not None:
+            self.level = logging.ERROR
 
     def claim(self) -> bool:
         """Tell whether to log it: a block that ends together with its request would be logged by both."""
@@ -55,6 +60,13 @@ class Measurement:
         known_ms = (self._metrics or {}).get("latency_ms")
         if not isinstance(known_ms, int | float) or known_ms < latency_ms:
             self._metrics = {**(self._metrics or {}), "latency_ms": latency_ms}
+
+
+def level_of(error: BaseException | None) -> int:
+    """Return the level of a prediction that ended so: to refuse a wrong input is no error of the service."""
+    is_answer = any(each.__name__ == "HTTPException" for each in type(error).__mro__)
+    status = getattr(error, "status_code", 500) if is_answer else 500
+    return logging.WARNING if status < 500 else logging.ERROR
 
 
 class _Deep(NamedTuple):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from contextlib import suppress
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
@@ -55,9 +54,10 @@ class MonitorCost:
         if self.unsettled and self._lock.acquire(blocking=False):
             try:
                 # Until there is none left; a block that ends meanwhile is one more.
-                with suppress(IndexError):
-                    while True:
-                        self.unsettled.popleft().settle()
+                while True:
+                    self.unsettled.popleft().settle()
+            except IndexError:
+                pass
             finally:
                 self._lock.release()
 

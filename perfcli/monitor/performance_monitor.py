@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Mapping
+from time import perf_counter_ns
 from types import CodeType
 from typing import ParamSpec, TypeVar, cast
 
@@ -65,6 +65,7 @@ class PerformanceMonitor:
         self._cost = MonitorCost()
         self.add_request_cost = self._cost.add_request
         self.enabled = False
+        self._disabled_ns = 0
         if enabled:
             self.enable()
 
@@ -84,6 +85,7 @@ class PerformanceMonitor:
     def disable(self) -> None:
         """Measure no more; blocks that have begun are still measured to their end."""
         self.enabled = False
+        self._disabled_ns = perf_counter_ns()
 
     def profile(self) -> Block | Off:
         """Return a context manager that measures its block; a shared one that does nothing when switched off."""
@@ -108,24 +110,39 @@ class PerformanceMonitor:
         """
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"{function.__qualname__} is a generator: measure what it does with profile() in it")
+        code = getattr(function, "__code__", None)
         if inspect.iscoroutinefunction(function):
 
-            @functools.wraps(function)
             async def measured_coroutine(*args: P.args, **kwargs: P.kwargs) -> object:
-                with self._logged(function) as block, block:
-                    return await cast("Coroutine[object, object, object]", function(*args, **kwargs))
+                coroutine = cast("Coroutine[object, object, object]", function(*args, **kwargs))
+                if not self.enabled:
+                    return await coroutine
+                block = Block(self._sampler, self._cost, code)
+                try:
+                    with block:
+                        return await coroutine
+                finally:
+                    self._log_unless_a_request_does(block)
 
-            return cast("Callable[P, R]", measured_coroutine)
+            # A coroutine that was suspended is not profiled again, and is known by its code.
+            measured_coroutine.__code__ = measured_coroutine.__code__.replace()
+            return cast("Callable[P, R]", functools.wraps(function)(measured_coroutine))
 
         @functools.wraps(function)
         def measured(*args: P.args, **kwargs: P.kwargs) -> R:
-            with self._logged(function) as block, block:
+            if not self.enabled:
                 return function(*args, **kwargs)
+            block = Block(self._sampler, self._cost, code)
+            try:
+                with block:
+                    return function(*args, **kwargs)
+            finally:
+                self._log_unless_a_request_does(block)
 
         return measured
 
     def get_metrics(self) -> dict[str, object] | None:
-        """Return the metrics of the last block that ended here; None if there is none, or the monitor is off.
+        """Return the metrics of the last block that ended here; None if there is none, or the monitor is or was off.
 
         "Here" is this thread and asyncio task, or this request where a middleware has opened one. Asking later changes
         nothing. Reading a profile out takes up to a millisecond; what is logged by a request or by `profiled` is
@@ -173,23 +190,16 @@ class PerformanceMonitor:
         """Return what watching has cost the requests of this process since its start, JSON-ready."""
         return self._cost.document(self._sampler.rate)
 
-    @contextmanager
-    def _logged(self, function: Callable[..., object]) -> Iterator[Block | Off]:
-        """Log the block that is measured inside of this one, unless the request does that at its end."""
-        if not self.enabled:
-            yield _OFF
-            return
-        block = Block(self._sampler, self._cost, getattr(function, "__code__", None))
-        try:
-            yield block
-        finally:
-            request = CURRENT_REQUEST.get()
-            if (request is None or not request.is_open) and (ended := block.latest) and ended.claim():
-                self.emit(ended)
+    def _log_unless_a_request_does(self, block: Block) -> None:
+        request = CURRENT_REQUEST.get()
+        if (request is None or not request.is_open) and block.has_ended and block.claim():
+            self.emit(block)
 
     def _latest(self) -> BlockMeasurement | None:
-        block, request = CURRENT_BLOCK.get(), CURRENT_REQUEST.get()
-        latest = block.latest if block is not None and (block.is_open or belongs_here(block)) else None
-        if request is None or not request.is_open or latest in request.blocks:
-            return latest
-        return request.blocks[-1] if request.blocks else None
+        latest, request = CURRENT_BLOCK.get(), CURRENT_REQUEST.get()
+        if latest is not None and not (latest.has_ended and belongs_here(latest)):
+            latest = None
+        if request is not None and request.is_open and latest not in request.blocks:
+            latest = request.blocks[-1] if request.blocks else None
+        # What came after it was not measured.
+        return None if latest is None or latest.ended_before(self._disabled_ns) else latest

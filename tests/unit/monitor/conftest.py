@@ -37,7 +37,7 @@ def _nothing_left_behind() -> Iterator[None]:
     yield
     assert context.open_blocks == set()
     assert deep.slot.profile is None
-    assert not deep.slot.lock.locked()
+    assert deep.slot.is_free
     import cProfile
 
     profile = cProfile.Profile()

@@ -82,7 +82,7 @@ def test_a_block_that_forks_goes_on_in_parent_and_child() -> None:
 with monitor.profile() as block:
     child = os.fork()
     leaf()
-calls_of_leaf = [entry.callcount for entry in block.latest._profile.read() if entry.code is leaf.__code__]
+calls_of_leaf = [entry.callcount for entry in block._profile.read() if entry.code is leaf.__code__]
 metrics = monitor.get_metrics()
 fine = [calls_of_leaf == [1], metrics["profiled"], predict()["function_calls"] == 1]
 if child == 0:

@@ -8,7 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
+from perfcli.logs import LogDelivery
+from perfcli.logs.library import open_monitor
+from perfcli.monitor import Block
 from perfcli.monitor.functions import count_calls, describe, prediction_entries, top_functions
+from perfcli.settings import load_settings
 
 
 def recursive(depth: int) -> int:
@@ -94,3 +98,24 @@ def test_a_function_has_its_qualified_name_and_a_file_relative_to_its_package(
     name, file, line = describe(code)
     assert (name, file, line) == ("raises", "_pytest/raises.py", code.co_firstlineno) or file.startswith("_pytest/")
     assert not any(file.startswith(folder) for folder in sys.path if folder)
+
+
+def test_what_the_monitor_and_the_log_do_in_the_middle_of_a_block_is_no_call_of_the_prediction() -> None:
+    delivery = LogDelivery([])
+    delivery.start()
+    monitor = open_monitor(load_settings({"enable_performance_monitoring": True}), delivery)
+
+    @monitor.profiled
+    def inner() -> int:
+        return recursive(0)
+
+    with monitor.profile() as block:
+        inner()
+        monitor.log_metrics(monitor.get_metrics())
+    delivery.close()
+    assert isinstance(block, Block)
+    functions = block.document()["top_functions"]
+    assert isinstance(functions, list)
+    names = {function["function"].rpartition(".")[2] for function in functions}
+    # What dataclasses generate is in no file, and so is the making of a log entry.
+    assert names - {"__init__"} == {"inner", "recursive"}

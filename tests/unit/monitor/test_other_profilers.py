@@ -72,27 +72,49 @@ def test_a_profile_function_in_python_is_left_alone(monitor: PerformanceMonitor)
     assert reason_of(monitor) == "another profiler is active: function"
 
 
-def test_a_profiler_that_is_switched_on_in_the_middle_of_a_block_goes_on(monitor: PerformanceMonitor) -> None:
+def test_a_profiler_that_is_switched_on_in_the_middle_of_a_block_goes_on(
+    monitor: PerformanceMonitor, caplog: pytest.LogCaptureFixture
+) -> None:
     other = cProfile.Profile()
-    refused = None
     with monitor.profile():
         leaf()
-        try:
-            other.enable()
-        except ValueError as error:
-            refused = str(error)
+        other.enable()
         leaf()
     leaf()
     other.disable()
-    if ONE_PER_THREAD:
-        assert reason_of(monitor) == "another profiler took over"
-        assert calls_of_leaf(other) == 2
-    else:
-        # Since 3.12 there is room for one in a process, and ours was first.
-        assert refused == "Another profiling tool is already active"
-        assert reason_of(monitor) is None
+    assert reason_of(monitor) == "another profiler took over"
+    assert calls_of_leaf(other) == 2
+    message = "Predictions are measured without cProfile: another profiler took over"
+    assert [record.message for record in caplog.records] == [message]
     with monitor.profile():
         leaf()
+    assert reason_of(monitor) is None
+
+
+def test_a_prediction_that_uses_a_profiler_itself_is_served(monitor: PerformanceMonitor) -> None:
+    with monitor.profile():
+        leaf()
+        with cProfile.Profile() as other:
+            leaf()
+    assert calls_of_leaf(other) == 1
+    # Before 3.12 a thread has one profiler, and the other one was in its place.
+    assert reason_of(monitor) == ("another profiler took over" if ONE_PER_THREAD else None)
+    with monitor.profile():
+        leaf()
+    assert reason_of(monitor) is None
+
+
+@pytest.mark.skipif(ONE_PER_THREAD, reason="sys.monitoring is new in 3.12")
+def test_where_every_place_is_taken_that_of_the_profilers_is_used(monitor: PerformanceMonitor) -> None:
+    for place in (3, 4):
+        sys.monitoring.use_tool_id(place, "somebody")
+    with monitor.profile():
+        leaf()
+        assert sys.monitoring.get_tool(sys.monitoring.PROFILER_ID) == "cProfile"
+    kept = [sys.monitoring.get_tool(place) for place in (sys.monitoring.PROFILER_ID, 3, 4)]
+    for place in (3, 4):
+        sys.monitoring.free_tool_id(place)
+    assert kept == [None, "somebody", "somebody"]
     assert reason_of(monitor) is None
 
 
@@ -123,7 +145,9 @@ def test_a_profiler_that_goes_on_and_off_in_another_thread_breaks_nothing(monito
     assert reasons <= {None, "another profiler is active: cProfile", "another profiler is active"}
 
 
-def test_a_debugger_or_a_coverage_tool_does_not_matter(monitor: PerformanceMonitor) -> None:
+def test_beside_a_debugger_or_a_coverage_tool_calls_are_right_and_that_durations_are_not_is_said_once(
+    monitor: PerformanceMonitor, caplog: pytest.LogCaptureFixture
+) -> None:
     before = sys.gettrace()
     traced = []
 
@@ -131,11 +155,14 @@ def test_a_debugger_or_a_coverage_tool_does_not_matter(monitor: PerformanceMonit
         traced.append(event)
 
     sys.settrace(trace)
-    with monitor.profile():
-        leaf()
+    for _ in range(2):
+        with monitor.profile():
+            leaf()
     sys.settrace(before)
     assert traced
     assert reason_of(monitor) is None
+    message = "A debugger or a coverage tool is active: durations are with what it adds"
+    assert [record.message for record in caplog.records] == [message]
 
 
 def test_a_worker_of_gevent_is_not_profiled(monitor: PerformanceMonitor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,6 +171,10 @@ def test_a_worker_of_gevent_is_not_profiled(monitor: PerformanceMonitor, monkeyp
     with monitor.profile():
         leaf()
     assert reason_of(monitor) == "gevent switches requests inside a thread"
+    metrics = monitor.get_metrics()
+    assert metrics is not None
+    # The others that ran in the thread used its CPU time as well.
+    assert metrics["cpu_time_ms"] is metrics["wait_ms"] is None
 
 
 def test_a_profiler_that_fails_is_logged_once_and_the_prediction_is_served(
@@ -151,11 +182,8 @@ def test_a_profiler_that_fails_is_logged_once_and_the_prediction_is_served(
 ) -> None:
     monitor = PerformanceMonitor(emitted.append, enabled=True)
 
-    def fail(*_arguments: object, **_options: object) -> None:
-        raise RuntimeError("no profiler today")
-
     with monkeypatch.context() as patched:
-        patched.setattr("perfcli.monitor.deep.Profile", fail)
+        patched.setattr("perfcli.monitor.deep.Profile", None)
         for _ in range(2):
             with monitor.profile():
                 assert leaf() == 1

@@ -1,14 +1,17 @@
 """What a middleware and the decorator do: one request, its ids, its latency, its log."""
 
 import asyncio
+import contextlib
 import contextvars
 import gc
+import logging
 import threading
 import time
 import weakref
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from starlette.exceptions import HTTPException
 
 from perfcli.monitor import Block, BlockMeasurement, Measurement, PerformanceMonitor
 from perfcli.monitor.context import MOST_BLOCKS, open_blocks
@@ -355,3 +358,30 @@ def test_a_block_that_is_entered_again_keeps_what_it_measured_first(monitor: Per
         predict()
     assert isinstance(another, Block)
     assert another.document()["profiled"] is True
+
+
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [
+        (None, logging.INFO),
+        (ValueError(), logging.ERROR),
+        (HTTPException(422), logging.WARNING),
+        (HTTPException(503), logging.ERROR),
+        # Of the service behind it, which is no answer of this one.
+        (type("UpstreamError", (Exception,), {"status_code": 404})(), logging.ERROR),
+    ],
+)
+def test_a_prediction_that_failed_is_an_error_in_the_log_and_a_refused_one_a_warning(
+    monitor: PerformanceMonitor, emitted: list[Measurement], error: Exception | None, level: int
+) -> None:
+    @monitor.profiled
+    def answer() -> None:
+        if error is not None:
+            raise error
+
+    with contextlib.suppress(Exception):
+        answer()
+    monitor.log_metrics(emitted[0].document())
+    assert emitted[0].level == level
+    # Of what is handed over as a mapping no more is known than the name.
+    assert emitted[1].level == (logging.INFO if error is None else logging.ERROR)
