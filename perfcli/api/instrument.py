@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, TypeVar
 
@@ -57,17 +58,28 @@ def instrument(app: App, monitor: PerformanceMonitor | None = None, *, paths: Co
         paths: Measure only requests to these paths; None: to all but `UNMEASURED_PATHS`.
 
     Raises:
+        RuntimeError: It has been asked something already.
         TypeError: It is no such application, or `paths` is one text.
         ValueError: A path does not begin with a slash.
     """
-    if not hasattr(app, "add_middleware"):
+    if not hasattr(app, "build_middleware_stack"):
         raise TypeError(f"instrument() takes a FastAPI or Starlette application, not {type(app).__name__}")
     if isinstance(paths, str):
         raise TypeError(f"paths takes a list of paths, such as [{paths!r}], not one text")
     if strange := sorted(path for path in paths or () if not path.startswith("/")):
         raise ValueError(f"a path begins with a slash: {', '.join(strange)}")
-    app.add_middleware(_Monitoring, application=app, monitor=monitor or _default_monitor(), paths=paths)
+    if app.middleware_stack is not None:
+        raise RuntimeError("instrument() comes too late: the application has been asked already")
+    monitoring = partial(_Monitoring, application=app, monitor=monitor or _default_monitor(), paths=paths)
+    surround(app, monitoring)
     return app
+
+
+def surround(app: Starlette, middleware: Callable[[ASGIApp], ASGIApp]) -> None:
+    """Put a middleware around all there is, what answers for an exception that nobody handles included."""
+    build = app.build_middleware_stack
+    # It is called when the first request comes: what `add_middleware` is given until then lies inside.
+    setattr(app, "build_middleware_stack", lambda: middleware(build()))  # noqa: B010 - a method, of this one alone
 
 
 def _default_monitor() -> PerformanceMonitor:

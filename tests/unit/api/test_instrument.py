@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -43,6 +44,10 @@ def watched() -> _Watched:
     return _Watched()
 
 
+class _UnhandledError(Exception):
+    """What an endpoint raises that nobody handles; a server is told of it too, and logs it."""
+
+
 def _get(app: ASGIApp, path: str, request_id: str = "id", root_path: str = "") -> list[Message]:
     """Make one request in a context of its own, as a server does; return all messages."""
     sent: list[Message] = []
@@ -62,7 +67,8 @@ def _get(app: ASGIApp, path: str, request_id: str = "id", root_path: str = "") -
         "query_string": b"",
         "headers": [(b"host", b"api.local"), (b"x-request-id", request_id.encode())],
     }
-    contextvars.Context().run(asyncio.run, app(scope, receive, send))
+    with suppress(_UnhandledError):
+        contextvars.Context().run(asyncio.run, app(scope, receive, send))
     return sent
 
 
@@ -186,6 +192,50 @@ def test_routes_may_come_after_it(watched: _Watched) -> None:
     _get(late, "/late", "fastapi")
     _get(later, "/late", "starlette")
     assert watched.ids() == ["fastapi", "starlette"]
+
+
+@pytest.mark.parametrize("make", [FastAPI, Starlette])
+def test_the_answer_to_an_exception_that_nobody_handles_has_the_id_of_its_record(
+    make: Callable[[], Starlette], watched: _Watched
+) -> None:
+    def fail(request: Request) -> None:
+        raise _UnhandledError
+
+    app = instrument(make(), watched.monitor)
+    app.add_route("/fail", fail)
+    messages = _get(app, "/fail")
+    assert (messages[0]["status"], _header(messages, b"x-request-id")) == (500, b"id")
+    assert (_header(messages, b"server-timing") or b"").startswith(b"total;dur=")
+    [measurement] = watched.measurements
+    assert (measurement.transaction_id, measurement.document()["error"]) == ("id", "_UnhandledError")
+
+
+def test_it_lies_around_middleware_that_is_added_later(watched: _Watched) -> None:
+    class Refusal:
+        def __init__(self, app: ASGIApp) -> None:
+            pass
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await PlainTextResponse("refused", 403)(scope, receive, send)
+
+    app = instrument(_starlette(), watched.monitor)
+    app.add_middleware(Refusal)
+    messages = _get(app, "/plain")
+    assert (messages[0]["status"], _header(messages, b"x-request-id")) == (403, b"id")
+
+
+def test_a_mounted_application_is_measured_by_itself_or_with_the_one_around_it(watched: _Watched) -> None:
+    for outer in (Starlette(), instrument(Starlette(), watched.monitor)):
+        outer.mount("/inner", instrument(_starlette(), watched.monitor))
+        messages = _get(outer, "/inner/plain")
+        assert [name for name, _ in messages[0]["headers"]].count(b"x-request-id") == 1
+    assert watched.ids() == ["id", "id"]
+
+
+def test_an_application_that_serves_already_is_refused(app: Starlette, watched: _Watched) -> None:
+    _get(app, "/plain")
+    with pytest.raises(RuntimeError, match="comes too late"):
+        instrument(app, watched.monitor)
 
 
 def test_instrumented_twice_it_measures_once(app: Starlette, watched: _Watched) -> None:
