@@ -48,7 +48,8 @@ def instrument(app: App, monitor: PerformanceMonitor | None = None, *, paths: Co
     """Measure the endpoints of an application, before or after its routes are added; before it serves.
 
     A request gets an id (`X-Request-ID`, the client's if it is sane) and a Server-Timing header; its endpoint gets a
-    record in the log, with the id and the latency up to the last byte. `def` endpoints are measured in their worker
+    record in the log, with the id and the latency up to the last byte. An `X-Request-ID` that the application answers
+    with stays alone, and the record has the other one. `def` endpoints are measured in their worker
     thread. An `async def` endpoint that never waits is measured like them; one that waits has no profile, and its CPU
     time is without that of the coroutines that ran meanwhile. While the monitor is off nothing of this happens.
 
@@ -133,8 +134,14 @@ class _Monitoring:
             if message["type"] == "http.response.start":
                 started_ns = perf_counter_ns()
                 timing = (b"server-timing", server_timing(exchange, started_ns).encode())
-                request_id = (b"x-request-id", exchange.raw_id)
-                message = {**message, "headers": [*message.get("headers", ()), request_id, timing]}
+                headers = [*message.get("headers", ()), timing]
+                # Not by a dict or a set of them, which takes longer to make than so few names to compare.
+                for name, _ in headers:
+                    if name == b"x-request-id":
+                        break
+                else:
+                    headers.append((b"x-request-id", exchange.raw_id))
+                message = {**message, "headers": headers}
                 exchange.own_ns += perf_counter_ns() - started_ns
             elif message["type"] == "http.response.body" and not message.get("more_body", False):
                 return _send_last(message, send, exchange)

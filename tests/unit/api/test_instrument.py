@@ -224,6 +224,16 @@ def test_it_lies_around_middleware_that_is_added_later(watched: _Watched) -> Non
     assert (messages[0]["status"], _header(messages, b"x-request-id")) == (403, b"id")
 
 
+def test_an_id_that_the_application_answers_with_is_the_only_one(watched: _Watched) -> None:
+    def named(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("named", headers={"X-Request-ID": "its own"})
+
+    messages = _get(instrument(Starlette(routes=[Route("/named", named)]), watched.monitor), "/named")
+    assert [value for name, value in messages[0]["headers"] if name == b"x-request-id"] == [b"its own"]
+    assert _header(messages, b"server-timing") is not None
+    assert watched.ids() == ["id"]
+
+
 def test_a_mounted_application_is_measured_by_itself_or_with_the_one_around_it(watched: _Watched) -> None:
     for outer in (Starlette(), instrument(Starlette(), watched.monitor)):
         outer.mount("/inner", instrument(_starlette(), watched.monitor))
