@@ -15,7 +15,7 @@ import inspect
 import sys
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from time import perf_counter_ns, thread_time_ns
-from types import FunctionType, SimpleNamespace
+from types import FunctionType, MethodType, SimpleNamespace
 from typing import TypeAlias, cast
 
 from starlette.requests import Request
@@ -45,9 +45,20 @@ def measure_routes(routes: Iterable[BaseRoute]) -> None:
     for route in routes:
         if isinstance(route, Mount | Host):
             measure_routes(route.routes)
-        elif type(route) is Route and isinstance(route.endpoint, FunctionType) and not hasattr(route, _MARK):
+        elif type(route) is Route and _is_function(route.endpoint) and not hasattr(route, _MARK):
             setattr(route, _MARK, True)
             _measure_route(route)
+
+
+def _is_function(endpoint: Endpoint) -> bool:
+    """Tell, as Starlette does, what takes a request from a class or an application of its own."""
+    return isinstance(_behind_partials(endpoint), FunctionType | MethodType)
+
+
+def _behind_partials(endpoint: Endpoint) -> Endpoint:
+    while isinstance(endpoint, functools.partial):
+        endpoint = endpoint.func
+    return endpoint
 
 
 def _run_measured(original: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
@@ -80,7 +91,7 @@ def _measure_route(route: Route) -> None:
     owner: object = route
     while (inner := getattr(owner, "app", None)) is not None:
         if isinstance(inner, FunctionType):
-            is_coroutine = inspect.iscoroutinefunction(route.endpoint)
+            is_coroutine = inspect.iscoroutinefunction(_behind_partials(route.endpoint))
             measured = cast(Callable[[Request], Awaitable[Response]], _measured(route.endpoint, is_coroutine))
             setattr(owner, "app", request_response(measured))  # noqa: B010 - it is a route or any middleware
             return
@@ -117,7 +128,8 @@ def _measured(endpoint: Endpoint, is_coroutine: bool) -> Endpoint:
     wrapper: Endpoint = run_steps if is_coroutine else run
     # The monitor tells blocks apart by their code, and one that awaits from one that does not; so each endpoint needs
     # a code object of its own.
-    name = f"{getattr(endpoint, '__module__', '')}.{getattr(endpoint, '__qualname__', repr(type(endpoint)))}"
+    named = _behind_partials(endpoint)
+    name = f"{getattr(named, '__module__', '')}.{getattr(named, '__qualname__', repr(type(named)))}"
     code = wrapper.__code__ = wrapper.__code__.replace(co_name=name, co_qualname=name)
     return functools.wraps(endpoint)(wrapper)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from perfcli.errors import MissingExtraError
 
@@ -21,6 +22,7 @@ from perfcli.monitor.context import CURRENT_REQUEST
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
+    from starlette.types import Lifespan
 
     from perfcli.monitor import PerformanceMonitor
 
@@ -45,7 +47,7 @@ UNMEASURED_PATHS = frozenset(
 
 
 def instrument(app: App, monitor: PerformanceMonitor | None = None, *, paths: Collection[str] | None = None) -> App:
-    """Measure the endpoints of an application, before or after its routes are added; before it serves.
+    """Measure the endpoints of an application, also those its lifespan adds; to be called before it serves.
 
     A request gets an id (`X-Request-ID`, the client's if it is sane) and a Server-Timing header; its endpoint gets a
     record in the log, with the id and the latency up to the last byte. An `X-Request-ID` that the application answers
@@ -109,6 +111,7 @@ class _Monitoring:
         # Here the application is about to serve: its routes are there, whoever came first.
         measure_fastapi()
         measure_routes(application.routes)
+        application.router.lifespan_context = _around_lifespan(application)
         self._app = app
         self._monitor = monitor
         self._paths = UNMEASURED_PATHS if paths is None else frozenset(paths)
@@ -153,6 +156,21 @@ class _Monitoring:
             await self._app(scope, receive, send_measured)
         finally:
             exchange.end()
+
+
+def _around_lifespan(app: Starlette) -> Lifespan[Starlette]:
+    """Return the lifespan of an application, with our part in it; a middleware would have to look at every scope."""
+    lifespan_context = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(started: Starlette) -> AsyncIterator[Mapping[str, object] | None]:
+        async with lifespan_context(started) as state:
+            # A model that is loaded at the start may bring routes.
+            measure_routes(app.routes)
+            yield state
+
+    # Starlette's type forbids what it allows, a state that may be none.
+    return cast("Lifespan[Starlette]", lifespan)
 
 
 async def _send_last(message: Message, send: Send, exchange: Exchange) -> None:

@@ -7,9 +7,10 @@ import contextvars
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 from fastapi import APIRouter, FastAPI
@@ -83,6 +84,17 @@ def _plain(request: Request) -> PlainTextResponse:
 async def _coroutine(request: Request) -> PlainTextResponse:
     await asyncio.sleep(0)
     return PlainTextResponse("coroutine")
+
+
+class _Service:
+    """A model and its endpoints in one object."""
+
+    def plain(self, request: Request) -> PlainTextResponse:
+        return PlainTextResponse("method")
+
+    async def coroutine(self, request: Request, word: str = "coroutine method") -> PlainTextResponse:
+        await asyncio.sleep(0)
+        return PlainTextResponse(word)
 
 
 class _PassOn:
@@ -159,6 +171,25 @@ async def _ask(app: ASGIApp, path: str, heard: Callable[[str], None]) -> None:
     await app({"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}, receive, send)
 
 
+async def _live(app: ASGIApp, meanwhile: Callable[[], Awaitable[None]]) -> tuple[dict[str, str], list[str]]:
+    """Start an application, and end it after that; return its state, and the types of its messages."""
+    state: dict[str, str] = {}
+    heard: list[str] = []
+    steps = iter(["lifespan.startup", "lifespan.shutdown"])
+
+    async def receive() -> Message:
+        step = next(steps)
+        if step == "lifespan.shutdown":
+            await meanwhile()
+        return {"type": step}
+
+    async def send(message: Message) -> None:
+        heard.append(message["type"])
+
+    await app({"type": "lifespan", "state": state}, receive, send)
+    return state, heard
+
+
 def test_a_client_has_its_answer_before_anything_is_logged(app: Starlette) -> None:
     seen: list[str] = []
     monitor = PerformanceMonitor(lambda measurement: seen.append("log"), enabled=True)
@@ -185,6 +216,23 @@ def test_middleware_of_a_route_stays_around_its_endpoint(watched: _Watched) -> N
     assert watched.ids() == ["id"]
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "answer"),
+    [
+        (_Service().plain, b"method"),
+        (_Service().coroutine, b"coroutine method"),
+        (partial(_plain), b"plain"),
+        (partial(partial(_Service().coroutine), word="partial"), b"partial"),
+    ],
+)
+def test_methods_and_partial_functions_are_measured_like_functions(
+    endpoint: Callable[[Request], PlainTextResponse], answer: bytes, watched: _Watched
+) -> None:
+    messages = _get(instrument(Starlette(routes=[Route("/score", endpoint)]), watched.monitor), "/score")
+    assert messages[1]["body"] == answer
+    assert watched.ids() == ["id"]
+
+
 def test_routes_may_come_after_it(watched: _Watched) -> None:
     late, later = instrument(FastAPI(), watched.monitor), instrument(Starlette(), watched.monitor)
     late.get("/late")(lambda: "late")
@@ -192,6 +240,26 @@ def test_routes_may_come_after_it(watched: _Watched) -> None:
     _get(late, "/late", "fastapi")
     _get(later, "/late", "starlette")
     assert watched.ids() == ["fastapi", "starlette"]
+
+
+@pytest.mark.parametrize("make", [FastAPI, Starlette])
+def test_routes_that_the_lifespan_adds_are_measured_and_its_state_is_kept(
+    make: Callable[..., Starlette], watched: _Watched
+) -> None:
+    seen: list[str] = []
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, str]]:
+        app.add_route("/late", _plain)
+        yield {"model": "loaded"}
+        seen.append("ended")
+
+    app = instrument(make(lifespan=lifespan), watched.monitor)
+    state, heard = asyncio.run(_live(app, lambda: _ask(app, "/late", seen.append)))
+    assert state == {"model": "loaded"}
+    assert heard == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert seen == ["http.response.start", "http.response.body", "ended"]
+    assert len(watched.ids()) == 1
 
 
 @pytest.mark.parametrize("make", [FastAPI, Starlette])
