@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from perfcli.errors import MissingExtraError
 
 try:
+    from anyio import CapacityLimiter, to_thread
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 except ImportError:
     raise MissingExtraError("instrument(app)", "serve") from None
@@ -164,13 +166,25 @@ def _around_lifespan(app: Starlette) -> Lifespan[Starlette]:
 
     @asynccontextmanager
     async def lifespan(started: Starlette) -> AsyncIterator[Mapping[str, object] | None]:
-        async with lifespan_context(started) as state:
-            # A model that is loaded at the start may bring routes.
-            measure_routes(app.routes)
-            yield state
+        try:
+            async with lifespan_context(started) as state:
+                # A model that is loaded at the start may bring routes.
+                measure_routes(app.routes)
+                yield state
+        finally:
+            await _flush_log()
 
     # Starlette's type forbids what it allows, a state that may be none.
     return cast("Lifespan[Starlette]", lifespan)
+
+
+async def _flush_log() -> None:
+    """Have what is logged by now delivered: a server that is stopped may end by the signal, and not run `atexit`."""
+    # Where this is not loaded, nobody has the monitor whose log ends with the process.
+    library = sys.modules.get("perfcli.logs.library")
+    if library is not None:
+        # In a thread that no endpoint holds, even if all of those hang.
+        await to_thread.run_sync(library.flush, limiter=CapacityLimiter(1))
 
 
 async def _send_last(message: Message, send: Send, exchange: Exchange) -> None:

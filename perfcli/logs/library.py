@@ -54,22 +54,28 @@ def open_monitor(settings: Settings, delivery: LogDelivery) -> PerformanceMonito
     )
 
 
+def flush(timeout_s: float = 5.0) -> None:
+    """Have what the ready-made monitor logged so far delivered within this time; nothing if nobody uses it."""
+    if _ready_made.cache_info().currsize:
+        _ready_made()[1].flush(timeout_s)
+
+
 def __getattr__(name: str) -> object:
     if name == "performance_monitor":
         with _lock:
-            return _ready_made()
+            return _ready_made()[0]
     if name == "profiled":
         with _lock:
-            return _ready_made().profiled
+            return _ready_made()[0].profiled
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
 @cache
-def _ready_made() -> PerformanceMonitor:
+def _ready_made() -> tuple[PerformanceMonitor, LogDelivery]:
     settings = load_settings()
     delivery = open_delivery(settings)
     _drain_at_exit(delivery)
-    return open_monitor(settings, delivery)
+    return open_monitor(settings, delivery), delivery
 
 
 def _drain_at_exit(delivery: LogDelivery) -> None:

@@ -45,6 +45,8 @@ class Writer:
         self._thread: threading.Thread | None = None
         # Not empty when there is something to do at once: a whole batch, or the end. A queue for the same reason.
         self._hurry: queue.SimpleQueue[None] = queue.SimpleQueue()
+        # Set when all that was queued before is sent, or waits for a store.
+        self._flushes: queue.SimpleQueue[threading.Event] = queue.SimpleQueue()
         self._is_closing = False
         self._is_finished = False
         self._deadline = math.inf
@@ -83,6 +85,16 @@ class Writer:
         finally:
             self._lock.release()
 
+    def flush(self, timeout_s: float) -> None:
+        """Have the thread send at once what is queued, and wait until it has, or until the timeout."""
+        if self._thread is None or self._is_closing:
+            return
+        flushed = threading.Event()
+        self._flushes.put(flushed)
+        self._hurry.put(None)
+        self._queue.put(None)
+        flushed.wait(timeout_s)
+
     def close(self, timeout_s: float) -> None:
         """Let the thread deliver what there is until the deadline, and end it."""
         self._deadline = min(self._deadline, self._clock() + timeout_s)
@@ -112,8 +124,12 @@ class Writer:
         has_more = True
         while not self._is_closing:
             self._put(self._take(0.0 if has_more else self._wait_s()))
+            # Looked up before the queue is: what they wait for was in it by then.
+            flushes = self._flushes.qsize()
             # Every lane has its turn, whatever the others say.
             has_more = sum(lane.step() for lane in self._lanes) > 0 or not self._queue.empty()
+            for _ in range(0 if has_more else flushes):
+                self._flushes.get().set()
             self._cpu_ns = time.thread_time_ns()
             self._notice_drops()
         self._finish()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import signal
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +17,18 @@ if TYPE_CHECKING:
 
 _CLIENTS = 8
 _REQUESTS = 50
+# As `uvicorn app:app` serves it, with no lifespan of its own and the ready-made monitor.
+_PLAIN = """
+import socket, sys
+import uvicorn
+from fastapi import FastAPI
+from perfcli import instrument
+
+app = FastAPI()
+app.get("/score")(lambda: 1)
+instrument(app)
+uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
+"""
 # In a sleep of 5 ms the start of a profile is noticed.
 _MARGIN_MS = 1.0
 
@@ -140,3 +154,19 @@ def test_background_tasks_run_as_before(instrumented: Server) -> None:
 def test_a_strangers_answer_has_server_timing(instrumented: Server) -> None:
     header = instrumented.get("/def/sleep").headers["server-timing"]
     assert re.fullmatch(r"parse;dur=[0-9.]+, queue;dur=[0-9.]+, total;dur=[0-9.]+", header)
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [(["-c", _PLAIN], "/score"), ([str(Path(__file__).with_name("instrumented_app.py"))], "/def/sleep")],
+    ids=["ready-made monitor", "monitor of its own"],
+)
+def test_sigterm_loses_no_record(start_server: Callable[..., Server], command: list[str], path: str) -> None:
+    server = start_server(command, path, ENABLE_PERFORMANCE_MONITORING="true")
+    server.get(path, X_Request_ID="first")
+    server.wait_until(lambda: bool(server.log_of("first")))
+    # The writer gathers from now on.
+    server.get(path, X_Request_ID="last")
+    # uvicorn raises the signal again when it has shut down, and nothing that is registered with atexit runs.
+    assert server.stop() == -signal.SIGTERM
+    assert len(server.log_of("last")) == 1

@@ -78,6 +78,38 @@ def test_what_is_submitted_by_many_threads_is_delivered_once() -> None:
     assert len({record.id for record in sink.newest_first()}) == 2000
 
 
+def test_a_flush_delivers_what_is_queued_at_once_and_goes_on_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perfcli.logs.writer.GATHER_S", 3600.0)
+    sink = MemorySink(10_000)
+    delivery = LogDelivery([sink])
+    delivery.flush()
+    expected = []
+    # The second time more than a batch.
+    for count in (1, 3 * BATCH_RECORDS):
+        for number in range(count):
+            delivery.submit(entry(number))
+            expected.append(f"m{number}")
+        delivery.flush(3600.0)
+        assert messages(sink) == expected
+    delivery.close()
+    delivery.flush(3600.0)
+
+
+def test_a_flush_waits_for_no_store_that_is_down_and_only_so_long_for_one_that_hangs() -> None:
+    down = LogDelivery([DownSink()])
+    down.submit(entry(1))
+    down.flush(3600.0)
+    assert down.counters().sinks["down"].waiting == 1
+    hanging = BlockedSink()
+    delivery = LogDelivery([hanging])
+    delivery.submit(entry(1))
+    assert hanging.entered.wait(30)
+    delivery.flush(0.01)
+    hanging.released.set()
+    delivery.close()
+    assert len(hanging.delivered) == 1
+
+
 def test_a_whole_batch_does_not_wait_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("perfcli.logs.writer.GATHER_S", 3600.0)
     sink = MemorySink(10_000)
