@@ -15,11 +15,11 @@ from perfcli.api.access import token_check
 from perfcli.api.docs_page import docs_router
 from perfcli.api.errors import add_error_answers
 from perfcli.api.health import Phase, health_router
-from perfcli.api.instrument import instrument
+from perfcli.api.instrument import instrument, surround
 from perfcli.api.limits import Admission
 from perfcli.api.log_page import LogReader, log_router
 from perfcli.api.metrics import RequestMetrics, ServiceMetrics, has_workers
-from perfcli.api.payload_log import payload_logger, warn_of_unknown_fields
+from perfcli.api.payload_log import RequestIds, payload_logger, warn_of_unknown_fields
 from perfcli.api.performance_page import RecentLog, performance_router
 from perfcli.api.predictions import PREDICTION_PATHS, prediction_router
 from perfcli.api.predictor import Predictor, load_predictor, make_predictor
@@ -103,6 +103,8 @@ def _surround(app: FastAPI, settings: Settings, monitor: PerformanceMonitor, met
         max_body_bytes=settings.api_max_body_bytes,
     )
     app.add_middleware(RequestMetrics, metrics=metrics)
+    if settings.log_payloads:
+        surround(app, partial(RequestIds, monitor=monitor, paths=PREDICTION_PATHS))
     instrument(app, monitor, paths=PREDICTION_PATHS)
 
 

@@ -93,11 +93,11 @@ def _default_monitor() -> PerformanceMonitor:
     return performance_monitor
 
 
-# In the scope of a request that is measured already: an application may be mounted in another one.
-_KEY = "perfcli.measured"
+MEASURED = "perfcli.measured"
+"""In the scope of a request that is measured already: an application may be mounted in another one."""
 
 
-def _path(scope: Scope) -> str:
+def path_within(scope: Scope) -> str:
     """Return the path within the application, wherever that is mounted."""
     path: str = scope["path"]
     root = scope.get("root_path")
@@ -124,12 +124,12 @@ class _Monitoring:
         if (
             not self._monitor.enabled
             or scope["type"] != "http"
-            or _KEY in scope
-            or (_path(scope) in self._paths) is not self._are_measured
+            or MEASURED in scope
+            or (path_within(scope) in self._paths) is not self._are_measured
         ):
             await self._app(scope, receive, send)
             return
-        scope[_KEY] = True
+        scope[MEASURED] = True
         outer = CURRENT_REQUEST.get()
         # A server begins a pipelined request while it sends the answer of the one before, in the context of that.
         exchange = Exchange(self._monitor, scope["headers"], outer if outer is not None and outer.is_open else None)

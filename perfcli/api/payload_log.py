@@ -6,8 +6,12 @@ import logging
 import time
 from collections.abc import Callable, Collection
 
-from perfcli.api.exchange import current_exchange
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from perfcli.api.exchange import Exchange, current_exchange
+from perfcli.api.instrument import MEASURED, path_within
 from perfcli.logs import LogDelivery, LogEntry
+from perfcli.monitor import PerformanceMonitor
 from perfcli.payloads import Payload
 from perfcli.secrets import MASK
 
@@ -31,6 +35,36 @@ def payload_logger(delivery: LogDelivery, redacted: Collection[str]) -> Callable
         delivery.submit(entry)
 
     return log
+
+
+class RequestIds:
+    """ASGI middleware that gives a request an id, and returns it, where the monitor is off and does not.
+
+    An input in the log is of no use if nobody knows which request it came with.
+    """
+
+    def __init__(self, app: ASGIApp, monitor: PerformanceMonitor, paths: Collection[str]) -> None:
+        self._app = app
+        self._monitor = monitor
+        self._paths = paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Open an exchange around a request to one of the paths that is in none; nothing in it is measured."""
+        if scope["type"] != "http" or MEASURED in scope or path_within(scope) not in self._paths:
+            await self._app(scope, receive, send)
+            return
+        exchange = Exchange(self._monitor, scope["headers"], None)
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                request_id = (b"x-request-id", exchange.raw_id)
+                message = {**message, "headers": [*message.get("headers", ()), request_id]}
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            exchange.end()
 
 
 def warn_of_unknown_fields(redacted: Collection[str], columns: Collection[str] | None) -> None:

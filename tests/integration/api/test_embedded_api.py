@@ -214,6 +214,22 @@ def test_inputs_are_logged_when_asked_for_and_redacted(start_api: Callable[..., 
     assert payload == [{**MALIGNANT, "mean_radius": "***"}]
 
 
+def test_inputs_are_logged_with_the_id_of_their_request_also_while_the_monitoring_is_off(
+    start_api: Callable[..., Server],
+) -> None:
+    api = start_api(ENABLE_PERFORMANCE_MONITORING="false", LOG_PAYLOADS="true")
+    given = api.request("POST", "/predict", MALIGNANT, {"X-Request-ID": "given"})
+    made = api.request("POST", "/predict", {})
+    made_id = made.headers["x-request-id"]
+    assert (given.headers["x-request-id"], made.status) == ("given", 422)
+    own = api.request("POST", "/predict_proba", MALIGNANT).headers["x-request-id"]
+    assert len({"given", made_id, own}) == 3
+    assert "server-timing" not in given.headers
+    assert "x-request-id" not in api.get("/health").headers
+    api.stop()
+    assert [(line["transaction_id"], line["payload"]) for line in api.log()] == [("given", MALIGNANT), (own, MALIGNANT)]
+
+
 def test_sigterm_answers_what_was_accepted_and_delivers_its_logs(start_api: Callable[..., Server]) -> None:
     api = start_api()
     body = json.dumps(MALIGNANT).encode()
