@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Annotated, Protocol
 
 import orjson
@@ -43,7 +44,7 @@ def performance_router(
 ) -> APIRouter:
     """Make the routes; predictions are summarized from the recent log, which holds `capacity` records at most."""
     router = APIRouter(tags=["observability"])
-    started = datetime.now(UTC)
+    started_s = monotonic()
 
     @router.get("/performance")
     def performance(
@@ -53,10 +54,9 @@ def performance_router(
         kept = recent.newest_first()
         now = datetime.now(UTC)
         is_cut = len(kept) >= capacity or (isinstance(recent, SharedLog) and recent.has_forgotten())
-        begin = max(_begin_of(kept, started, is_cut), now - timedelta(seconds=window_s))
-        predictions = _metrics_since(kept, begin)
+        predictions, covered_s = look_back(kept, now, window_s, monotonic() - started_s, is_cut)
         return PerformanceReport(
-            **summarize(predictions, (now - begin).total_seconds()).model_dump(),
+            **summarize(predictions, covered_s).model_dump(),
             monitoring=monitor.enabled,
             monitor=monitor.cost(),
             delivery=delivery.counters().document(),
@@ -70,15 +70,25 @@ def performance_router(
     return router
 
 
-def _metrics_since(kept: Sequence[Record], begin: datetime) -> list[Metrics]:
+def look_back(
+    kept: Sequence[Record], now: datetime, window_s: float, uptime_s: float, is_cut: bool
+) -> tuple[list[Metrics], float]:
+    """Return the metrics of recent predictions, and of how many seconds until now they are all that there were.
+
+    Args:
+        kept: The records that are kept.
+        now: The moment, UTC.
+        window_s: Seconds to look back at most.
+        uptime_s: Seconds since the process started.
+        is_cut: There were older records, which are gone.
+    """
+    # The others are from before the clock was set back: how long ago that was, nobody knows.
+    known = [record for record in kept if record.timestamp <= as_timestamp(now)]
+    oldest = min((datetime.fromisoformat(record.timestamp) for record in known), default=now)
+    is_complete = not is_cut and len(known) == len(kept)
+    complete_since = min(oldest, now - timedelta(seconds=uptime_s)) if is_complete else oldest
+    begin = max(complete_since, now - timedelta(seconds=window_s))
     since = as_timestamp(begin)
-    documents = [orjson.loads(record.line) for record in kept if record.timestamp >= since]
-    return [document["performance_metrics"] for document in documents if "performance_metrics" in document]
-
-
-def _begin_of(kept: Sequence[Record], started: datetime, is_cut: bool) -> datetime:
-    """Return the moment from which on nothing is missing: the start, or the oldest record when older ones are gone."""
-    if not kept:
-        return started
-    oldest = datetime.fromisoformat(kept[-1].timestamp)
-    return oldest if is_cut else min(started, oldest)
+    documents = [orjson.loads(record.line) for record in known if record.timestamp >= since]
+    metrics = [document["performance_metrics"] for document in documents if "performance_metrics" in document]
+    return metrics, (now - begin).total_seconds()

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
 from perfcli.api.performance import CostlyFunction, Spread, summarize
+from perfcli.api.performance_page import look_back
+from perfcli.logs import Record
+from perfcli.logs.query import as_timestamp
+
+_NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def _record(age_s: float) -> Record:
+    """Make the record of a prediction; by a clock that was set back, its age is negative."""
+    timestamp = as_timestamp(_NOW - timedelta(seconds=age_s))
+    return Record(f"id{age_s}", timestamp, orjson.dumps({"performance_metrics": {"age_s": age_s}}))
 
 
 def _metrics(number: int, *, profiled: bool = False, overhead_ms: float | None = 0.0) -> dict[str, object]:
@@ -71,3 +87,24 @@ def test_functions_are_added_up_over_the_profiled_predictions() -> None:
             cumulative_time_ms=40.0,
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("ages_s", "uptime_s", "is_cut", "found_s", "covered_s"),
+    [
+        ([10, 200, 400], 1000, False, [10, 200], 300),
+        ([10, 20], 60, False, [10, 20], 60),
+        # A log of other workers, older than this one.
+        ([10, 100], 60, False, [10, 100], 100),
+        ([10, 20], 1000, True, [10, 20], 20),
+        ([], 60, False, [], 60),
+        # The clock has been set back by an hour.
+        ([10, 20, -3500, -3490], 1000, False, [10, 20], 20),
+        ([-3500, -3490], 1000, False, [], 0),
+    ],
+)
+def test_the_window_is_the_part_of_what_was_asked_for_in_which_nothing_is_missing(
+    ages_s: list[float], uptime_s: float, is_cut: bool, found_s: list[float], covered_s: float
+) -> None:
+    metrics, window_s = look_back([_record(age_s) for age_s in ages_s], _NOW, 300, uptime_s, is_cut)
+    assert ([each["age_s"] for each in metrics], window_s) == (found_s, covered_s)
