@@ -79,9 +79,7 @@ def create_app(
     app.include_router(docs_router(app.openapi))
     guard = [Depends(token_check(settings.api_token))]
     app.include_router(log_router(_log_reader(settings, recent)), dependencies=guard)
-    app.include_router(
-        performance_router(recent, settings.redis_logs_max_size, monitor, delivery, metrics), dependencies=guard
-    )
+    app.include_router(performance_router(settings, recent, monitor, delivery, metrics), dependencies=guard)
     add_error_answers(app)
     _surround(app, settings, monitor, metrics)
     return app

@@ -42,10 +42,14 @@ class Performance(BaseModel):
     """Recent predictions. Durations of profiled ones count with the profiler's estimated cost taken out."""
 
     window_s: float = Field(description="Time looked back on; shorter than asked for when older records are gone.")
-    predictions: int
-    errors: int
-    profiled: int
-    not_profiled: dict[str, int] = Field(description="Predictions that were not profiled, by reason.")
+    predictions: int | None
+    errors: int | None
+    profiled: int | None
+    not_profiled: dict[str, int] | None = Field(description="Predictions that were not profiled, by reason.")
+    unknown: str | None = Field(
+        default=None,
+        description="Why nothing is known of predictions, whose numbers are null then; null where they are known.",
+    )
     throughput_rps: float | None = Field(description="Predictions per second of the window.")
     inference_time_ms: Spread
     latency_ms: Spread
@@ -70,6 +74,12 @@ def summarize(records: Sequence[Metrics], window_s: float) -> Performance:
         samples_needed={name: samples_needed(q) for name, q in _PERCENTILES.items()},
         top_functions=_top_functions(profiled),
     )
+
+
+def unknown(reason: str, window_s: float) -> Performance:
+    """Say that a log without predictions does not mean that there were none."""
+    nothing = dict.fromkeys(("predictions", "errors", "profiled", "not_profiled", "throughput_rps"))
+    return summarize([], window_s).model_copy(update={**nothing, "unknown": reason})
 
 
 def _without_profiler(metrics: Metrics, key: str) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -13,11 +14,12 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import Field
 
 from perfcli.api.metrics import ServiceMetrics
-from perfcli.api.performance import Metrics, Performance, summarize
+from perfcli.api.performance import Metrics, Performance, summarize, unknown
 from perfcli.api.shared_log import SharedLog
 from perfcli.logs import LogDelivery, Record
 from perfcli.logs.query import as_timestamp
 from perfcli.monitor import PerformanceMonitor
+from perfcli.settings import Settings
 
 
 class RecentLog(Protocol):
@@ -40,9 +42,9 @@ class PerformanceReport(Performance):
 
 
 def performance_router(
-    recent: RecentLog, capacity: int, monitor: PerformanceMonitor, delivery: LogDelivery, metrics: ServiceMetrics
+    settings: Settings, recent: RecentLog, monitor: PerformanceMonitor, delivery: LogDelivery, metrics: ServiceMetrics
 ) -> APIRouter:
-    """Make the routes; predictions are summarized from the recent log, which holds `capacity` records at most."""
+    """Make the routes; predictions are summarized from the recent log."""
     router = APIRouter(tags=["observability"])
     started_s = monotonic()
 
@@ -53,10 +55,12 @@ def performance_router(
         """Summarize the predictions of a recent window."""
         kept = recent.newest_first()
         now = datetime.now(UTC)
-        is_cut = len(kept) >= capacity or (isinstance(recent, SharedLog) and recent.has_forgotten())
+        is_cut = len(kept) >= settings.redis_logs_max_size or (isinstance(recent, SharedLog) and recent.has_forgotten())
         predictions, covered_s = look_back(kept, now, window_s, monotonic() - started_s, is_cut)
+        reason = None if predictions else _why_not_logged(settings, monitor)
+        seen = summarize(predictions, covered_s) if reason is None else unknown(reason, covered_s)
         return PerformanceReport(
-            **summarize(predictions, covered_s).model_dump(),
+            **seen.model_dump(),
             monitoring=monitor.enabled,
             monitor=monitor.cost(),
             delivery=delivery.counters().document(),
@@ -68,6 +72,14 @@ def performance_router(
         return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+def _why_not_logged(settings: Settings, monitor: PerformanceMonitor) -> str | None:
+    if not monitor.enabled:
+        return "The monitoring is off."
+    if logging.getLevelNamesMapping()[settings.log_level] > logging.INFO:
+        return f"LOG_LEVEL={settings.log_level} keeps the records of predictions, which are INFO, out of the log."
+    return None
 
 
 def look_back(

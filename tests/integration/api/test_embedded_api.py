@@ -152,8 +152,31 @@ def test_performance_counts_what_the_logs_hold(api: Server) -> None:
     assert report["inference_time_ms"]["p50"] > 0
     assert report["inference_time_ms"]["p99"] is None
     assert report["samples_needed"]["p99"] == 459
+    assert report["unknown"] is None
     assert report["delivery"]["sinks"]["memory"]["delivered"] == report["predictions"]
     assert report["monitor"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "reason"),
+    [
+        (
+            {"LOG_LEVEL": "WARNING"},
+            "LOG_LEVEL=WARNING keeps the records of predictions, which are INFO, out of the log.",
+        ),
+        ({"ENABLE_PERFORMANCE_MONITORING": "false"}, "The monitoring is off."),
+    ],
+)
+def test_performance_does_not_count_what_is_not_logged(
+    start_api: Callable[..., Server], environment: dict[str, str], reason: str
+) -> None:
+    api = start_api(**environment)
+    api.request("POST", "/predict", MALIGNANT)
+    report = api.get("/performance").json()
+    counts = ("predictions", "errors", "profiled", "not_profiled", "throughput_rps")
+    assert [report[name] for name in counts] == [None] * 5
+    assert report["unknown"] == reason
+    assert report["monitor"]["predictions"] == (1 if "LOG_LEVEL" in environment else 0)
 
 
 def test_prometheus_output_parses_and_counts_every_prediction(api: Server) -> None:
