@@ -11,6 +11,7 @@ import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from perfcli.errors import SettingsError
 from perfcli.logs import LogDelivery
 from perfcli.monitor import PerformanceMonitor
 
@@ -29,6 +30,11 @@ class ServiceMetrics:
     """
 
     def __init__(self, monitor: PerformanceMonitor, delivery: LogDelivery) -> None:
+        """Make the metrics of this process.
+
+        Raises:
+            SettingsError: They are to be kept in files, and cannot.
+        """
         self._monitor = monitor
         self._delivery = delivery
         self._registry = CollectorRegistry()
@@ -41,7 +47,14 @@ class ServiceMetrics:
             buckets=_BUCKETS_S,
             registry=self._registry,
         )
-        self.in_flight = self._gauge("http_requests_in_flight", "Requests being answered.")
+        try:
+            # Of those without labels the first, whose file is opened here.
+            self.in_flight = self._gauge("http_requests_in_flight", "Requests being answered.")
+        except OSError as error:
+            raise SettingsError(
+                f"{_WORKERS_DIR}={os.environ.get(_WORKERS_DIR)}: {(error.strerror or str(error)).lower()}.",
+                "Unset it, or name a folder that can be written to; perfcli serve makes one for its workers.",
+            ) from error
         self._inference = self._counter("inference_seconds", "Time in measured predictions, profiled ones included.")
         self._predictions = self._counter("predictions", "Measured predictions, by why they have no profile.", "reason")
         self._monitor_seconds = self._counter("monitor_seconds", "Time the monitor took on the way of requests.")

@@ -123,6 +123,19 @@ def test_a_model_that_does_not_load_is_not_announced_and_not_tried_again(tmp_pat
     assert said.splitlines() == ["Error: There is no file 'missing.joblib'.", "Hint: Check the path to the model."]
 
 
+def test_a_folder_of_prometheus_that_is_not_there_is_an_error_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "missing"
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folder))
+    code, said = _fails(tmp_path, "--port", "0")
+    assert code == 2
+    assert said.splitlines() == [
+        f"Error: PROMETHEUS_MULTIPROC_DIR={folder}: no such file or directory.",
+        "Hint: Unset it, or name a folder that can be written to; perfcli serve makes one for its workers.",
+    ]
+
+
 def test_a_store_that_is_down_is_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unused_port: int) -> None:
     port = unused_port
     monkeypatch.setenv("LOGGING_HANDLER", "redis")
