@@ -47,15 +47,19 @@ UNMEASURED_PATHS = frozenset(
 )
 """What operators and browsers ask for, which are no predictions and often most of the requests."""
 
+MEASURED = "perfcli.measured"
+"""In the scope of a request that is measured already: an application may be mounted in another one."""
+
 
 def instrument(app: App, monitor: PerformanceMonitor | None = None, *, paths: Collection[str] | None = None) -> App:
     """Measure the endpoints of an application, also those its lifespan adds; to be called before it serves.
 
     A request gets an id (`X-Request-ID`, the client's if it is sane) and a Server-Timing header; its endpoint gets a
     record in the log, with the id and the latency up to the last byte. An `X-Request-ID` that the application answers
-    with stays alone, and the record has the other one. `def` endpoints are measured in their worker
-    thread. An `async def` endpoint that never waits is measured like them; one that waits has no profile, and its CPU
-    time is without that of the coroutines that ran meanwhile. While the monitor is off nothing of this happens.
+    with stays alone, and the record has the other one. `def` endpoints are measured in their worker thread. An
+    `async def` endpoint that never waits is measured like them; one that waits has no profile, and its CPU time is
+    without that of the coroutines that ran meanwhile. While the monitor is off nothing of this happens. At the end of
+    the application's lifespan what `perfcli.performance_monitor` has logged is delivered.
 
     Args:
         app: The application; it is changed and returned.
@@ -91,10 +95,6 @@ def _default_monitor() -> PerformanceMonitor:
     from perfcli.logs.library import performance_monitor
 
     return performance_monitor
-
-
-MEASURED = "perfcli.measured"
-"""In the scope of a request that is measured already: an application may be mounted in another one."""
 
 
 def path_within(scope: Scope) -> str:
