@@ -57,7 +57,7 @@ def performance_router(
         now = datetime.now(UTC)
         is_cut = len(kept) >= settings.redis_logs_max_size or (isinstance(recent, SharedLog) and recent.has_forgotten())
         predictions, covered_s = look_back(kept, now, window_s, monotonic() - started_s, is_cut)
-        reason = None if predictions else _why_not_logged(settings, monitor)
+        reason = _why_not_logged(settings, is_off=not (monitor.enabled or predictions))
         seen = summarize(predictions, covered_s) if reason is None else unknown(reason, covered_s)
         return PerformanceReport(
             **seen.model_dump(),
@@ -74,11 +74,11 @@ def performance_router(
     return router
 
 
-def _why_not_logged(settings: Settings, monitor: PerformanceMonitor) -> str | None:
-    if not monitor.enabled:
+def _why_not_logged(settings: Settings, *, is_off: bool) -> str | None:
+    if is_off:
         return "The monitoring is off."
     if logging.getLevelNamesMapping()[settings.log_level] > logging.INFO:
-        return f"LOG_LEVEL={settings.log_level} keeps the records of predictions, which are INFO, out of the log."
+        return f"LOG_LEVEL={settings.log_level} keeps predictions that did not fail, which are INFO, out of the log."
     return None
 
 

@@ -162,7 +162,7 @@ def test_performance_counts_what_the_logs_hold(api: Server) -> None:
     [
         (
             {"LOG_LEVEL": "WARNING"},
-            "LOG_LEVEL=WARNING keeps the records of predictions, which are INFO, out of the log.",
+            "LOG_LEVEL=WARNING keeps predictions that did not fail, which are INFO, out of the log.",
         ),
         ({"ENABLE_PERFORMANCE_MONITORING": "false"}, "The monitoring is off."),
     ],
