@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from perfcli.errors import MeasurementError, UsageError
+from perfcli.errors import ExitCode, MeasurementError, UsageError
 from perfcli.records import ProfileResult, Stage
 from perfcli.records.comparison import Turn
 from perfcli.records.profile_codec import decode_profile
@@ -28,6 +28,8 @@ MIN_ROUNDS = 8
 ROUND_S = 1.0
 PROFILE_TIMEOUT_S = 120.0
 """A profile of a second that takes so long has a model that does not load."""
+MEASURED = (ExitCode.OK, ExitCode.FAILED, ExitCode.INCONCLUSIVE)
+"""The last two say what the SLOs of the project's configuration make of a profile; it is whole all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,10 @@ def _profile(folder: Path, arguments: Sequence[str]) -> ProfileResult:
         raise MeasurementError(
             f"perfcli profile in {folder} has not ended after {took}.", "See what it waits for: run it there yourself."
         ) from error
-    if done.returncode != 0:
-        words = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+    # Python itself ends with 1 where perfcli cannot even start.
+    if done.returncode not in MEASURED or not done.stdout:
+        words = done.stderr.decode(errors="replace").strip().splitlines()
+        words = words or [f"it ended with {done.returncode} and said nothing"]
         raise MeasurementError(f"perfcli profile failed in {folder}: {words[0].removeprefix('Error: ')}")
     return decode_profile(orjson.loads(done.stdout))
 

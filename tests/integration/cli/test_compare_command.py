@@ -174,6 +174,24 @@ def test_revisions_are_measured_in_turn_and_leave_no_worktree(perfcli: Run, repo
     assert perfcli("compare", "--base-rev", "nothing", "row.json", cwd=repository).returncode == 2
 
 
+@pytest.mark.slow
+def test_slos_of_the_project_are_not_those_of_a_comparison_of_revisions(perfcli: Run, repository: Path) -> None:
+    # The first fails, the second needs more calls than a second has time for.
+    (repository / "perfcli.toml").write_text('[profile]\nslo = ["median < 1ns", "p99.999 < 1h"]\n')
+    (repository / "model.py").write_text("import time\ndef model(payload):\n    time.sleep(0.002)\n    return [1]\n")
+    run = ("compare", "--base-rev", "main", "--model", "model:model", "row.json")
+    done = perfcli(*run, "--max-time", "1s", "--json", "--fail-if", "never", cwd=repository)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["turns"]) == 8
+
+
+def test_a_profile_of_a_revision_that_ends_without_a_word_says_with_what(perfcli: Run, repository: Path) -> None:
+    (repository / "model.py").write_text("import os\nos._exit(9)\n")
+    done = perfcli("compare", "--base-rev", "main", "--model", "model:model", "row.json", cwd=repository)
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1].endswith("it ended with 9 and said nothing")
+
+
 WAITING = """
 import pathlib, time
 
