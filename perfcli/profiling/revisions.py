@@ -37,7 +37,7 @@ class Rounds:
     """What was measured, round by round.
 
     Attributes:
-        base: The revision: the last of its profiles, with the stages of all.
+        base: The revision: the last of its profiles, with the stages of all; partial when the run was interrupted.
         new: The working tree.
         turns: One for each round.
         again: The first profile of each.
@@ -83,6 +83,8 @@ def profile_in_turn(
 ) -> Rounds:
     """Run `perfcli profile` with these arguments in the two folders, round after round, in a random order.
 
+    Ctrl-C and SIGTERM end it early, with the rounds that are complete, marked as partial.
+
     Args:
         base: Working directory of the one, from which Python imports first.
         new: Working directory of the other.
@@ -93,16 +95,26 @@ def profile_in_turn(
 
     Raises:
         MeasurementError: One of them could not be measured.
+        KeyboardInterrupt: It was interrupted before a round was complete.
     """
     order = random.Random(seed)
     taken: dict[Path, list[ProfileResult]] = {base: [], new: []}
     started = time.monotonic()
-    while len(taken[new]) < MIN_ROUNDS or time.monotonic() - started < max_time_s:
-        for folder in order.sample((base, new), 2):
-            taken[folder].append(_profile(folder, arguments))
-            on_progress(len(taken[base]) + len(taken[new]))
-    turns = [Turn(one.samples_s, other.samples_s) for one, other in zip(taken[base], taken[new], strict=True)]
-    return Rounds(_merge(taken[base]), _merge(taken[new]), tuple(turns), (taken[base][0], taken[new][0]))
+    partial = False
+    try:
+        while len(taken[new]) < MIN_ROUNDS or time.monotonic() - started < max_time_s:
+            for folder in order.sample((base, new), 2):
+                taken[folder].append(_profile(folder, arguments))
+                on_progress(len(taken[base]) + len(taken[new]))
+    except KeyboardInterrupt:
+        if not (taken[base] and taken[new]):
+            raise
+        partial = True
+    # The profile whose round was broken off has nothing to be compared with.
+    rounds = list(zip(taken[base], taken[new], strict=False))
+    merged, others = (_merge(side, partial) for side in zip(*rounds, strict=True))
+    turns = tuple(Turn(one.samples_s, other.samples_s) for one, other in rounds)
+    return Rounds(merged, others, turns, rounds[0])
 
 
 def _profile(folder: Path, arguments: Sequence[str]) -> ProfileResult:
@@ -128,7 +140,7 @@ def _profile(folder: Path, arguments: Sequence[str]) -> ProfileResult:
     return decode_profile(orjson.loads(done.stdout))
 
 
-def _merge(results: Sequence[ProfileResult]) -> ProfileResult:
+def _merge(results: Sequence[ProfileResult], partial: bool) -> ProfileResult:
     """Return the last result with the samples of all, and the medians over all of the time and share of each stage."""
     last = results[-1]
     stages = []
@@ -137,7 +149,7 @@ def _merge(results: Sequence[ProfileResult]) -> ProfileResult:
         time_s, share = median([each.median_s for each in known]), median([each.share for each in known])
         stages.append(Stage(stage.name, time_s, share, stage.calls))
     samples = tuple(sample for result in results for sample in result.samples_s)
-    return replace(last, samples_s=samples, stages=tuple(stages))
+    return replace(last, samples_s=samples, stages=tuple(stages), partial=partial)
 
 
 @contextmanager

@@ -238,6 +238,37 @@ def test_interrupted_comparison_of_revisions_leaves_no_worktree_and_no_folder(
     assert list(temporary.iterdir()) == []
 
 
+INTERRUPTING = """
+import os, pathlib, signal
+
+started = pathlib.Path("{started}")
+started.write_text(started.read_text() + "." if started.exists() else ".")
+if len(started.read_text()) == {last}:
+    os.kill(os.getppid(), signal.{signal})
+    signal.pause()
+
+def model(payload):
+    return [1]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_interrupted_comparison_of_revisions_keeps_the_rounds_it_has(
+    perfcli: Run, repository: Path, tmp_path: Path, number: str, code: int
+) -> None:
+    # In the third profile of the working tree: the revision may have been profiled three times by then.
+    source = INTERRUPTING.format(started=tmp_path / "started", last=3, signal=number)
+    (repository / "model.py").write_text(source)
+    run = ("compare", "--base-rev", "main", "--model", "model:model", "row.json", "-o", "found.json", "--fail-if")
+    done = perfcli(*run, "never", cwd=repository)
+    assert done.returncode == code, done.stderr
+    found = json.loads((repository / "found.json").read_text())
+    assert (found["partial"], len(found["turns"])) == (True, 2)
+    assert "Interrupted: partial result." in done.stdout
+    assert len(worktrees(repository)) == 1
+
+
 GIT = """#!/bin/sh
 case "$2" in remove) touch '{removing}'; sleep 1;; esac
 exec '{git}' "$@"
