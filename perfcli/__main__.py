@@ -9,6 +9,9 @@ import sys
 def main() -> None:
     """Run the command line; Ctrl-C ends it with 130 even while it is still being imported."""
     try:
+        from perfcli.cli.streams import open_closed_streams
+
+        open_closed_streams()
         from perfcli.cli.app import main as run
 
         run()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from perfcli.cli.signals import interruption_code
+from perfcli.cli.streams import stdout_was_closed
 from perfcli.errors import DeliveryError, UsageError
 
 if TYPE_CHECKING:
@@ -136,8 +137,11 @@ def stdout_that_may_close(what: str = "Stdout") -> Iterator[None]:
         what: How the error begins.
 
     Raises:
-        DeliveryError: Stdout does not take the result for another reason, such as a full disk.
+        DeliveryError: Stdout was closed before the start, or does not take the result for another reason, such as a
+            full disk.
     """
+    if stdout_was_closed():
+        raise DeliveryError(f"{what} is closed.", "To see nothing of it, send it to /dev/null.")
     try:
         yield
     except OSError as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import Annotated
 
 import typer
@@ -41,7 +39,6 @@ def serve(
       perfcli serve --model models/patient.joblib --trust --port 0
     """
     require_extra("serve", "The API")
-    _open_closed_streams()
     from contextlib import ExitStack
     from functools import partial
 
@@ -65,22 +62,3 @@ def serve(
             settings = running.enter_context(redis_server(settings))
         announce_when_ready(settings, listener, partial(typer.echo, err=True))
         run_server(settings, listener)
-
-
-def _open_closed_streams() -> None:
-    """Give a closed stdout or stderr, as some supervisors start a service, to /dev/null.
-
-    The next file or socket would be opened in its place, and log lines written into that.
-    """
-    for number, name in ((1, "stdout"), (2, "stderr")):
-        try:
-            os.fstat(number)
-        except OSError:
-            null = os.open(os.devnull, os.O_WRONLY)
-            if null == number:
-                os.set_inheritable(null, True)
-            else:
-                # What it makes is inheritable.
-                os.dup2(null, number)
-                os.close(null)
-            setattr(sys, name, os.fdopen(number, "w", closefd=False))

@@ -18,6 +18,7 @@ from perfcli.api.process import running_api
 from perfcli.bundled import bundled_path
 
 PATIENT = bundled_path("sample_payloads/malignant.json")
+GOLDEN = Path(__file__).parents[2] / "golden"
 METRICS = {
     "inference_time_ms": float,
     "cpu_time_ms": float,
@@ -229,3 +230,33 @@ def test_the_version_is_printed(perfcli):
 
     done = perfcli("--version")
     assert (done.returncode, done.stdout) == (0, f"perfcli {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code", "said"),
+    [
+        (">&-", 5, "Error: Measured, but stdout is closed.\nHint: To see nothing of it, send it to /dev/null.\n"),
+        ("2>&-", 0, ""),
+        (">&- 2>&-", 5, ""),
+        ("<&-", 0, ""),
+    ],
+)
+def test_a_closed_stream_is_no_bug_and_nothing_is_written_in_its_place(
+    tmp_path: Path, redirection: str, code: int, said: str
+) -> None:
+    shell = ["sh", "-c", f'exec "$@" {redirection}', "sh", sys.executable, "-m", "perfcli"]
+    done = subprocess.run(
+        [*shell, "report", str(GOLDEN / "profile.json"), "-o", "again.json"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (code, said)
+    assert bool(done.stdout) is (code == 0)
+    assert json.loads((tmp_path / "again.json").read_text())["schema"] == "perfcli/profile/1"
+
+
+def test_an_error_is_not_told_on_stdout_when_stderr_is_closed(tmp_path: Path) -> None:
+    shell = ["sh", "-c", 'exec "$@" 2>&-', "sh", sys.executable, "-m", "perfcli"]
+    done = subprocess.run(
+        [*shell, "report", "nowhere.json"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
