@@ -9,8 +9,9 @@ from dataclasses import replace
 from perfcli.errors import ExitCode
 from perfcli.records import Outcome, ProfileResult, SloVerdict
 from perfcli.records.load import LoadResult
+from perfcli.statistics import decide
 from perfcli.units import format_beside
-from perfcli.verdicts.early import decide_slo
+from perfcli.verdicts.early import CONFIDENCE, decide_slo
 from perfcli.verdicts.measuring import Measured, measure, measure_with_dropped
 from perfcli.verdicts.slo import Slo
 
@@ -105,7 +106,12 @@ def _has_few(measured: Measured) -> bool:
 
 
 def _is_lost(slo: Slo, result: ProfileResult | LoadResult) -> bool:
-    return isinstance(result, LoadResult) and decide_slo(slo, result) == "fails"
+    if isinstance(result, LoadResult):
+        return decide_slo(slo, result) == "fails"
+    if slo.quantile is None or slo.operator not in ("<", "<=") or not result.samples_s:
+        return False
+    violations = sum(not slo.holds(sample_s) for sample_s in result.samples_s)
+    return decide(len(result.samples_s), violations, 1 - slo.quantile, CONFIDENCE) == "fails"
 
 
 def _margin(slo: Slo, value: float) -> float | None:

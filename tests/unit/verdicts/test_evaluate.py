@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from scipy.stats import binom
 
 from perfcli.errors import ExitCode, UsageError
 from perfcli.records import CpuTime, MemoryUse, ProfileResult, SloVerdict
@@ -163,6 +164,32 @@ def test_too_few_samples_for_a_percentile_may_still_prove_that_its_limit_is_brok
     assert judge(make_load([0.020] * 9 + [0.100]), "p99 < 50ms").outcome == "inconclusive"
     verdict = judge(make_load([0.020] * 8 + [0.100] * 2), "p99 < 50ms")
     assert (verdict.outcome, verdict.reason) == ("fail", "p99 is 100 ms")
+
+
+@pytest.mark.parametrize("metric", ["p90", "p95", "p99", "p99.9"])
+@pytest.mark.parametrize("runs", [1, 2, 20, 60])
+def test_few_calls_prove_a_broken_limit_where_the_binomial_distribution_leaves_no_doubt(
+    make_profile: MakeProfile, metric: str, runs: int
+) -> None:
+    allowed = 1 - float(metric.removeprefix("p")) / 100
+    for slow in range(runs + 1):
+        # A call that takes as long as the limit is not below it.
+        verdict = judge(make_profile([0.0005] * (runs - slow) + [0.001] * slow), f"{metric} < 1ms")
+        few = verdict.samples_needed is not None and runs < verdict.samples_needed
+        proven = binom.sf(slow - 1, runs, allowed) <= 0.01
+        assert not few or verdict.outcome == ("fail" if proven else "inconclusive"), slow
+
+
+def test_a_limit_that_every_call_breaks_is_broken(make_profile: MakeProfile) -> None:
+    verdict = judge(make_profile([0.002] * 60), "p99 < 1ms")
+    assert (verdict.outcome, verdict.reason) == ("fail", "p99 is 2.00 ms")
+    # Two of 60 beyond it chance has in one run of eight, though at most 1 % are.
+    assert judge(make_profile([0.0005] * 58 + [0.002] * 2), "p99 < 1ms").outcome == "inconclusive"
+
+
+@pytest.mark.parametrize("text", ["p99 > 1s", "p99 == 1s"])
+def test_few_calls_prove_nothing_of_another_limit(make_profile: MakeProfile, text: str) -> None:
+    assert judge(make_profile([0.002] * 60), text).outcome == "inconclusive"
 
 
 def test_few_samples_can_be_allowed(make_load: MakeLoad) -> None:
