@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO, cast
 
 import orjson
@@ -11,12 +11,20 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from perfcli.fitted_table import FittedTable
 from perfcli.logs.entry import Record
 from perfcli.logs.summary import LogSummary, Spread, metrics_of
 from perfcli.table_width import table_width
 from perfcli.units import format_count, format_duration, format_rate, format_size, from_mebibytes, from_milliseconds
 
 _NOT_MEASURED = "-"
+_LABEL_WIDTH = 12
+_SPREAD = ("samples", "mean", "p50", "p90", "p95", "p99", "max")
+_DISPENSABLE_OF_SPREAD = (("p90",), ("p95",), ("mean",), ("max",), ("samples",))
+_FUNCTION = ("function", "where", "predictions", "calls", "self", "with callees")
+_LABELS = ("function", "where")
+_DISPENSABLE_OF_FUNCTION = (("predictions",), ("calls",), ("where",))
+_ELSEWHERE = "with --json"
 
 
 def describe(record: Record) -> str:
@@ -97,45 +105,57 @@ def _metrics(metrics: object) -> str:
     return ", ".join(parts)
 
 
-def _spreads(summary: LogSummary) -> Table:
+def _spreads(summary: LogSummary) -> FittedTable:
     # What was not profiled is what it is; the rest is told with the profiler's part in it, or without.
     free, whole = (", profiler taken out", ", profiler included") if summary.profiled else ("", "")
-    table = Table(box=SIMPLE_HEAD, title="Per prediction", title_justify="left", title_style="bold")
-    table.add_column("")
-    for name in ("samples", "mean", "p50", "p90", "p95", "p99", "max"):
-        table.add_column(name, justify="right", no_wrap=True)
-    rows: list[tuple[str, Spread]] = [(f"inference{free}", summary.inference_time_ms)]
+    rows: list[tuple[str, Spread, Callable[[float | None], str]]] = [
+        (f"inference{free}", summary.inference_time_ms, _ms)
+    ]
     if summary.profiled:
-        rows.append((f"inference{whole}", summary.logged_time_ms))
-    rows += [(f"latency in the server{free}", summary.latency_ms), (f"CPU time{whole}", summary.cpu_time_ms)]
-    for name, spread in rows:
-        numbers = (spread.mean, spread.p50, spread.p90, spread.p95, spread.p99, spread.max)
-        table.add_row(name, str(spread.samples), *map(_ms, numbers))
-    memory = summary.memory_mb
-    sizes = (memory.mean, memory.p50, memory.p90, memory.p95, memory.p99, memory.max)
-    table.add_row("RSS", str(memory.samples), *map(_mb, sizes))
-    return table
+        rows.append((f"inference{whole}", summary.logged_time_ms, _ms))
+    rows += [
+        (f"latency in the server{free}", summary.latency_ms, _ms),
+        (f"CPU time{whole}", summary.cpu_time_ms, _ms),
+        ("RSS", summary.memory_mb, _mb),
+    ]
+
+    def make(names: Sequence[str]) -> Table:
+        table = Table(box=SIMPLE_HEAD, title="Per prediction", title_justify="left", title_style="bold")
+        table.add_column("", overflow="fold", min_width=_LABEL_WIDTH)
+        for name in names:
+            table.add_column(name, justify="right", no_wrap=True)
+        for label, spread, write in rows:
+            cells = [str(spread.samples) if name == "samples" else write(getattr(spread, name)) for name in names]
+            table.add_row(label, *cells)
+        return table
+
+    return FittedTable(make, _SPREAD, _DISPENSABLE_OF_SPREAD, _ELSEWHERE)
 
 
-def _functions(summary: LogSummary) -> Table:
+def _functions(summary: LogSummary) -> FittedTable:
     predictions = format_count(summary.profiled, "profiled prediction")
     title = f"Functions: sums over {predictions}, profiler included"
-    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
-    table.add_column("function")
-    table.add_column("where")
-    for name in ("predictions", "calls", "self", "with callees"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for function in summary.top_functions:
-        where = f"{function.file}:{function.line}" if function.file else "builtin"
-        table.add_row(
-            _printable(function.function),
-            _printable(where),
-            str(function.predictions),
-            str(function.calls),
-            _ms(function.total_time_ms),
-            _ms(function.cumulative_time_ms),
-        )
-    return table
+
+    def make(names: Sequence[str]) -> Table:
+        table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
+        for name in names:
+            if name in _LABELS:
+                table.add_column(name, overflow="fold", min_width=_LABEL_WIDTH)
+            else:
+                table.add_column(name, justify="right", no_wrap=True)
+        for function in summary.top_functions:
+            cells = {
+                "function": _printable(function.function),
+                "where": _printable(f"{function.file}:{function.line}" if function.file else "builtin"),
+                "predictions": str(function.predictions),
+                "calls": str(function.calls),
+                "self": _ms(function.total_time_ms),
+                "with callees": _ms(function.cumulative_time_ms),
+            }
+            table.add_row(*(cells[name] for name in names))
+        return table
+
+    return FittedTable(make, _FUNCTION, _DISPENSABLE_OF_FUNCTION, _ELSEWHERE)
 
 
 def _ms(value: float | str | None) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from perfcli.fitted_table import FittedTable
 from perfcli.records.capacity import CapacityResult, Probe, WorkerSetting
 from perfcli.reporters.markup import escape, markdown_table, warning_lines
 from perfcli.reporters.parts import NOT_MEASURED, warning_text
@@ -17,11 +18,10 @@ from perfcli.reporters.sparkline import sparkline
 from perfcli.units import format_count, format_duration, format_load, format_mean, format_rate, format_ratio
 
 STYLES = {"holds": None, "fails": "red", "generator-bound": "yellow", "disturbed": "yellow", "inconclusive": "yellow"}
-UNBOUNDED = 10_000
 
 _HEADER = ("load", "answered", "errors", "p50", "p95", "p99", "in flight", "L / λW", "measured", "SLOs")
 
-_WIDE_ONLY = ("in flight", "L / λW", "measured")
+_DISPENSABLE = (("in flight", "L / λW", "measured"), ("errors",), ("p99",), ("p50",))
 
 _SETTINGS = ("workers", "holds", "less than", "times the first", "")
 
@@ -40,31 +40,19 @@ def capacity_tables(result: CapacityResult, _view: View) -> Iterator[RenderableT
             settings.add_row(*_setting_cells(setting, result), style="bold" if chosen else None)
         yield settings
     for title, probes in _searches(result):
-        yield _ProbeTable(title, [(_cells(probe, result), STYLES[probe.outcome]) for probe in probes])
+        yield _probe_table(title, [(_cells(probe, result), STYLES[probe.outcome]) for probe in probes])
     yield from map(warning_text, result.warnings)
 
 
-class _ProbeTable:
-    """The table of probes; where it is too narrow for all columns, some are left out rather than any cut."""
-
-    def __init__(self, title: str | None, rows: Sequence[tuple[tuple[str, ...], str | None]]):
-        self._title = title
-        self._rows = rows
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        table = self._table(_HEADER)
-        if console.measure(table, options=options.update_width(UNBOUNDED)).maximum <= options.max_width:
-            yield table
-            return
-        yield self._table([name for name in _HEADER if name not in _WIDE_ONLY])
-        yield Text(f"  {', '.join(_WIDE_ONLY)}: in a wider terminal, and in every file (-o).", "dim")
-
-    def _table(self, names: Sequence[str]) -> Table:
-        table = _table(names, self._title)
-        for cells, style in self._rows:
+def _probe_table(title: str | None, rows: Sequence[tuple[tuple[str, ...], str | None]]) -> FittedTable:
+    def make(names: Sequence[str]) -> Table:
+        table = _table(names, title)
+        for cells, style in rows:
             by_name = dict(zip(_HEADER, cells, strict=True))
             table.add_row(*(by_name[name] for name in names), style=style)
         return table
+
+    return FittedTable(make, _HEADER, _DISPENSABLE)
 
 
 def capacity_document(result: CapacityResult) -> Iterator[str]:

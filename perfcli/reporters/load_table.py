@@ -8,6 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from perfcli.fitted_table import FittedTable
 from perfcli.records.load import (
     Arrivals,
     EndpointResult,
@@ -30,6 +31,10 @@ EXAMPLE_LENGTH = 120
 ENDPOINT_WIDTH = 10
 WIDE = 100
 WIDE_ONLY = ("p90", "p99.9")
+QUANTILES = ("p50", "p90", "p95", "p99", "p99.9", "max")
+ENDPOINT_COLUMNS = ("requests", "failed", "per second", *QUANTILES)
+DISPENSABLE = (WIDE_ONLY, ("p95",), ("per second",), ("max",), ("requests",), ("p50",))
+"""What goes first where there is no room; that requests failed, and the p99, never do."""
 COURSE_NAME = 12
 
 
@@ -137,7 +142,7 @@ def _server(server: LoadedServer) -> str:
 
 
 class _EndpointTable:
-    """The table of endpoints; where it is too narrow for all columns, two are left out rather than any cut."""
+    """The table of endpoints; where it is too narrow for all columns, some are left out rather than any cut."""
 
     def __init__(self, result: LoadResult, top: int):
         self._rows = [(row, "") for row in endpoint_rows(result, top)]
@@ -146,18 +151,20 @@ class _EndpointTable:
             self._rows.append((["failures", "", "", "", *failed], "red"))
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
-        names = ("requests", "failed", "per second", "p50", "p90", "p95", "p99", "p99.9", "max")
-        shown = [name for name in names if name not in WIDE_ONLY or options.max_width >= WIDE]
+        shown = [name for name in ENDPOINT_COLUMNS if name not in WIDE_ONLY or options.max_width >= WIDE]
+        yield FittedTable(self._table, shown, DISPENSABLE)
+        if len(shown) < len(ENDPOINT_COLUMNS):
+            yield Text(f"  {' and '.join(WIDE_ONLY)} need {WIDE} columns; every file (-o) has them.", "dim")
+
+    def _table(self, names: Sequence[str]) -> Table:
         table = TitledTable("Latency of the successes by endpoint")
         table.add_column("endpoint", overflow="fold", min_width=ENDPOINT_WIDTH)
-        for name in shown:
+        for name in names:
             table.add_column(name, justify="right", no_wrap=True)
         for (endpoint, *cells), style in self._rows:
-            by_name = dict(zip(names, cells, strict=True))
-            table.add_row(endpoint, *(by_name[name] for name in shown), style=style)
-        yield table
-        if len(shown) < len(names):
-            yield Text(f"  {' and '.join(WIDE_ONLY)} need {WIDE} columns; every file (-o) has them.", "dim")
+            by_name = dict(zip(ENDPOINT_COLUMNS, cells, strict=True))
+            table.add_row(endpoint, *(by_name[name] for name in names), style=style)
+        return table
 
 
 def _endpoint_row(name: str, endpoint: EndpointResult) -> list[str]:
@@ -176,14 +183,19 @@ def _errors(errors: Iterable[ErrorCount]) -> Table:
 
 
 def _arrivals(arrivals: Arrivals, total: EndpointResult) -> Iterator[RenderableType]:
-    table = TitledTable("Response time counts from when a request was due, service time from when it was sent")
-    table.add_column("")
-    for name in ("p50", "p90", "p95", "p99", "p99.9", "max"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_row("response", *quantile_cells(total.latency))
-    table.add_row("service", *quantile_cells(total.service))
-    table.add_row("sent late by", *quantile_cells(arrivals.lag))
-    yield table
+    rows = {"response": total.latency, "service": total.service, "sent late by": arrivals.lag}
+
+    def make(names: Sequence[str]) -> Table:
+        table = TitledTable("Response time counts from when a request was due, service time from when it was sent")
+        table.add_column("", no_wrap=True)
+        for name in names:
+            table.add_column(name, justify="right", no_wrap=True)
+        for label, quantiles in rows.items():
+            by_name = dict(zip(QUANTILES, quantile_cells(quantiles), strict=True))
+            table.add_row(label, *(by_name[name] for name in names))
+        return table
+
+    yield FittedTable(make, QUANTILES, DISPENSABLE)
     yield Text(
         f"{format_count(arrivals.scheduled, 'arrival')}: {arrivals.sent} sent, {arrivals.late} of them more than 1 ms"
         f" late, {arrivals.dropped} dropped{describe_tasks(arrivals)}\n"

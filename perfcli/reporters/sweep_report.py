@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from rich.box import SIMPLE_HEAD
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from perfcli.fitted_table import FittedTable
 from perfcli.records.sweep import SweepPoint, SweepResult
 from perfcli.reporters.markup import escape, markdown_table, warning_lines
 from perfcli.reporters.parts import warning_text
@@ -18,6 +20,7 @@ from perfcli.units import format_count, format_duration, format_rate
 WORTH_NAMING = 1.5
 
 _HEADER = ("rows", "threads", "prediction", "95 % interval", "one row", "throughput", "runs")
+_DISPENSABLE = (("runs",), ("95 % interval",), ("throughput",))
 
 
 def sweep_tables(result: SweepResult, _view: View) -> Iterator[RenderableType]:
@@ -25,13 +28,7 @@ def sweep_tables(result: SweepResult, _view: View) -> Iterator[RenderableType]:
     yield Text.assemble(
         (result.target.name, "bold"), f"  {result.target.method}\n\n", (f"  {describe_sweep(result)}\n", "bold")
     )
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for name in _HEADER:
-        table.add_column(name, justify="right", no_wrap=True)
-    for point in result.points:
-        recommended = point.batch == result.recommended and point.threads == result.threads
-        table.add_row(*_cells(point), style="green" if recommended else None)
-    yield table
+    yield FittedTable(partial(_table, result), _HEADER, _DISPENSABLE)
     yield from map(warning_text, result.warnings)
 
 
@@ -65,6 +62,17 @@ def describe_sweep(result: SweepResult) -> str:
         f"A row {dear} costs {result.gain:.3g} times what it costs in a batch of {result.recommended}{threads}."
         f" {_knee(result)}{'' if loss is None else f' Larger ones cost more: {loss}.'}{interrupted}"
     )
+
+
+def _table(result: SweepResult, names: Sequence[str]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    for point in result.points:
+        recommended = point.batch == result.recommended and point.threads == result.threads
+        by_name = dict(zip(_HEADER, _cells(point), strict=True))
+        table.add_row(*(by_name[name] for name in names), style="green" if recommended else None)
+    return table
 
 
 def _loss(result: SweepResult) -> str | None:

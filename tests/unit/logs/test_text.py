@@ -117,3 +117,21 @@ def test_a_function_of_a_summary_says_nothing_to_the_terminal() -> None:
 
 def test_a_record_without_a_message_has_none() -> None:
     assert describe(record(message=None)) == "2026-11-22T10:00:00.123Z  INFO     -  "
+
+
+@pytest.mark.parametrize(("columns", "left_out"), [(50, "mean, p90, p95, max"), (60, "mean, p90, p95")])
+def test_a_narrow_summary_leaves_columns_out_and_cuts_nothing(
+    monkeypatch: pytest.MonkeyPatch, columns: int, left_out: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    metrics = {**PREDICTION, "error": None, "corrected_time_ms": None, "profiler_overhead_ms": None}
+    records = [record(performance_metrics=metrics) for _ in range(500)]
+    stream = io.StringIO()
+    write_summary(summarize(records), stream)
+    shown = stream.getvalue()
+    assert "…" not in shown
+    assert f"  {left_out}: in a wider terminal" in shown
+    rows = [line.split() for line in shown.splitlines()]
+    [memory] = [row for row in rows if row[:1] == ["RSS"]]
+    assert memory == ["RSS", "500", *["263", "MiB"] * (6 - len(left_out.split(", ")))]
+    assert any(row[:1] == ["predict"] and row[-4:] == ["5.50", "s", "13.0", "s"] for row in rows)
