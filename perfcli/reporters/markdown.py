@@ -15,6 +15,7 @@ from perfcli.reporters.capacity_report import capacity_document
 from perfcli.reporters.comparison_report import comparison_document
 from perfcli.reporters.load_markdown import load_document
 from perfcli.reporters.markup import escape, markdown_table, warning_lines
+from perfcli.reporters.parts import client_side
 from perfcli.reporters.sweep_report import sweep_document
 from perfcli.reporters.verdict_report import verdict_lines
 from perfcli.units import format_duration, format_ratio, format_size
@@ -48,9 +49,9 @@ def profile_document(result: ProfileResult) -> Iterator[str]:
             ("runs", str(latency.runs)),
         ]
         if result.cpu is not None:
-            rows.append(("CPU time, thread", format_duration(result.cpu.thread_s)))
+            rows.append((f"{client_side(result)}CPU time, thread", format_duration(result.cpu.thread_s)))
         if result.memory is not None and result.memory.peak_bytes is not None:
-            rows.append(("peak memory of one call", format_size(result.memory.peak_bytes)))
+            rows.append((f"{client_side(result)}peak memory of one call", format_size(result.memory.peak_bytes)))
         if result.cold_start_s is not None:
             rows.append(("first call", format_duration(result.cold_start_s)))
         yield from markdown_table(("", "measured"), rows)

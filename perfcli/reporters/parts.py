@@ -7,7 +7,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from perfcli.records import Advice
+from perfcli.records import Advice, ProfileResult
 
 NOT_MEASURED = "-"
 
@@ -31,3 +31,8 @@ def warning_text(warning: Advice) -> Text:
     if warning.hint:
         text.append(f"\n  {warning.hint}", style="dim")
     return text
+
+
+def client_side(result: ProfileResult) -> str:
+    """Return what names of CPU time and memory begin with: of a remote API's no more is known than the client's."""
+    return "client " if result.target.kind == "remote" else ""

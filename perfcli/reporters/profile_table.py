@@ -14,7 +14,7 @@ from perfcli.records import FunctionTime, LatencySummary, Phase, ProfileResult, 
 from perfcli.records.profile_codec import encode_metrics
 from perfcli.reporters.call_tree import FoldedTree
 from perfcli.reporters.histogram import histogram_line
-from perfcli.reporters.parts import NOT_MEASURED, TitledTable, warning_text
+from perfcli.reporters.parts import NOT_MEASURED, TitledTable, client_side, warning_text
 from perfcli.reporters.protocol import View
 from perfcli.reporters.verdict_report import verdict_table
 from perfcli.units import format_count, format_duration, format_ratio, format_size
@@ -43,9 +43,11 @@ def profile_tables(result: ProfileResult, view: View) -> Iterator[RenderableType
     metrics = result.performance_metrics()
     if metrics is not None:
         line: dict[str, object] = encode_metrics(metrics)
+        of_server = result.server is not None and result.server.metrics is not None
+        if result.target.kind == "remote":
+            line["measured_by"] = "server" if of_server else "client"
         if metrics.top_functions:
             # Other than the durations, those of the functions can be what cProfile saw; a server's always are.
-            of_server = result.server is not None and result.server.metrics is not None
             line["functions_corrected"] = result.overhead.corrected and not of_server
         yield orjson.dumps({"performance_metrics": line}).decode()
 
@@ -60,8 +62,10 @@ def _headline(result: ProfileResult) -> Text:
     text.append("\n\n")
     if result.latency is None:
         return text.append("  Nothing was measured before the interruption.\n")
-    for name, value in _facts(result, result.latency):
-        text.append(f"  {name:<8}", style="cyan").append(f"{value}\n")
+    facts = dict(_facts(result, result.latency))
+    width = max(map(len, facts)) + 2
+    for name, value in facts.items():
+        text.append(f"  {name:<{width}}", style="cyan").append(f"{value}\n")
     return text
 
 
@@ -83,12 +87,13 @@ def _facts(result: ProfileResult, latency: LatencySummary) -> Iterator[tuple[str
     )
     if result.cpu is not None:
         thread, process = format_duration(result.cpu.thread_s), format_duration(result.cpu.process_s)
-        yield "CPU", _spaced(f"{thread} in the calling thread", f"{process} in the process")
+        yield f"{client_side(result)}CPU", _spaced(f"{thread} in the calling thread", f"{process} in the process")
     if result.memory is not None:
         memory = result.memory
         peak = NOT_MEASURED if memory.peak_bytes is None else format_size(memory.peak_bytes)
         growth = format_size(memory.delta_bytes)
-        yield "memory", _spaced(f"RSS {format_size(memory.rss_bytes)}", f"growth per call {growth}", f"peak {peak}")
+        sizes = _spaced(f"RSS {format_size(memory.rss_bytes)}", f"growth per call {growth}", f"peak {peak}")
+        yield f"{client_side(result)}memory", sizes
     if result.cold_start_s is not None:
         loading = "" if result.load_s is None else f"importing and loading {format_duration(result.load_s)}"
         yield "cold", _spaced(f"first call {format_duration(result.cold_start_s)}", loading)

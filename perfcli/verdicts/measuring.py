@@ -130,6 +130,8 @@ def _measure_profile(result: ProfileResult, slo: Slo) -> Measured:
     runs = len(result.samples_s)
     if not runs:
         return Measured(None, 0, missing="no call was measured")
+    if slo.metric in _OF_THE_PROCESS and result.target.kind == "remote":
+        return Measured(None, runs, missing=f"{slo.metric} was measured of the client, not of the API")
     if slo.quantile is None:
         value = _PROFILE[slo.metric](result)
         return Measured(value, runs, missing="" if value is not None else f"{slo.metric} was not measured")
@@ -139,6 +141,7 @@ def _measure_profile(result: ProfileResult, slo: Slo) -> Measured:
     return Measured(value, runs, samples_needed(slo.quantile))
 
 
+_OF_THE_PROCESS = ("cpu", "rss", "peak_memory")
 _PROFILE: Mapping[str, Callable[[ProfileResult], float | None]] = {
     "mean": lambda result: sum(result.samples_s) / len(result.samples_s),
     "max": lambda result: max(result.samples_s),

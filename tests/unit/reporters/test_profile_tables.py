@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from perfcli.records import FunctionTime, ProfileResult, ServerView
+from perfcli.records import FunctionTime, PerformanceMetrics, ProfileResult, ServerView
 from perfcli.reporters import View
 from perfcli.reporters.markdown import MarkdownReporter
 from perfcli.reporters.table import TableReporter
@@ -83,6 +83,25 @@ def test_the_last_line_says_whether_its_function_times_are_freed_of_the_profiler
     overhead = replace(profile_result.overhead, corrected=corrected)
     stream = io.StringIO()
     TableReporter().write(replace(profile_result, overhead=overhead), stream)
-    shown_line = stream.getvalue()[stream.getvalue().index('{"performance_metrics"') :]
-    metrics = json.loads(shown_line.replace("\n", ""))["performance_metrics"]
+    metrics = json.loads(stream.getvalue().splitlines()[-1])["performance_metrics"]
     assert metrics["functions_corrected"] is corrected
+    assert "measured_by" not in metrics
+
+
+OF_THE_SERVER = PerformanceMetrics(0.003, 0.002, 2**28, None, None, 0.004, None)
+
+
+@pytest.mark.parametrize(("metrics", "side"), [(None, "client"), (OF_THE_SERVER, "server")])
+def test_cpu_time_and_memory_of_a_client_are_not_shown_as_those_of_the_api(
+    profile_result: ProfileResult, metrics: PerformanceMetrics | None, side: str
+) -> None:
+    target = replace(profile_result.target, kind="remote")
+    remote = replace(profile_result, target=target, server=ServerView({"total": 0.004}, metrics, 1, ()))
+    lines = shown(remote)
+    names = [line[:17].strip() for line in lines[2:9]]
+    assert names == ["median", "calls", "spread", "client CPU", "client memory", "cold", ""]
+    assert json.loads(lines[-1])["performance_metrics"]["measured_by"] == side
+    markdown = io.StringIO()
+    MarkdownReporter().write(remote, markdown)
+    assert "| client CPU time, thread |" in markdown.getvalue()
+    assert "| client peak memory of one call |" in markdown.getvalue()

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import binom
 
 from perfcli.errors import ExitCode, UsageError
-from perfcli.records import CpuTime, MemoryUse, ProfileResult, SloVerdict
+from perfcli.records import CpuTime, MemoryUse, ProfileResult, SloVerdict, TargetDescription
 from perfcli.records.load import Arrivals, GeneratorReport, LoadedServer, LoadResult, Quantiles
 from perfcli.verdicts.evaluate import evaluate, exit_code
 from perfcli.verdicts.measuring import check_loop
@@ -212,6 +212,15 @@ def test_what_was_not_measured_is_inconclusive(make_profile: MakeProfile, make_l
     assert judge(make_profile([0.1]), "peak_memory < 1GiB").reason == "peak_memory was not measured"
     assert judge(make_load([0.1]), "cpu < 80%").outcome == "inconclusive"
     assert judge(make_load([0.1]), "dropped == 0").reason == "only an open loop (--rate) has arrivals"
+
+
+@pytest.mark.parametrize("metric", ["cpu < 1s", "rss < 1GiB", "peak_memory < 1GiB"])
+def test_what_the_client_needs_is_no_promise_of_an_api(make_profile: MakeProfile, metric: str) -> None:
+    target = TargetDescription("remote", "http://127.0.0.1:8000/predict", "POST", 1, 1, "abc")
+    remote = make_profile([0.1], target=target, cpu=CpuTime(0.01, 0.01), memory=MemoryUse(2**20, 0, 2**20))
+    verdict = judge(remote, metric)
+    assert (verdict.outcome, verdict.measured) == ("inconclusive", None)
+    assert verdict.reason == f"{metric.split()[0]} was measured of the client, not of the API"
 
 
 @pytest.mark.parametrize("text", ["throughput > 1/s", "error_rate < 1%", "dropped == 0", "cpu < 80%", "/x: p50 < 1s"])

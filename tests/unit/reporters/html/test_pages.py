@@ -276,6 +276,8 @@ def test_a_profile_of_a_remote_api_shows_the_exchange_and_what_the_server_says(p
     assert "The server's functions function self share cumulative calls named in where" in text
     assert " 5 of 7 " in text
     assert "Client functions" in text
+    for fact in ("CPU, calling thread", "CPU, all threads", "peak memory of one call", "resident memory"):
+        assert f"client {fact}" in text
     assert "Flame graph" not in text
 
 
