@@ -16,7 +16,7 @@ from perfcli.targets.loading import load_model
 from perfcli.targets.protocol import LEFT_OUT, StageClock, Target
 from perfcli.targets.stage_functions import StageFunction, resolve_stage_functions
 from perfcli.targets.stages import timed_stages
-from perfcli.targets.wording import describe_error, did_you_mean
+from perfcli.targets.wording import describe_error, did_you_mean, place_of
 
 EMBEDDED_MODEL = "perfcli.patient_model:patient_model"
 EMBEDDED_STAGES = (
@@ -115,10 +115,11 @@ class LocalTarget:
             unusable = unusable_value(payload, error)
             if unusable is not None:
                 return PayloadError(f"The model cannot use this payload: {unusable}.", f"The model says {raised}")
-        hint = "Fit it before you save it." if type(error).__name__ == "NotFittedError" else ""
-        return ModelError(
-            f"'{self.name}' raises {raised}", hint or "Call it once on this payload outside perfcli to see where."
-        )
+        place = place_of(error)
+        hint = f"Call it once on this payload outside perfcli to see {'all that led there' if place else 'where'}."
+        if type(error).__name__ == "NotFittedError":
+            hint = "Fit it before you save it."
+        return ModelError(f"'{self.name}' raises {raised}{f' ({place})' if place else ''}", hint)
 
 
 def _attribute_name(method: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -142,8 +143,38 @@ def test_a_model_that_raises_is_one_line_with_its_error() -> None:
     call = opened("fail").prepare({})
     with pytest.raises(ModelError) as caught:
         call()
-    assert caught.value.message == "'fake_models:fail' raises RuntimeError: first line second line"
+    line = fail.__code__.co_firstlineno + 1
+    assert caught.value.message.startswith("'fake_models:fail' raises RuntimeError: first line second line (")
+    assert caught.value.message.endswith(f"test_local.py:{line} in fail)")
     assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+def test_the_innermost_place_of_the_user_s_own_code_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What raises is pandas, called by a method that a function of the module calls.
+    (tmp_path / "deep_model.py").write_text(
+        "import pandas\n\n\n"
+        "class Table:\n"
+        "    def look_up(self, name):\n"
+        "        return pandas.DataFrame({'a': [1]})[name]\n\n\n"
+        "def model(payload):\n"
+        "    return Table().look_up('missing')\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModelError) as caught:
+        open_model("deep_model:model", None, trust=False).prepare({})()
+    assert caught.value.message == "'deep_model:model' raises KeyError: 'missing' (deep_model.py:6 in Table.look_up)"
+    assert caught.value.hint == "Call it once on this payload outside perfcli to see all that led there."
+    del sys.modules["deep_model"]
+
+
+def test_an_error_without_a_place_in_the_user_s_code_names_none() -> None:
+    with pytest.raises(ModelError) as caught:
+        open_model("json:loads", None, trust=False).prepare({})()
+    assert caught.value.message.startswith("'json:loads' raises TypeError: the JSON object must be str")
+    assert "(" not in caught.value.message
+    assert caught.value.hint == "Call it once on this payload outside perfcli to see where."
 
 
 def test_a_model_that_is_not_fitted_says_so() -> None:
