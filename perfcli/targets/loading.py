@@ -17,7 +17,7 @@ def load_model(name: str, *, trust: bool) -> tuple[object, float]:
 
     Args:
         name: A file (its suffix tells the format) or `package.module:attribute`.
-        trust: Files may execute code, and skops files may create any type.
+        trust: Files may execute code, and skops files may create any type, trees among them.
 
     Raises:
         UsageError: Neither a file of a known suffix nor an import path.
@@ -85,22 +85,32 @@ def _load_skops(path: Path, trust: bool) -> object:
         from skops import io
     except ModuleNotFoundError:
         raise MissingExtraError("Loading a skops file", "model") from None
-    untrusted = tuple(io.get_untrusted_types(file=path))
+    found = io.get_untrusted_types(file=path)
+    untrusted = [each for each in found if each not in _HARMLESS]
     if untrusted and not trust:
         noun = "a type" if len(untrusted) == 1 else f"{len(untrusted)} types"
         raise UntrustedModelError(
-            f"'{path}' holds {noun} that skops does not know: {', '.join(untrusted)}.",
+            f"'{path}' holds {noun} that skops does not trust: {', '.join(untrusted)}.",
             "If you know where the file comes from, add --trust.",
         )
-    model: object = io.load(path, trusted=untrusted)
+    model: object = io.load(path, trusted=found)
     return model
+
+
+_HARMLESS = ("numpy.dtype", "sklearn.utils._bunch.Bunch")
+"""Types that skops trusts in no file, though they do no harm: imputers hold the one, votes of named models the other.
+
+The one is made of an empty array, which skops reads without pickle; the other is a dict, and skops judges all in it.
+Trees (`Tree`, `TreePredictor`) are none of these, on purpose: scikit-learn follows the indices in them unchecked, so
+that a file can make a prediction read memory that is not its own.
+"""
 
 
 def _require_trust(path: Path, trust: bool) -> None:
     if not trust:
         raise UntrustedModelError(
             f"Loading '{path}' executes code that the file holds.",
-            "If you know where the file comes from, add --trust; a .skops file needs no trust.",
+            "If you know where the file comes from, add --trust; many models need none as a .skops file.",
         )
 
 

@@ -8,11 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import joblib
+import pandas as pd
 import pytest
 import skops.io
-from sklearn.linear_model import LinearRegression
+from sklearn.base import ClassifierMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+from sklearn.tree import DecisionTreeClassifier
 
 from perfcli.errors import MissingExtraError, ModelError, PerfcliError, UntrustedModelError, UsageError
 from perfcli.targets.loading import load_model
@@ -103,7 +109,7 @@ def test_a_file_that_executes_code_needs_trust(project: Path, suffix: str, save:
     error = failure(str(path))
     assert isinstance(error, UntrustedModelError)
     assert error.message == f"Loading '{path}' executes code that the file holds."
-    assert "--trust" in error.hint
+    assert error.hint == "If you know where the file comes from, add --trust; many models need none as a .skops file."
     loaded, _ = load_model(str(path), trust=True)
     assert isinstance(loaded, LinearRegression)
     assert loaded.predict([[3.0]]) == pytest.approx([6.0])
@@ -118,6 +124,27 @@ def test_a_skops_file_of_known_types_needs_no_trust(project: Path) -> None:
     skops.io.dump(LinearRegression().fit([[1.0], [2.0]], [2.0, 4.0]), project / "model.skops")
     model, _ = load_model("model.skops", trust=False)
     assert isinstance(model, LinearRegression)
+
+
+def test_a_skops_file_of_a_column_transformer_on_a_frame_needs_no_trust(project: Path) -> None:
+    frame = pd.DataFrame({"age": [1.0, 2.0, 3.0, 4.0], "city": ["a", "b", "a", "b"]})
+    columns = ColumnTransformer([("impute", SimpleImputer(), ["age"]), ("code", OneHotEncoder(), ["city"])])
+    vote = VotingClassifier([("one", LogisticRegression())])
+    pipeline = Pipeline([("columns", columns), ("vote", vote)]).fit(frame, [0, 0, 1, 1])
+    skops.io.dump(pipeline, project / "model.skops")
+    assert skops.io.get_untrusted_types(file=project / "model.skops")
+    model, _ = load_model("model.skops", trust=False)
+    assert isinstance(model, Pipeline)
+    assert model.predict(frame).tolist() == pipeline.predict(frame).tolist()
+
+
+@pytest.mark.parametrize("estimator", [DecisionTreeClassifier(), HistGradientBoostingClassifier(max_iter=1)])
+def test_a_skops_file_of_trees_needs_trust(project: Path, estimator: ClassifierMixin) -> None:
+    skops.io.dump(estimator.fit([[1.0], [2.0], [3.0], [4.0]], [0, 0, 1, 1]), project / "model.skops")
+    error = failure("model.skops")
+    assert isinstance(error, UntrustedModelError)
+    assert error.message.startswith("'model.skops' holds a type that skops does not trust: sklearn.")
+    assert isinstance(load_model("model.skops", trust=True)[0], type(estimator))
 
 
 def test_a_skops_file_lists_the_types_it_would_create(project: Path) -> None:
