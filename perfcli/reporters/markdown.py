@@ -15,7 +15,7 @@ from perfcli.reporters.capacity_report import capacity_document
 from perfcli.reporters.comparison_report import comparison_document
 from perfcli.reporters.load_markdown import load_document
 from perfcli.reporters.markup import escape, markdown_table, warning_lines
-from perfcli.reporters.parts import client_side
+from perfcli.reporters.parts import SELF_MEDIAN, client_side
 from perfcli.reporters.sweep_report import sweep_document
 from perfcli.reporters.verdict_report import verdict_lines
 from perfcli.units import format_duration, format_ratio, format_size
@@ -58,7 +58,7 @@ def profile_document(result: ProfileResult) -> Iterator[str]:
     if result.stages:
         yield ""
         stages = [(s.name, format_duration(s.median_s), format_ratio(s.share)) for s in result.stages]
-        yield from markdown_table(("stage", "median", "share"), stages)
+        yield from markdown_table(("stage", SELF_MEDIAN, "share"), stages)
     if result.server is not None and result.server.functions:
         yield ""
         yield from _functions(result.server.functions, result.server.profiled)

@@ -10,6 +10,8 @@ from rich.text import Text
 from perfcli.records import Advice, ProfileResult
 
 NOT_MEASURED = "-"
+SELF_MEDIAN = "self median"
+"""Heads the times of stages: that of a pipeline in a pipeline is without the steps inside it."""
 
 
 class TitledTable(Table):

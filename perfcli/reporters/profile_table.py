@@ -14,7 +14,7 @@ from perfcli.records import FunctionTime, LatencySummary, Phase, ProfileResult, 
 from perfcli.records.profile_codec import encode_metrics
 from perfcli.reporters.call_tree import FoldedTree
 from perfcli.reporters.histogram import histogram_line
-from perfcli.reporters.parts import NOT_MEASURED, TitledTable, client_side, warning_text
+from perfcli.reporters.parts import NOT_MEASURED, SELF_MEDIAN, TitledTable, client_side, warning_text
 from perfcli.reporters.protocol import View
 from perfcli.reporters.verdict_report import verdict_table
 from perfcli.units import format_count, format_duration, format_ratio, format_size
@@ -102,7 +102,7 @@ def _facts(result: ProfileResult, latency: LatencySummary) -> Iterator[tuple[str
 def _stages(stages: Sequence[Stage]) -> Table:
     table = TitledTable("Stages, unprofiled")
     table.add_column("stage", overflow="fold")
-    for name in ("median", "share", "calls"):
+    for name in (SELF_MEDIAN, "share", "calls"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for stage in stages:

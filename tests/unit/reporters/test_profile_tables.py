@@ -10,6 +10,7 @@ import pytest
 
 from perfcli.records import FunctionTime, PerformanceMetrics, ProfileResult, ServerView
 from perfcli.reporters import View
+from perfcli.reporters.html import HtmlReporter
 from perfcli.reporters.markdown import MarkdownReporter
 from perfcli.reporters.table import TableReporter
 
@@ -37,6 +38,15 @@ def test_a_function_of_the_server_says_how_many_records_name_it(profile_result: 
     markdown = io.StringIO()
     MarkdownReporter().write(remote, markdown)
     assert "| rare model.py | 9.00 ms | 45.0 % | 9.00 ms | 3 | 12 of 40 |" in markdown.getvalue()
+
+
+def test_the_times_of_stages_are_headed_as_those_without_the_stages_inside_them(profile_result: ProfileResult) -> None:
+    [heading] = [line for line in shown(profile_result) if line.startswith(" stage ")]
+    assert heading.split() == ["stage", "self", "median", "share", "calls"]
+    for reporter in (MarkdownReporter(), HtmlReporter()):
+        stream = io.StringIO()
+        reporter.write(profile_result, stream)
+        assert "self median" in stream.getvalue()
 
 
 def test_functions_of_the_server_are_in_the_order_of_their_column_and_bars_and_rare_ones_last(
