@@ -48,6 +48,17 @@ METRICS: Mapping[str, tuple[Unit, ...]] = {
 """The metrics beside the percentiles, with the units their values may have."""
 
 _EXAMPLES: Mapping[Unit, str] = {"s": "50ms", "per_s": "200/s", "ratio": "1%", "bytes": "300MiB", "count": "0"}
+# What others call them, which may be nearer to the letters of another metric: rps to rss, latency to late.
+_SYNONYMS: Mapping[str, str] = {
+    **dict.fromkeys(("rps", "qps", "tps", "rate", "requests", "requests_per_second"), "throughput"),
+    **dict.fromkeys(("latency", "duration", "response_time", "time"), "p50 or p99"),
+    **dict.fromkeys(("avg", "average"), "mean"),
+    "med": "median",
+    **dict.fromkeys(("errors", "failures", "failed", "failure_rate", "error_ratio"), "error_rate"),
+    **dict.fromkeys(("success", "successes", "availability"), "success_rate"),
+    **dict.fromkeys(("memory", "mem", "ram"), "rss or peak_memory"),
+    **dict.fromkeys(("maximum", "slowest"), "max"),
+}
 # Only these can be seen to be lost before the run ends.
 _ABORTABLE = ("max", "success_rate", "error_rate", "dropped", "late", "rss")
 _METRIC = re.compile(r"(?P<name>[A-Za-z_]+[0-9.]*)\s*(?:\((?P<argument>[^()]*)\))?")
@@ -186,7 +197,8 @@ class _Parser:
                 return quantile
             raise self._refusal(column, f"{name} is no percentile", "p50, p95, p99.9; p100 is max.")
         nearest = difflib.get_close_matches(name, ["p50", "p95", "p99", *METRICS], n=1)
-        hint = f"Did you mean {nearest[0]}?" if nearest else f"Metrics: p50 to p99.9, {', '.join(METRICS)}."
+        meant = _SYNONYMS.get(name.casefold()) or (nearest[0] if nearest else None)
+        hint = f"Did you mean {meant}?" if meant else f"Metrics: p50 to p99.9, {', '.join(METRICS)}."
         raise self._refusal(column, f"unknown metric '{name}'", hint)
 
     def _value(self, metric: str) -> tuple[float, Unit]:

@@ -90,6 +90,23 @@ def test_misspelled_metric_is_answered_with_the_nearest() -> None:
     assert caught.value.hint == "Did you mean throughput?"
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("rps > 1/s", "throughput"),
+        ("QPS > 1/s", "throughput"),
+        ("latency < 1s", "p50 or p99"),
+        ("errors < 1%", "error_rate"),
+        ("memory < 1GiB", "rss or peak_memory"),
+        ("avg < 1s", "mean"),
+    ],
+)
+def test_what_others_call_a_metric_is_answered_with_its_name_here(text: str, meant: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_slo(text)
+    assert caught.value.hint == f"Did you mean {meant}?"
+
+
 @given(st.text(max_size=30))
 def test_text_that_is_no_slo_is_refused_in_three_lines(text: str) -> None:
     with pytest.raises(UsageError) as caught:
