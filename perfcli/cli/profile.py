@@ -88,7 +88,12 @@ def profile(
         ),
     ] = "10s",
     runs: Annotated[
-        int | None, typer.Option(min=1, help="Measure exactly so many calls, instead of until the median is known.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Count exactly so many calls, instead of until the median is known. Those for warm-up, functions, "
+            "stages, memory and call tree come on top: six where one takes over two seconds.",
+        ),
     ] = None,
     sort: Annotated[Sort, typer.Option(help="Order of the functions.")] = Sort.SELF,
     top: Annotated[int, typer.Option(min=1, help="Rows in the table of functions.")] = 10,

@@ -30,6 +30,8 @@ MAX_SETTLING_CALLS = 8
 BLOCK_S = 0.15
 MAX_BLOCK_CALLS = 24
 PLAIN_PER_PROFILED = 4
+SLOW_S = 2.0
+"""To settle for a call that takes longer costs more than it is worth: caches are warm again after milliseconds."""
 MIN_ROUNDS = 6
 
 
@@ -98,18 +100,19 @@ class Sampler:
         if not self.warm_up_s:
             self._uncounted(1, self.warm_up_s)
         typical_s = max(median(self.warm_up_s), 1e-9)
-        settling = max(1, min(MAX_SETTLING_CALLS, round(SETTLING_S / typical_s)))
+        slow = typical_s > SLOW_S
+        settling = 0 if slow else max(1, min(MAX_SETTLING_CALLS, round(SETTLING_S / typical_s)))
         plain = max(1, min(MAX_BLOCK_CALLS, round(BLOCK_S / typical_s), (self.plan.runs or 10**9) // MIN_ROUNDS))
         profiled = max(1, plain // PLAIN_PER_PROFILED)
         self._adopt_warm_up()
         if self.plan.profiled:
-            # A gate does no harm to the one call that is profiled when the time is over.
-            self._shuts_others_out = self._out_of_time() or any(map(other_threads_run, self._calls[:settling]))
+            # A gate does no harm to the one call that is profiled when the time is over, or to one that takes seconds.
+            self._shuts_others_out = slow or self._out_of_time() or any(map(other_threads_run, self._calls[:settling]))
         while not self._fulfilled() or self._lacks_a_profile():
             self.rounds.append(Round())
             blocks = [partial(self._plain_block, plain, settling)]
             if self.plan.profiled:
-                blocks.append(partial(self._profiled_block, profiled))
+                blocks.append(partial(self._profiled_block, profiled, int(not slow)))
             order.shuffle(blocks)
             for measure in blocks:
                 measure(self.rounds[-1])
@@ -158,8 +161,8 @@ class Sampler:
         into.process_s = max(0.0, process / 1e9 - outside)
         into.rss_growth_bytes = self._read_rss() - rss
 
-    def _profiled_block(self, counted: int, into: Round) -> None:
-        for number in range(1 + counted):
+    def _profiled_block(self, counted: int, settling: int, into: Round) -> None:
+        for number in range(1 - settling, 1 + counted):
             late = self._out_of_time()
             if (late and not self._lacks_a_profile()) or self.profiler_refused:
                 return
@@ -189,9 +192,9 @@ class Sampler:
             return
         if self._shuts_others_out:
             shut_out_other_threads(get_ident(), builtins=True)
-            # What other threads did before.
-            profiler.clear()
             into.apart.append(profiler)
+            # What other threads did before, and the line above.
+            profiler.clear()
         try:
             call()
         finally:

@@ -212,6 +212,20 @@ def test_a_model_slower_than_the_time_is_called_three_times():
     assert measuring.walls_s == [2.0]
 
 
+def test_one_run_of_a_model_that_takes_seconds_is_four_calls():
+    model = Model(FakeClock(), call_ms=3000)
+    measuring = sampler(model, runs=1)
+    measuring.first_call()
+    measuring.warm_up()
+    list(measuring.run())
+    # The first call, one of warm-up, the one that counts, and one for the functions.
+    assert (model.plain, model.profiled) == (3, 1)
+    assert measuring.walls_s == [3.0]
+    assert [len(calls.walls_s) for round_ in measuring.rounds for calls in round_.profiled] == [1]
+    (calls,) = measuring.rounds[0].profiled
+    assert not any("append" in str(entry.code) for entry in calls.entries)
+
+
 def test_a_steady_model_is_known_from_few_calls():
     measuring = sampler(Model(FakeClock(), call_ms=50), max_time_s=3.0)
     measuring.warm_up()
