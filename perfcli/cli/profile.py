@@ -139,7 +139,7 @@ def profile(
             refuse_options("--url", model=model, method=method, trust=trust, stage=stage)
             target = open_url(url, header=header or (), timeout=timeout, insecure=insecure, http_method=http_method)
         with closing(target), show_profile_progress() as tell:
-            measured = run_profile(target, payloads, plan, tell)
+            measured = run_profile(target, payloads, plan, tell, keep_on_failure=True)
     extra = {} if prof is None else {prof: partial(write_pstats, measured.graph)}
     if speedscope is not None:
         from perfcli.reporters.stacks import write_speedscope
@@ -147,5 +147,7 @@ def profile(
         extra[speedscope] = partial(write_speedscope, measured.result)
     result = judge(measured.result, slos, allow_few=allow_few)
     deliver(result, outputs, as_json=as_json, view=View(top, sort.value, tree), extra=extra)
+    if measured.failure is not None:
+        raise measured.failure
     exit_when_partial(result)
     exit_by_verdicts(result)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from perfcli.errors import MeasurementError
 from perfcli.monitor.clocks import resident_memory
 from perfcli.payloads import Payload, payload_digest, row_count
 from perfcli.profiling import advice
@@ -65,14 +66,22 @@ class Finding:
     stacks: StackRecorder | None = None
     warnings: list[Advice] = field(default_factory=list)
     partial: bool = False
+    failure: MeasurementError | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A result, and the graph behind its function times for whoever wants a `.prof` file."""
+    """A result, and what is in no record.
+
+    Attributes:
+        result: The record.
+        graph: What is behind its function times, for whoever wants a `.prof` file.
+        failure: Of the call that ended the run, where one did.
+    """
 
     result: ProfileResult
     graph: CallGraph
+    failure: MeasurementError | None = None
 
 
 def run_profile(
@@ -80,10 +89,19 @@ def run_profile(
     payloads: Sequence[Payload],
     plan: SamplingPlan,
     on_progress: Callable[[Progress], None] = lambda _: None,
+    *,
+    keep_on_failure: bool = False,
 ) -> Profile:
     """Measure a target with payloads taken in turn.
 
     Ctrl-C and SIGTERM end the run early: what was measured until then is returned, marked as partial.
+
+    Args:
+        target: What is measured.
+        payloads: At least one.
+        plan: When to stop.
+        on_progress: Called with how far the run is.
+        keep_on_failure: A call that fails after others were counted ends the run in the same way, and is returned too.
 
     Raises:
         PayloadError: A payload does not fit the model.
@@ -93,7 +111,7 @@ def run_profile(
     calls = [target.prepare(payload) for payload in payloads]
     sampler = Sampler(calls, plan, resident_memory.read_bytes)
     finding = Finding()
-    with _until_interrupted(finding):
+    with _until_broken_off(finding, lambda: keep_on_failure and bool(sampler.walls_s)):
         _measure(target, calls, sampler, finding, on_progress)
     rss_bytes = resident_memory.read_bytes()
     measured_s = sampler.elapsed_s
@@ -138,7 +156,7 @@ def run_profile(
         partial=finding.partial,
         call_tree=call_tree(finding.stacks, graph, functions) if finding.stacks is not None and functions else None,
     )
-    return Profile(result, graph)
+    return Profile(result, graph, finding.failure)
 
 
 def unmeasured(target: Target, payloads: Sequence[Payload]) -> ProfileResult:
@@ -197,11 +215,16 @@ def _phases(finding: Finding) -> tuple[Phase, ...]:
 
 
 @contextmanager
-def _until_interrupted(finding: Finding) -> Iterator[None]:
+def _until_broken_off(finding: Finding, keeps_failure: Callable[[], bool]) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
         finding.partial = True
+    except MeasurementError as error:
+        if not keeps_failure():
+            raise
+        finding.partial, finding.failure = True, error
+        finding.warnings.append(Advice("call_failed", f"A call failed, and ended the run: {error.message}", error.hint))
 
 
 def _measure(

@@ -7,6 +7,7 @@ import json
 import pickle
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +100,9 @@ def test_a_model_that_raises(perfcli, tmp_path: Path):
     assert_explained(perfcli("profile", PATIENT, "--model", "mine:model"), 3, "KeyError", "mean [radius]")
 
 
+asked: Counter[str] = Counter()
+
+
 class Answers(http.server.BaseHTTPRequestHandler):
     """Answers as its path says."""
 
@@ -107,7 +111,9 @@ class Answers(http.server.BaseHTTPRequestHandler):
         if self.path == "/slow":
             time.sleep(5.0)
         body = {"/html": b"<html>", "/500": b'{"detail": "the model is away"}'}.get(self.path, b"[1]")
-        self.send_response(500 if self.path == "/500" else 200)
+        asked[self.path] += 1
+        fails = self.path in ("/500", f"/fail/{asked[self.path]}")
+        self.send_response(500 if fails else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -125,6 +131,7 @@ def server() -> Iterator[str]:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{running.server_address[1]}"
         running.shutdown()
+        asked.clear()
 
 
 def test_a_dead_port(perfcli, unused_port):
@@ -136,6 +143,25 @@ def test_a_dead_port(perfcli, unused_port):
 @pytest.mark.parametrize(("path", "part"), [("/500", "500"), ("/html", "JSON")])
 def test_a_bad_answer(perfcli, server, path, part):
     assert_explained(perfcli("profile", PATIENT, "--url", server + path), 3, part)
+
+
+@pytest.mark.parametrize("number", [40, 100])
+def test_a_bad_answer_after_good_ones_ends_the_run_and_loses_none_of_them(perfcli, server, tmp_path: Path, number: int):
+    # The first call and five of warm-up at least, profiled ones among 60 counted ones, and then those of the passes.
+    run = ("profile", PATIENT, "--url", f"{server}/fail/{number}", "--runs", "60", "-o", "run.json")
+    done = perfcli(*run, "--slo", "median < 1h")
+    assert done.returncode == 3, done.stderr
+    assert "Error: " in done.stderr
+    assert "answered 500" in done.stderr
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["partial"]
+    assert 0 < len(record["samples_ms"]) <= min(number, 60)
+    assert [warning["code"] for warning in record["warnings"]].count("call_failed") == 1
+    assert "A call failed, and ended the run: " in done.stdout
+    # Nothing was counted before the second call.
+    none = perfcli("profile", PATIENT, "--url", f"{server}/fail/2", "-o", "none.json")
+    assert_explained(none, 3, "500")
+    assert not (tmp_path / "none.json").exists()
 
 
 def test_a_time_out(perfcli, server):
