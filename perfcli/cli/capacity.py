@@ -102,7 +102,8 @@ def capacity(
     """
     require_extra("load", "A search for capacity")
     from perfcli.cli.searching import describe_search, plan_search, search_each
-    from perfcli.loadtest.planning import LoadOptions, plan_load
+    from perfcli.loadtest.options import LoadOptions
+    from perfcli.loadtest.planning import plan_load
     from perfcli.verdicts.capacity import exit_code
     from perfcli.verdicts.measuring import check_loop
 

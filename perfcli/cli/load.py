@@ -202,7 +202,8 @@ def load(
       perfcli load --scenario loadtests/mixed.py --shape 'ramp 0-50/20s, hold 1m'
     """
     require_extra("load", "A load test")
-    from perfcli.loadtest.planning import LoadOptions, plan_load
+    from perfcli.loadtest.options import LoadOptions
+    from perfcli.loadtest.planning import plan_load
     from perfcli.loadtest.run import calibrate_engine, ensure_answered, ensure_measured, run_load
     from perfcli.profiling.environment import describe_environment
     from perfcli.reporters.load_live import show_load_progress

@@ -15,7 +15,8 @@ from perfcli.units import format_duration, format_load, format_rate
 
 if TYPE_CHECKING:
     from perfcli.loadtest.calibration import Calibration
-    from perfcli.loadtest.planning import LoadOptions, LoadPlan
+    from perfcli.loadtest.options import LoadOptions
+    from perfcli.loadtest.planning import LoadPlan
     from perfcli.records.capacity import CapacityResult, LoadKind, Probe
     from perfcli.records.environment import Environment
     from perfcli.records.load import LoadSecond

@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from perfcli.cli.loading import aimed, default_scenario
-from perfcli.loadtest.planning import LoadOptions, plan_load
+from perfcli.loadtest.options import LoadOptions
+from perfcli.loadtest.planning import plan_load
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SERVERS = Path(__file__).parents[1]

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from perfcli.bundled import bundled_path
-from perfcli.loadtest.planning import LoadOptions, plan_load
+from perfcli.loadtest.options import LoadOptions
+from perfcli.loadtest.planning import plan_load
 from perfcli.loadtest.run import run_load
 from perfcli.records.environment import Environment
 from perfcli.records.load import LoadResult

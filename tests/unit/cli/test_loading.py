@@ -8,7 +8,8 @@ import pytest
 
 from perfcli.cli.loading import describe_waiting, told_when_interrupted
 from perfcli.errors import Terminated
-from perfcli.loadtest.planning import LoadOptions, plan_load
+from perfcli.loadtest.options import LoadOptions
+from perfcli.loadtest.planning import plan_load
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, Terminated])

@@ -11,7 +11,8 @@ import pytest
 from perfcli.loadtest.calibration import Calibration
 from perfcli.loadtest.engine.recorder import Histogram
 from perfcli.loadtest.messages import End, Endpoint, Failures, Hello, Latencies, Outcome, Second, WorkerLost
-from perfcli.loadtest.planning import LoadOptions, LoadPlan, plan_load
+from perfcli.loadtest.options import LoadOptions
+from perfcli.loadtest.planning import LoadPlan, plan_load
 from perfcli.loadtest.recording import Recording
 from perfcli.loadtest.server_metrics import ServerAccount
 from perfcli.loadtest.watch import Sample, ServerSample

@@ -8,8 +8,9 @@ import pytest
 
 from perfcli.bundled import bundled_path
 from perfcli.errors import UsageError
+from perfcli.loadtest.options import LoadOptions
 from perfcli.loadtest.plan import Segment
-from perfcli.loadtest.planning import LoadOptions, LoadPlan, aim, describe_bound, plan_load
+from perfcli.loadtest.planning import LoadPlan, aim, describe_bound, plan_load
 
 MakePlan = Callable[..., LoadPlan]
 
