@@ -10,7 +10,7 @@ import typer
 
 from perfcli.cli.extras import require_extra
 from perfcli.cli.judging import Slos, exit_with, read_slos, tell_github
-from perfcli.cli.loading import confirm_target, default_scenario, load_payloads
+from perfcli.cli.loading import confirm_target, default_scenario, load_payloads, read_facts
 from perfcli.cli.options import (
     AsJson,
     Host,
@@ -115,12 +115,11 @@ def capacity(
     rate = by is By.RATE
     check_loop(slos, open_loop=rate)
     counts = read_counts("--workers", workers) if workers is not None else ()
-    if counts and host is not None:
-        raise UsageError("--workers is for the embedded API, not for one that runs.", "Leave --host or --workers out.")
     plan = plan_search(by.value, start, precision, max_probes, max_time)
     options = LoadOptions(
         scenario=scenario or default_scenario(),
         host=host,
+        facts=read_facts(scenario),
         payloads=load_payloads(payloads, scenario),
         path=path,
         headers=header or (),
@@ -130,6 +129,9 @@ def capacity(
         duration_s=read_duration("--probe-time", probe_time),
         processes=processes,
     )
+    if counts and options.url is not None:
+        hint = "Leave --workers out, or --host and the host of the scenario."
+        raise UsageError("--workers is for the embedded API, not for one that runs.", hint)
     first = plan_load(options)
     confirm_target(first, yes=yes, bound=describe_search(plan, options))
     result = search_each(counts, options, first, slos, plan, sys.stderr)

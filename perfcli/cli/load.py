@@ -17,6 +17,7 @@ from perfcli.cli.loading import (
     default_scenario,
     describe_waiting,
     load_payloads,
+    read_facts,
     read_label,
     split_address,
     told_when_interrupted,
@@ -219,6 +220,7 @@ def load(
         LoadOptions(
             scenario=scenario or default_scenario(),
             host=host,
+            facts=read_facts(scenario),
             payloads=load_payloads(payloads, scenario),
             payload_order=payload_order.value,
             batch_size=batch_size,

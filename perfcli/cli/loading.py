@@ -16,6 +16,7 @@ from perfcli.errors import UsageError
 from perfcli.units import format_count
 
 if TYPE_CHECKING:
+    from perfcli.loadtest.messages import ScenarioFacts
     from perfcli.loadtest.planning import LoadPlan
     from perfcli.payloads import Payload
 
@@ -32,6 +33,20 @@ def load_payloads(source: str | None, scenario: Path | None) -> tuple[Payload, .
     if source is not None:
         return read_payloads(source)
     return () if scenario is not None else read_payloads(str(bundled_path("sample_payloads/patients.jsonl")))
+
+
+def read_facts(scenario: Path | None) -> ScenarioFacts:
+    """Return what a scenario of the user's brings by itself; the default one brings nothing.
+
+    Raises:
+        UsageError: It cannot be loaded, or holds no users.
+        MeasurementError: The engine died of it.
+    """
+    from perfcli.loadtest.messages import ScenarioFacts
+    from perfcli.loadtest.run import examine_scenario
+
+    # One that is missing is refused with the other options.
+    return examine_scenario(scenario) if scenario is not None and scenario.is_file() else ScenarioFacts()
 
 
 @contextmanager

@@ -25,7 +25,8 @@ HTTP_METHOD_HELP = "Method of the requests."
 Host = Annotated[
     str | None,
     typer.Option(
-        help="URL of an API that runs. [dim]Default: the embedded API, started for this run.[/dim]",
+        help="URL of an API that runs. [dim]Default: the host that the scenario names, or else the embedded API, "
+        "started for this run.[/dim]",
         show_default=False,
         rich_help_panel=TARGET_PANEL,
     ),

@@ -188,7 +188,7 @@ class Prober:
             raise KeyboardInterrupt
         ensure_measured(result)
         # The embedded API is all of the service; behind another there may be a database on this machine.
-        found = judge_probe(load, result, self.slos, allow_few=not confirming, sees_all=self.options.host is None)
+        found = judge_probe(load, result, self.slos, allow_few=not confirming, sees_all=self.options.url is None)
         why = f": {found.reason}" if found.reason else ""
         self.progress.write(f"{what}: {found.outcome} after {format_duration(found.elapsed_s)}{why}\n")
         self.progress.flush()

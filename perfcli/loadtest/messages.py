@@ -203,6 +203,19 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
+class ScenarioFacts:
+    """What a scenario brings by itself; the answer to a plan that only examines it.
+
+    Attributes:
+        hosts: The `host` of each class of users that names one, each once.
+        has_shape: A `LoadTestShape` says how many users there are, and when the run ends.
+    """
+
+    hosts: Sequence[str] = ()
+    has_shape: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Crash:
     """The engine cannot go on; its last words.
 
@@ -217,4 +230,4 @@ class Crash:
     exit_code: int
 
 
-Message = Hello | Second | WorkerLost | End | Crash
+Message = Hello | Second | WorkerLost | End | ScenarioFacts | Crash

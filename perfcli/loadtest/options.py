@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from perfcli.errors import UsageError
+from perfcli.loadtest.messages import ScenarioFacts
 from perfcli.payloads import Payload
+from perfcli.secrets import mask_url
 
 DEFAULT_USERS = 10
 DEFAULT_DURATION_S = 10.0
@@ -21,7 +23,8 @@ class LoadOptions:
 
     Attributes:
         scenario: Locustfile.
-        host: Base URL of the API; a path in it is the path of the requests. None leaves the target open, see `aim`.
+        host: Base URL of the API; a path in it is the path of the requests. None leaves it to the scenario.
+        facts: What the scenario brings by itself.
         payloads: Input of the requests, taken in turn or at random; empty when the scenario brings its own.
         payload_order: `turn` or `random`.
         batch_size: Payloads joined into one request.
@@ -51,6 +54,7 @@ class LoadOptions:
 
     scenario: Path
     host: str | None = None
+    facts: ScenarioFacts = field(default_factory=ScenarioFacts)
     payloads: Sequence[Payload] = ()
     payload_order: str = "turn"
     batch_size: int | None = None
@@ -76,6 +80,11 @@ class LoadOptions:
     master_host: str = "127.0.0.1"
     master_port: int = 0
     metrics_url: str | None = None
+
+    @property
+    def url(self) -> str | None:
+        """URL of the API: the one asked for, or else the scenario's own; None leaves the target open, see `aim`."""
+        return self.host or next(iter(self.facts.hosts), None)
 
 
 def check_options(options: LoadOptions) -> None:
@@ -128,5 +137,10 @@ def _check_ranges(options: LoadOptions) -> None:
             raise UsageError(f"{name} must be above 0, not {value:g}.")
     if options.path is not None and not options.path.startswith("/"):
         raise UsageError(f"--path begins with a slash, not '{options.path}'.", f"Write --path /{options.path}")
+    if options.host is None and len(options.facts.hosts) > 1:
+        message = (
+            f"The users of {options.scenario.name} have several hosts: {', '.join(map(mask_url, options.facts.hosts))}."
+        )
+        raise UsageError(message, "Load one at a time: name it with --host.")
     if not options.scenario.is_file():
         raise UsageError(f"There is no scenario '{options.scenario}'.", "Name a locustfile.")

@@ -36,6 +36,9 @@ class Plan:
         insecure: Do not verify TLS certificates.
         max_answer_bytes: A longer answer is a `protocol` failure.
         scenario: Locustfile.
+        keeps_hosts: `base_url` comes from the `host` of the scenario's own classes; a path in that stays for Locust's
+            clients, which put it before each of theirs.
+        examines: Only tell what the scenario brings by itself.
         payload_file: One JSON body a line, taken by InferenceUser; None for the bundled patients.
         payload_order: `turn` or `random`.
         batch_size: Payloads joined into one JSON list; None sends them as they are.
@@ -69,6 +72,8 @@ class Plan:
     insecure: bool = False
     max_answer_bytes: int = 64 * 2**20
     scenario: str | None = None
+    keeps_hosts: bool = False
+    examines: bool = False
     payload_file: str | None = None
     payload_order: str = "turn"
     batch_size: int | None = None

@@ -108,7 +108,7 @@ def describe_bound(plan: LoadPlan) -> str:
 
 
 def _engine_plan(options: LoadOptions) -> Plan:
-    base_url, path = ("", "/") if options.host is None else split_url(options.host)
+    base_url, path = ("", "/") if options.url is None else split_url(options.url)
     segments = parse_shape(options.shape) if options.shape is not None else ()
     duration_s = options.duration_s
     if duration_s is None and options.requests is None and not segments:
@@ -120,6 +120,7 @@ def _engine_plan(options: LoadOptions) -> Plan:
         timeout_s=options.timeout_s,
         insecure=options.insecure,
         scenario=str(options.scenario.resolve()),
+        keeps_hosts=options.host is None and bool(options.facts.hosts),
         payload_order=options.payload_order,
         checks=options.checks or CHECKS,
         classes=options.classes,
@@ -162,7 +163,7 @@ def _warm_up(text: str) -> float | None:
 
 def _names_path(options: LoadOptions) -> bool:
     """Tell whether the path of the requests is known before the run: a scenario may ask for whatever it likes."""
-    named = options.path is not None or (options.host is not None and split_url(options.host)[1] != "/")
+    named = options.path is not None or (options.url is not None and split_url(options.url)[1] != "/")
     return named or options.scenario.resolve() == bundled_path(DEFAULT_SCENARIO).resolve()
 
 

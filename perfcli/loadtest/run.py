@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import orjson
 
@@ -17,7 +18,7 @@ from perfcli.hosts import is_loopback
 from perfcli.loadtest.advice import ENGINE_CRASHED, SCENARIO_ERROR
 from perfcli.loadtest.calibration import Calibration, calibrate
 from perfcli.loadtest.child import Engine, running_engine, stopped_by_signals
-from perfcli.loadtest.messages import Crash, End, Hello, Message, Second, WorkerLost
+from perfcli.loadtest.messages import Crash, End, Hello, Message, ScenarioFacts, Second, WorkerLost
 from perfcli.loadtest.plan import Plan
 from perfcli.loadtest.planning import LoadPlan
 from perfcli.loadtest.recording import UNREACHED, Recording
@@ -95,6 +96,23 @@ def run_worker(master_host: str, master_port: int, *, connect_s: float) -> None:
                 raise _as_error(message)
         if engine.wait() != 0:
             raise MeasurementError(f"The load engine died: {engine.last_words()}.")
+
+
+def examine_scenario(scenario: Path) -> ScenarioFacts:
+    """Return what a scenario brings by itself; the engine loads it to know, but starts nothing of it.
+
+    Raises:
+        UsageError: The scenario cannot be loaded, or holds no users.
+        MeasurementError: The engine died of it.
+    """
+    plan = Plan(scenario=str(scenario.resolve()), examines=True)
+    with running_engine(plan) as engine:
+        for message in engine.messages():
+            if isinstance(message, ScenarioFacts):
+                return message
+            if isinstance(message, Crash):
+                raise _as_error(message)
+        raise MeasurementError(f"The load engine died of {scenario}: {engine.last_words()}.")
 
 
 def ensure_measured(result: LoadResult) -> None:

@@ -23,6 +23,7 @@ from perfcli.loadtest.messages import (
     Message,
     Outcome,
     ScenarioError,
+    ScenarioFacts,
     Second,
     WorkerLost,
 )
@@ -32,6 +33,7 @@ _MESSAGES: Mapping[str, type[Message]] = {
     "second": Second,
     "worker_lost": WorkerLost,
     "end": End,
+    "scenario_facts": ScenarioFacts,
     "crash": Crash,
 }
 _NAMES = {message: name for name, message in _MESSAGES.items()}

@@ -15,7 +15,7 @@ import gevent
 from perfcli.errors import ExitCode, PerfcliError
 from perfcli.loadtest.engine.channel import Channel
 from perfcli.loadtest.engine.master import direct
-from perfcli.loadtest.engine.scenario import make_environment
+from perfcli.loadtest.engine.scenario import examine, make_environment
 from perfcli.loadtest.engine.session import Session
 from perfcli.loadtest.engine.worker import serve
 from perfcli.loadtest.messages import Crash, Hello
@@ -49,7 +49,11 @@ def on_signals(ask_to_stop: Callable[[str], None]) -> None:
 
 
 def _run(plan: Plan, channel: Channel) -> None:
-    if plan.worker:
+    if plan.examines:
+        # It has nothing to lose: whoever does not want to wait may end it at once.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
+        channel.send(examine(plan))
+    elif plan.worker:
         serve(plan)
     elif plan.processes > 1 or plan.expect_workers:
         direct(plan, channel, on_signals)

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import locust
+from locust import User
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 from locust.env import Environment
 from locust.event import EventHook
@@ -23,6 +24,7 @@ from perfcli.errors import UsageError
 from perfcli.loadtest.engine.arrivals import users_at
 from perfcli.loadtest.engine.faults import Kind, classify
 from perfcli.loadtest.engine.workload import Workload
+from perfcli.loadtest.messages import ScenarioFacts
 from perfcli.loadtest.plan import Plan, Segment
 
 _ALL_AT_ONCE = 1e6
@@ -85,6 +87,31 @@ def load(environment: Environment, plan: Plan) -> None:
     Raises:
         UsageError: The file is missing, raises, or holds no users.
     """
+    environment.user_classes, shapes = _read(plan)
+    # Where it is set, Locust gives it to all users.
+    environment.host = None if plan.keeps_hosts else plan.base_url
+    environment.stop_timeout = plan.drain_s
+    for user_class in environment.user_classes:
+        user_class.host = (plan.keeps_hosts and user_class.host) or plan.base_url
+    environment.shape_class = _shape(plan, shapes)
+    if environment.shape_class is not None:
+        environment.shape_class.runner = environment.runner
+    environment.events.init.fire(environment=environment, runner=environment.runner, web_ui=None)
+
+
+def examine(plan: Plan) -> ScenarioFacts:
+    """Tell what the scenario of the plan brings by itself.
+
+    Raises:
+        UsageError: The file is missing, raises, or holds no users.
+    """
+    user_classes, shapes = _read(plan)
+    hosts = dict.fromkeys(user_class.host for user_class in user_classes if user_class.host)
+    return ScenarioFacts(tuple(hosts), bool(shapes))
+
+
+def _read(plan: Plan) -> tuple[list[type[User]], Sequence[LoadTestShape]]:
+    """Return the classes of users that send requests, and the shapes."""
     path = Path(plan.scenario) if plan.scenario else bundled_path("loadtests/predict.py")
     if not path.is_file():
         raise UsageError(f"There is no scenario {path}.", "Name a locustfile with --scenario.")
@@ -97,24 +124,17 @@ def load(environment: Environment, plan: Plan) -> None:
             "Correct it there.",
         ) from error
     # A fixed number of users has no share of arrivals.
-    environment.user_classes = [
+    user_classes = [
         user_class
         for user_class in classes.values()
         if user_class.weight > 0 or (user_class.fixed_count > 0 and not plan.open_loop)
     ]
-    if not environment.user_classes:
+    if not user_classes:
         raise UsageError(
             f"The scenario {path} has no user class{' with a weight' if classes else ''}: nobody would send a request.",
             "Write a class with a @task that derives from InferenceUser, as loadtests/predict.py does.",
         )
-    environment.host = plan.base_url
-    environment.stop_timeout = plan.drain_s
-    for user_class in environment.user_classes:
-        user_class.host = plan.base_url
-    environment.shape_class = _shape(plan, shapes)
-    if environment.shape_class is not None:
-        environment.shape_class.runner = environment.runner
-    environment.events.init.fire(environment=environment, runner=environment.runner, web_ui=None)
+    return user_classes, shapes
 
 
 def _place(error: BaseException, path: Path) -> str:
