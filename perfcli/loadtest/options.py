@@ -86,6 +86,11 @@ class LoadOptions:
         """URL of the API: the one asked for, or else the scenario's own; None leaves the target open, see `aim`."""
         return self.host or next(iter(self.facts.hosts), None)
 
+    @property
+    def follows_own_shape(self) -> bool:
+        """The users follow the scenario's own shape; arrivals, and a shape that was asked for, replace it."""
+        return self.facts.has_shape and self.rate_rps is None and self.shape is None
+
 
 def check_options(options: LoadOptions) -> None:
     """Refuse what cannot be planned.
@@ -109,6 +114,10 @@ def _check_loop(options: LoadOptions) -> None:
         raise UsageError(f"Unknown arrivals '{options.arrivals}'.", f"Known: {', '.join(ARRIVALS)}.")
     if options.spawn_rate is not None and (options.rate_rps is not None or options.shape is not None):
         raise UsageError("--spawn-rate is for --users.", "Write a ramp as --shape 'ramp 0-200/30s, hold 2m'.")
+    own = [name for name, value in (("--users", options.users), ("--spawn-rate", options.spawn_rate)) if value]
+    if options.follows_own_shape and own:
+        message = f"{own[0]} and the shape of {options.scenario.name} exclude each other."
+        raise UsageError(message, "Leave it out; --shape and --rate would replace the shape.")
     if options.shape is not None and options.duration_s is not None:
         raise UsageError("--shape has its own length, so --duration has no meaning.", "Leave one of them out.")
     users = options.users or DEFAULT_USERS

@@ -51,6 +51,7 @@ class Plan:
         arrivals: `constant` or `poisson`.
         max_in_flight: Open loop: an arrival that finds this many unanswered, over all processes, is dropped.
         shape: Replaces users or rate; its length is the duration.
+        own_shape: A `LoadTestShape` of the scenario replaces the users, and its end is that of the run.
         duration_s: Length of the run; None with `requests` or a shape, or a scenario that ends by itself.
         requests: Budget: exactly so many requests are started; of Locust's own clients in the closed loop, which are
             counted when they have been answered, some more.
@@ -86,6 +87,7 @@ class Plan:
     arrivals: str = "constant"
     max_in_flight: int = 1000
     shape: Sequence[Segment] = ()
+    own_shape: bool = False
     duration_s: float | None = None
     requests: int | None = None
     drain_s: float = 10.0
@@ -96,6 +98,11 @@ class Plan:
     master_port: int = 0
     worker: bool = False
     connect_s: float = 60.0
+
+    @property
+    def changes_load(self) -> bool:
+        """The load has a shape, whoever gave it: its figures are to move, and there is no warm-up to be found."""
+        return bool(self.shape) or self.own_shape
 
 
 def plan_to_json(plan: Plan) -> str:

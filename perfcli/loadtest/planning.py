@@ -49,7 +49,7 @@ class LoadPlan:
     @property
     def finds_warm_up(self) -> bool:
         """The end of the warm-up is found by measurement; a run with a shape has none."""
-        return self.warm_up_s is None and not self.engine.shape
+        return self.warm_up_s is None and not self.engine.changes_load
 
 
 def plan_load(options: LoadOptions) -> LoadPlan:
@@ -96,6 +96,9 @@ def describe_bound(plan: LoadPlan) -> str:
     if engine.requests is not None:
         return format_count(engine.requests, "request")
     length_s = sum(segment.duration_s for segment in engine.shape) or engine.duration_s or 0.0
+    if engine.own_shape:
+        until = "until it ends" if engine.duration_s is None else f"for up to {format_duration(engine.duration_s)}"
+        return f"as many users as the shape {asked.shape} says, each as fast as it is answered, {until}"
     if not engine.open_loop:
         most = max((max(part.start, part.end) for part in engine.shape), default=float(engine.users))
         users = format_count(round(most), "user")
@@ -111,7 +114,7 @@ def _engine_plan(options: LoadOptions) -> Plan:
     base_url, path = ("", "/") if options.url is None else split_url(options.url)
     segments = parse_shape(options.shape) if options.shape is not None else ()
     duration_s = options.duration_s
-    if duration_s is None and options.requests is None and not segments:
+    if duration_s is None and options.requests is None and not segments and not options.follows_own_shape:
         duration_s = DEFAULT_DURATION_S
     return Plan(
         base_url=base_url,
@@ -132,6 +135,7 @@ def _engine_plan(options: LoadOptions) -> Plan:
         arrivals=options.arrivals or ARRIVALS[0],
         max_in_flight=options.max_in_flight,
         shape=segments,
+        own_shape=options.follows_own_shape,
         duration_s=duration_s,
         requests=options.requests,
         drain_s=options.timeout_s,
@@ -145,7 +149,8 @@ def _engine_plan(options: LoadOptions) -> Plan:
 
 def _processes(options: LoadOptions) -> int:
     """Return the number of engine processes: with a budget, of which each spends a share, none may be without users."""
-    if options.requests is None or options.rate_rps is not None or options.shape is not None:
+    are_fixed = options.rate_rps is None and options.shape is None and not options.follows_own_shape
+    if options.requests is None or not are_fixed:
         return options.processes
     return min(options.processes, options.users or DEFAULT_USERS)
 
@@ -175,10 +180,10 @@ def _describe(options: LoadOptions, engine: Plan) -> LoadDescription:
         payloads=len(options.payloads),
         rows=rows * (engine.batch_size or 1),
         payload_digest=payload_digest(options.payloads) if options.payloads else None,
-        users=None if engine.open_loop or engine.shape else engine.users,
+        users=None if engine.open_loop or engine.changes_load else engine.users,
         rate_rps=options.rate_rps,
         arrivals=engine.arrivals if engine.open_loop else None,
-        shape=options.shape,
+        shape=f"of {options.scenario.name}" if engine.own_shape else options.shape,
         duration_s=engine.duration_s,
         requests=engine.requests,
         seed=engine.seed,

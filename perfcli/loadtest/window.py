@@ -26,8 +26,8 @@ def choose_window(slots: Sequence[Slot], plan: Plan, warm_up_s: float | None, lo
     levels = [slot.level(open_loop=plan.open_loop) for slot in loaded]
     if warm_up_s is not None:
         first = _first_from(slots, warm_up_s)
-        return Steadiness(first, None if plan.shape else is_uniform(levels[first:]))
-    if plan.shape:
+        return Steadiness(first, None if plan.changes_load else is_uniform(levels[first:]))
+    if plan.changes_load:
         return Steadiness(0, None)
     ramp_s = plan.users / plan.spawn_rate if plan.spawn_rate and not plan.open_loop else 0.0
     return find_steady(levels, _first_from(loaded, ramp_s))

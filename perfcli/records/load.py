@@ -29,8 +29,8 @@ class LoadDescription:
         users: Users of a closed loop; None in an open loop, or when a shape says it.
         rate_rps: Arrival rate of an open loop; None in a closed loop, or when a shape says it.
         arrivals: `constant` or `poisson`; None in a closed loop.
-        shape: The shape as it was written; None without one.
-        duration_s: Planned length; None when only the number of requests ends the run.
+        shape: The shape as it was written, `of FILE` when it is the scenario's own; None without one.
+        duration_s: Planned length; None when only the number of requests, or the scenario's own shape, ends the run.
         requests: Number of requests that ends the run; None without such a bound.
         seed: Seed of arrivals and of the order of payloads.
     """

@@ -40,7 +40,11 @@ def _of_inputs(base: ProfileResult | LoadResult, new: ProfileResult | LoadResult
             yield from _difference("method", base.target.method, new.target.method)
     if isinstance(base, LoadResult) and isinstance(new, LoadResult):
         # The digest is that of the single payloads, whatever the batches are that they are sent in.
-        for name in ("payload_digest", "rows", "scenario", "users", "rate_rps", "arrivals", "shape"):
+        names = ["payload_digest", "rows", "scenario", "users", "rate_rps", "arrivals", "shape"]
+        if base.description.shape is not None:
+            # Of a shape that was cut short the rest is missing; an even load is the same for however long.
+            names += ["duration_s", "requests"]
+        for name in names:
             before, after = getattr(base.description, name), getattr(new.description, name)
             yield from _difference(name.replace("_", " "), before, after)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,3 +123,40 @@ def test_the_embedded_api_is_loaded_when_nobody_names_another(perfcli: Perfcli, 
 
     assert outcome.code == 0, outcome.stderr
     assert outcome.record["server"]["counted"]["server_requests"] == 20
+
+
+SHAPED = (
+    OURS
+    + """
+from locust import LoadTestShape
+
+class Steps(LoadTestShape):
+    def tick(self):
+        run_time = self.get_run_time()
+        return (2, 10) if run_time < 0.9 else (5, 10) if run_time < 1.9 else None
+"""
+)
+
+
+def test_a_shape_of_the_scenario_is_obeyed_and_told(
+    server: Any, perfcli: Perfcli, scenario: WriteScenario, tmp_path: Path
+) -> None:
+    load = ("load", "--host", server.url, "--scenario", scenario(SHAPED))
+    whole, cut = str(tmp_path / "whole.json"), str(tmp_path / "cut.json")
+
+    outcome = perfcli(*load, "-o", whole)
+
+    assert outcome.code == 0, outcome.stderr
+    assert "shape of scenario_of_a_user.py" in outcome.stdout
+    assert "10 users" not in outcome.stdout + outcome.stderr
+    record = json.loads(Path(whole).read_text())
+    asked = ("users", "rate_rps", "arrivals", "shape", "duration_s", "requests")
+    assert [record["load"][name] for name in asked] == [None, None, None, "of scenario_of_a_user.py", None, None]
+    assert record["window"]["warm_up_s"] == 0
+    assert sum(second["requests"] for second in record["seconds"]) == server.started() > 0
+
+    assert perfcli(*load, "-t", "1s", "-o", cut).code == 0
+    compared = perfcli("compare", whole, cut)
+    assert compared.code == 2
+    assert "The two runs are not comparable: duration s None and 1.0." in compared.stderr
+    assert "not comparable" not in perfcli("compare", whole, whole).stderr

@@ -8,9 +8,11 @@ import pytest
 
 from perfcli.bundled import bundled_path
 from perfcli.errors import UsageError
+from perfcli.loadtest.messages import ScenarioFacts
 from perfcli.loadtest.options import LoadOptions
 from perfcli.loadtest.plan import Segment
 from perfcli.loadtest.planning import LoadPlan, aim, describe_bound, plan_load
+from perfcli.reporters.load_table import describe_load
 
 MakePlan = Callable[..., LoadPlan]
 
@@ -103,6 +105,9 @@ def test_the_path_is_shown_before_the_run_only_where_the_scenario_cannot_choose_
         ({"scenario": Path("no/such/file.py")}, "There is no scenario"),
         ({"warm_up": "never"}, "'never' is no warm-up"),
         ({"headers": ["Authorization"]}, "lacks the colon"),
+        ({"facts": ScenarioFacts(has_shape=True), "users": 5}, "--users and the shape of scenario.py exclude each"),
+        ({"facts": ScenarioFacts(has_shape=True), "spawn_rate": 5.0}, "--spawn-rate and the shape of scenario.py"),
+        ({"host": None, "facts": ScenarioFacts(hosts=("http://a", "http://b?key=secret"))}, "several hosts: http://a"),
         ({"host": "localhost:8000"}, "is no URL of an API"),
         ({"host": "http://localhost:99999"}, "is no URL of an API"),
         ({"host": "http://user:secret@localhost"}, "takes no user"),
@@ -150,3 +155,35 @@ def test_no_process_gets_a_share_of_the_requests_without_a_user_to_send_it(
     make_plan: MakePlan, options: dict[str, Any], processes: int
 ) -> None:
     assert make_plan(processes=4, **options).engine.processes == processes
+
+
+OWN_SHAPE = ScenarioFacts(has_shape=True)
+
+
+def test_a_shape_of_the_scenario_fixes_neither_users_nor_length(make_plan: MakePlan) -> None:
+    plan = make_plan(facts=OWN_SHAPE)
+
+    assert (plan.engine.own_shape, plan.engine.duration_s, plan.finds_warm_up) == (True, None, False)
+    assert describe_load(plan.description) == "shape of scenario.py"
+    asked = plan.description
+    assert (asked.users, asked.rate_rps, asked.duration_s, asked.requests) == (None, None, None, None)
+    assert describe_bound(plan) == (
+        "as many users as the shape of scenario.py says, each as fast as it is answered, until it ends"
+    )
+
+
+def test_a_shape_of_the_scenario_may_be_cut_short(make_plan: MakePlan) -> None:
+    plan = make_plan(facts=OWN_SHAPE, duration_s=5.0)
+
+    assert (plan.engine.own_shape, plan.engine.duration_s) == (True, 5.0)
+    assert describe_load(plan.description) == "shape of scenario.py for 5.00 s"
+    assert describe_bound(plan).endswith("for up to 5.00 s")
+    assert make_plan(facts=OWN_SHAPE, requests=100, processes=20).engine.processes == 20
+
+
+@pytest.mark.parametrize("options", [{"rate_rps": 10.0}, {"shape": "hold 5/2s"}])
+def test_what_replaces_the_shape_of_the_scenario_is_all_that_is_told(
+    make_plan: MakePlan, options: dict[str, Any]
+) -> None:
+    plan, without = make_plan(facts=OWN_SHAPE, **options), make_plan(**options)
+    assert (plan.engine, plan.description) == (without.engine, without.description)

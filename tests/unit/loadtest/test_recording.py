@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from perfcli.loadtest.calibration import Calibration
-from perfcli.loadtest.messages import End, Endpoint, Latencies, Second, WorkerLost
+from perfcli.loadtest.messages import End, Endpoint, Latencies, ScenarioFacts, Second, WorkerLost
 from perfcli.loadtest.planning import LoadPlan
 from perfcli.loadtest.recording import Recording
 from perfcli.loadtest.watch import Sample, ServerSample
@@ -106,10 +107,11 @@ def test_only_a_closed_loop_has_users(record: Record, second: MakeSecond, endpoi
     assert record(seconds, users=64).seconds[0].users == 64
 
 
+@pytest.mark.parametrize("options", [{"shape": "ramp 0-20/20s"}, {"facts": ScenarioFacts(has_shape=True)}])
 def test_a_shape_is_measured_whole_and_its_steadiness_is_not_judged(
-    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint, options: dict[str, Any]
 ) -> None:
-    result = record([second(index, endpoint([0.004] * 10 * index)) for index in range(20)], shape="ramp 0-20/20s")
+    result = record([second(index, endpoint([0.004] * 10 * index)) for index in range(20)], **options)
 
     assert (result.window.warm_up_s, result.window.stable, result.total.requests) == (0.0, None, 1900)
 
