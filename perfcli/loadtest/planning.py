@@ -11,7 +11,7 @@ from perfcli.errors import UsageError
 from perfcli.loadtest.options import ARRIVALS, AUTO, DEFAULT_DURATION_S, DEFAULT_USERS, LoadOptions, check_options
 from perfcli.loadtest.plan import Plan
 from perfcli.loadtest.shape import parse_shape
-from perfcli.loadtest.urls import split_url
+from perfcli.loadtest.urls import carry_in_query, split_url
 from perfcli.payloads import Payload, payload_digest, row_count
 from perfcli.records.load import LoadDescription
 from perfcli.secrets import mask_url
@@ -57,10 +57,14 @@ def plan_load(options: LoadOptions) -> LoadPlan:
 
     Raises:
         UsageError: Two wishes exclude each other, or one is out of range or unreadable.
+        PayloadError: A payload does not fit into the query of a GET request.
     """
     check_options(options)
     headers = parse_headers(options.headers)
     engine = replace(_engine_plan(options), headers=headers.values)
+    if engine.method == "GET":
+        for payload in options.payloads:
+            carry_in_query(engine.path, [payload] if engine.batch_size else payload)
     return LoadPlan(
         engine=engine,
         description=_describe(options, engine),

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
+import orjson
 from gevent.event import Event
 from locust.env import Environment
 
@@ -20,7 +21,7 @@ from perfcli.loadtest.engine.recorder import Recorder
 from perfcli.loadtest.engine.streams import Address
 from perfcli.loadtest.engine.transport import Connection
 from perfcli.loadtest.plan import Plan
-from perfcli.loadtest.urls import DEFAULT_PORTS, address_of
+from perfcli.loadtest.urls import DEFAULT_PORTS, address_of, carry_in_query
 
 _WORKLOADS: WeakKeyDictionary[Environment, Workload] = WeakKeyDictionary()
 
@@ -81,6 +82,8 @@ class Workload:
         return data
 
     def _serialise(self, method: str, path: str, data: bytes) -> bytes:
+        if data and method == "GET":
+            path, data = carry_in_query(path, orjson.loads(data)), b""
         headers = {"Host": self._host, "Accept": "application/json", "User-Agent": "perfcli"}
         if data:
             headers["Content-Type"] = "application/json"

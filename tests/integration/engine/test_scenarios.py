@@ -294,3 +294,29 @@ class Client(InferenceUser):
     assert (end.scheduled, end.sent, end.dropped) == (40, server.started(), 0)
     assert (end.sent, end.further, end.silent) == (40 * requests, further, silent)
     assert sum(second.due for second in run.seconds) == end.sent
+
+
+def test_a_get_request_carries_its_row_in_the_query(server, engine, tmp_path) -> None:
+    payload_file = tmp_path / "rows.jsonl"
+    payload_file.write_text('{"code": 200}\n{"code": 404}\n')
+    run = engine(server.plan("/status?code=503", method="GET", payload_file=str(payload_file), requests=4, users=1))
+    assert (run.succeeded, run.failures) == (2, {"http_4xx": 2})
+    assert server.started("/status") == 4
+
+
+def test_a_batch_that_a_get_request_cannot_carry_is_told(server, engine, scenario) -> None:
+    text = """
+from locust import constant, task
+from perfcli.loadtest.engine.users import InferenceUser
+
+class Client(InferenceUser):
+    wait_time = constant(0.1)
+
+    @task
+    def batch(self):
+        self.post(self.batch_of(2))
+"""
+    run = engine(server.plan(scenario=scenario(text), method="GET", requests=2, users=1))
+    assert (run.succeeded, run.failed, server.started()) == (0, 0, 0)
+    [error] = run.end.scenario_errors
+    assert error.message.startswith("PayloadError: A GET request carries one flat row in its query.")

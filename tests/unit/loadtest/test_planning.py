@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from perfcli.bundled import bundled_path
-from perfcli.errors import UsageError
+from perfcli.errors import PayloadError, UsageError
 from perfcli.loadtest.messages import ScenarioFacts
 from perfcli.loadtest.options import LoadOptions
 from perfcli.loadtest.plan import Segment
@@ -118,6 +118,13 @@ def test_wishes_that_cannot_be_met_are_refused(make_plan: MakePlan, options: dic
         make_plan(**options)
 
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [{"payloads": [{"a": 1}, {"a": [1]}]}, {"payloads": [{"a": 1}], "batch_size": 1}])
+def test_what_a_get_request_cannot_carry_is_refused(make_plan: MakePlan, options: dict[str, Any]) -> None:
+    assert make_plan(http_method="get", payloads=[{"a": 1}]).engine.method == "GET"
+    with pytest.raises(PayloadError, match="carries one flat row"):
+        make_plan(http_method="get", **options)
 
 
 @pytest.mark.parametrize(
