@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dotenv.parser import parse_stream
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -89,8 +89,11 @@ def _split_list(value: object) -> object:
     return tuple(dict.fromkeys(part for part in (item.strip() for item in value.split(",")) if part))
 
 
-def _state_dir() -> Path:
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "perfcli"
+def _state_dir() -> Path | None:
+    try:
+        return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "perfcli"
+    except RuntimeError:  # A container's user may be a mere number.
+        return None
 
 
 def _clean_token(value: object) -> object:
@@ -118,6 +121,18 @@ class _Token(BaseSettings):
 
     api_token: Annotated[SecretStr | None, BeforeValidator(_clean_token)] = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _tidy(cls, values: dict[str, object]) -> dict[str, object]:
+        """Take off white space, as the line ends of Windows leave it; pass over what Kubernetes sets on its own."""
+        stripped = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
+        # Beside a service that is called redis every container has REDIS_PORT=tcp://10.0.0.5:6379.
+        return {
+            name: value
+            for name, value in stripped.items()
+            if not (name.endswith("_port") and isinstance(value, str) and value.startswith("tcp://"))
+        }
+
 
 class Settings(_Token):
     """Everything a service can be told from outside; a variable is the name of its field in capitals.
@@ -139,7 +154,7 @@ class Settings(_Token):
         log_payloads: Write the inputs of predictions into the log.
         log_redact: Names of fields whose values are masked in logged inputs.
         log_queue_size: Records that wait in memory for the sinks; more are dropped and counted.
-        log_spool_dir: Folder in which records wait while a store is down.
+        log_spool_dir: Folder in which records wait while a store is down; None: there is no home for one.
         log_spool_max_bytes: Bytes the spool may hold per store.
         model_path: Import path or file of the model that is served; None: the embedded one.
         model_trust: Load a model file although its format can execute code.
@@ -169,7 +184,7 @@ class Settings(_Token):
     log_payloads: bool = False
     log_redact: Annotated[tuple[str, ...], NoDecode, _List] = ()
     log_queue_size: int = Field(10_000, ge=1, le=_MOST)
-    log_spool_dir: Path = Field(default_factory=_state_dir)
+    log_spool_dir: Path | None = Field(default_factory=_state_dir)
     log_spool_max_bytes: _SizeBytes = Field(64 * 2**20, ge=0, le=_MOST_BYTES)
 
     model_path: str | None = None
@@ -244,5 +259,5 @@ def _as_allowed(text: str, allowed: list[str]) -> str:
 
 
 def _masked(variable: str, value: object) -> str:
-    text = str(value)
+    text = str(value).strip()
     return MASK if variable == "API_TOKEN" or mask_url(text) != text else text

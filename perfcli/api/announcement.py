@@ -10,6 +10,7 @@ from http.client import HTTPConnection, HTTPException
 from ipaddress import ip_address
 
 from perfcli.errors import MeasurementError
+from perfcli.hosts import reachable, url_of
 from perfcli.logs.query import LogQuery
 from perfcli.logs.sinks import redis_url
 from perfcli.logs.sources import open_source
@@ -38,10 +39,9 @@ def _announce(settings: Settings, host: str, port: int, is_public: bool, say: Ca
 
 
 def _lines(settings: Settings, host: str, port: int, is_public: bool) -> Iterator[str]:
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     monitoring = "on" if settings.enable_performance_monitoring else "off"
     model = settings.model_path or "the embedded model"
-    yield f"perfcli serves {model} at {url} (monitoring {monitoring}); stop with Ctrl-C."
+    yield f"perfcli serves {model} at {url_of(host, port)} (monitoring {monitoring}); stop with Ctrl-C."
     if "redis" in settings.logging_handler:
         store = mask_url(redis_url(settings))
         yield f"Its log is the list {settings.redis_logs_key} of {store} too: perfcli logs show --from {store}"
@@ -66,7 +66,7 @@ def _stores_down(settings: Settings) -> Iterator[str]:
 def _reachable_address(listener: socket.socket) -> tuple[str, int]:
     """Return where a client on this machine reaches the socket."""
     host, port = listener.getsockname()[:2]
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104 - compared, not bound
+    return reachable(host), port
 
 
 def _is_public(listener: socket.socket) -> bool:

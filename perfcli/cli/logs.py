@@ -187,13 +187,14 @@ def summary(
 
 @contextmanager
 def _opened(place: str | None) -> Iterator[LogSource]:
+    from perfcli.hosts import url_of
     from perfcli.logs.sources import open_source
     from perfcli.settings import load_settings
     from perfcli.units import format_count
 
     settings = load_settings()
     if place is None:
-        place = f"http://{settings.api_host}:{settings.api_port}"
+        place = url_of(settings.api_host, settings.api_port)
     with closing(open_source(place, settings)) as source:
         yield source
         if source.broken:

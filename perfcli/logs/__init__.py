@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from perfcli.settings import Settings
 
+_logger = logging.getLogger("perfcli.logs")
+
 __all__ = [
     "SINKS",
     "Batch",
@@ -46,8 +48,11 @@ def open_delivery(settings: Settings, extra_sinks: Sequence[Sink] = ()) -> LogDe
         SettingsError: An address cannot be one.
         MissingExtraError: The packages of a sink are not installed.
     """
+    sinks = [*(make_sink(name, settings) for name in settings.logging_handler), *extra_sinks]
+    if settings.log_spool_dir is None and any(sink.durable for sink in sinks):
+        _logger.warning("Without a home folder log records wait for their store in memory only: set LOG_SPOOL_DIR.")
     return LogDelivery(
-        [*(make_sink(name, settings) for name in settings.logging_handler), *extra_sinks],
+        sinks,
         logging.getLevelNamesMapping()[settings.log_level],
         capacity=settings.log_queue_size,
         spool_dir=settings.log_spool_dir,

@@ -99,10 +99,12 @@ class Encoder:
         }
         if entry.trace_id is not None:
             document["trace.id"] = entry.trace_id
+        fields: Mapping[str, object] = {}
         try:
-            line = _to_line({**document, **entry.fields()})
+            fields = entry.fields()
+            line = _to_line({**document, **fields})
         except Exception as error:  # noqa: BLE001  # the fields are made by other people's code
-            line = _without_fields(document, error)
+            line = _salvaged(document, fields, error)
         return Record(record_id, timestamp, line)
 
     def _timestamp(self, created_ns: int) -> str:
@@ -126,10 +128,27 @@ def _unknown(value: object) -> str:
     return f"<{type(value).__name__}>"
 
 
-def _without_fields(document: Mapping[str, object], error: Exception) -> bytes:
-    """Save what is sure to be writable: text with lone surrogates is no UTF-8, and orjson refuses it."""
-    safe = {
-        key: value.encode("ascii", "backslashreplace").decode() if isinstance(value, str) else None
-        for key, value in document.items()
-    }
-    return _to_line(safe | {"fields_error": type(error).__name__})
+def _salvaged(document: Mapping[str, object], fields: Mapping[str, object], error: Exception) -> bytes:
+    """Write what can be written, and name the rest: a number of more than 64 bits, or text that is no UTF-8."""
+    left_out: list[str] = []
+    kept = {_utf8(str(name)): _writable(value, _utf8(str(name)), left_out) for name, value in fields.items()}
+    safe = {key: _utf8(value) if isinstance(value, str) else value for key, value in document.items()}
+    what = f": {', '.join(left_out)}" if left_out else ""
+    return _to_line(safe | kept | {"fields_error": f"{type(error).__name__}{what}"})
+
+
+def _writable(value: object, name: str, left_out: list[str]) -> object:
+    try:
+        _to_line({"": value})
+    except Exception:  # noqa: BLE001  # as above
+        if isinstance(value, Mapping):
+            names = {key: _utf8(str(key)) for key in value}
+            return {names[key]: _writable(inner, f"{name}.{names[key]}", left_out) for key, inner in value.items()}
+        left_out.append(name)
+        return None
+    return value
+
+
+def _utf8(text: str) -> str:
+    """Escape lone surrogates, which orjson refuses."""
+    return text.encode("utf-8", "backslashreplace").decode()

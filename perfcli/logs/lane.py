@@ -79,7 +79,7 @@ class Lane:
         self._is_refused = False
         self._took_some = False
         self._retry_at = -math.inf
-        self.dropped = 0
+        self.dropped = self.recoveries = 0
         self._delivered = self._rejected = self._retried = self._spooled = 0
 
     def put(self, records: Sequence[Record]) -> None:
@@ -212,6 +212,7 @@ class Lane:
         elif self._failures:
             self._failures = 0
             self._is_refused = False
+            self.recoveries += 1
             _logger.info("%s takes log records again.", self.sink.name)
         return receipt
 

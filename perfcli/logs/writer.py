@@ -52,7 +52,7 @@ class Writer:
         self._deadline = math.inf
         self._overflowed = 0
         self._cpu_ns = 0
-        self._noticed_dropped = 0
+        self._noticed = (0, 0)
         self._notice_at = -math.inf
 
     def submit(self, entry: LogEntry) -> None:
@@ -131,7 +131,7 @@ class Writer:
             for _ in range(0 if has_more else flushes):
                 self._flushes.get().set()
             self._cpu_ns = time.thread_time_ns()
-            self._notice_drops()
+            self._notice()
         self._finish()
         self._cpu_ns = time.thread_time_ns()
 
@@ -145,11 +145,11 @@ class Writer:
             for lane in self._lanes:
                 lane.step()
         self._notice_at = -math.inf
-        self._notice_drops()
+        self._notice()
         for lane in self._lanes:
             lane.close(self._deadline)
         dropped = self._dropped()
-        if dropped > self._noticed_dropped:
+        if dropped > self._noticed[0]:
             _logger.warning("%d log records were dropped.", dropped)
 
     def _put(self, records: Sequence[Record]) -> None:
@@ -176,15 +176,19 @@ class Writer:
         """Count the records lost, each as often as there are sinks that will never have it."""
         return sum([lane.dropped + self._overflowed for lane in self._lanes])
 
-    def _notice_drops(self) -> None:
-        """Say in the log itself, once a minute, that records are missing from it."""
-        dropped = self._dropped()
-        if dropped == self._noticed_dropped or self._clock() < self._notice_at:
+    def _notice(self) -> None:
+        """Say in the log itself, once a minute, what is missing from it, and that a store was away."""
+        dropped, recoveries = self._dropped(), sum([lane.recoveries for lane in self._lanes])
+        if (dropped, recoveries) == self._noticed or self._clock() < self._notice_at:
             return
-        self._noticed_dropped = dropped
+        counters = self.counters()
+        retried = sum([sink.retried for sink in counters.sinks.values()])
+        level, text = logging.INFO, f"{retried} log records were sent again: a store takes them again."
+        if dropped != self._noticed[0]:
+            level, text = logging.WARNING, f"{dropped} log records were dropped."
+        self._noticed = (dropped, recoveries)
         self._notice_at = self._clock() + _NOTICE_EVERY_S
-        if self._level <= logging.WARNING:
-            text = f"{dropped} log records were dropped."
-            fields = {"delivery": self.counters().document()}
-            notice = LogEntry(logging.WARNING, _logger.name, time.time_ns(), text, fields=lambda: fields)
+        if self._level <= level:
+            fields = {"delivery": counters.document()}
+            notice = LogEntry(level, _logger.name, time.time_ns(), text, fields=lambda: fields)
             self._put([self._encoder.encode(notice)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from perfcli.hosts import is_loopback
+from perfcli.hosts import is_loopback, url_of
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,17 @@ from perfcli.hosts import is_loopback
 )
 def test_loopback_is_told_by_the_host_alone(url: str, loopback: bool) -> None:
     assert is_loopback(url) is loopback
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("::", "http://[::1]:8000"),
+        ("::1", "http://[::1]:8000"),
+        ("api.internal", "http://api.internal:8000"),
+    ],
+)
+def test_a_server_is_reached_where_it_listens_and_on_loopback_where_it_listens_everywhere(host: str, url: str) -> None:
+    assert url_of(host, 8000) == url

@@ -202,7 +202,7 @@ def test_secrets_are_neither_shown_nor_quoted_in_errors(monkeypatch: pytest.Monk
     monkeypatch.setenv("REDIS_URL", "redis://me:s3cret@store:6379/0")
     monkeypatch.setenv("ELASTICSEARCH_URL", "http://me:s3cret@store:9200")
     assert "s3cret" not in repr(load_settings())
-    assert message_of("REDIS_PORT", "tcp://me:s3cret@store", monkeypatch).startswith("REDIS_PORT=*** is not valid")
+    assert message_of("REDIS_PORT", "redis://me:s3cret@store", monkeypatch).startswith("REDIS_PORT=*** is not valid")
 
 
 def test_the_example_file_lists_exactly_the_settings() -> None:
@@ -284,3 +284,31 @@ def test_a_service_with_a_bad_setting_ends_in_one_line_that_names_it(variables: 
     assert done.stderr.splitlines()[-1] == f"perfcli.errors.SettingsError: {message}"
     assert done.stderr.count("Traceback") == 1
     assert "pydantic" not in done.stderr
+
+
+@pytest.mark.parametrize("value", [" true ", "true\r", "\ttrue"])
+def test_white_space_around_a_value_is_none_of_it(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("ENABLE_PERFORMANCE_MONITORING", value)
+    assert load_settings().enable_performance_monitoring
+
+
+def test_what_is_no_secret_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENABLE_PERFORMANCE_MONITORING", " ture ")
+    with pytest.raises(SettingsError, match=r"^ENABLE_PERFORMANCE_MONITORING=ture is not one of true, false"):
+        load_settings()
+
+
+def test_the_ports_that_kubernetes_sets_on_its_own_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_PORT", "tcp://10.0.0.5:6379")
+    monkeypatch.setenv("API_PORT", "tcp://10.0.0.6:80")
+    settings = load_settings()
+    assert (settings.redis_port, settings.api_port) == (6379, 8000)
+
+
+def test_without_a_home_there_is_no_folder_to_wait_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert load_settings().log_spool_dir is None

@@ -18,6 +18,8 @@ from perfcli.secrets import mask_url
 
 _logger = logging.getLogger("perfcli.logs")
 _FILTER = "errors,items.*.status,items.*.error.type"
+# A full queue, a shard that moves. Any other error of one document may be that of each attempt, and block all others.
+_PASSING = {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}
 _NDJSON = {"content-type": "application/x-ndjson"}
 
 
@@ -105,7 +107,7 @@ class ElasticsearchSink:
                 continue
             if status in {401, 403}:
                 raise StoreRefusedError(f"{self.address} answers {status} for a document")
-            if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            if status in _PASSING:
                 again.append(record)
             else:
                 rejected.append(Rejection(record, _error_type(result)))

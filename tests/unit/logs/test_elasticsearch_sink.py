@@ -129,6 +129,14 @@ def test_each_record_has_its_own_fate(stub: Stub, sink: ElasticsearchSink, batch
     )
 
 
+@pytest.mark.parametrize("status", [413, 500, 502])
+def test_a_document_that_fails_each_time_does_not_hold_up_the_others(
+    stub: Stub, sink: ElasticsearchSink, batch: Batch, status: int
+) -> None:
+    stub.answers = [with_statuses(201, status, 201, 201, 201, 201)]
+    assert sink.deliver(batch) == Receipt(rejected=(Rejection(batch.records[1], f"error_{status}"),))
+
+
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_a_busy_server_is_asked_again(stub: Stub, sink: ElasticsearchSink, batch: Batch, status: int) -> None:
     stub.answers = [with_status(status)]

@@ -85,6 +85,14 @@ def test_fields_that_raise_leave_the_entry_and_the_type_of_the_error_only() -> N
     }
 
 
+def test_a_field_that_cannot_be_written_is_named_and_the_others_are_kept() -> None:
+    fields = {"performance_metrics": {"cpu_time_ms": 1.5, "row_hash": 2**64, "who": "\ud800"}, "kept": [1]}
+    document = json.loads(Encoder("w").encode(LogEntry(logging.INFO, "l", 0, "m", fields=lambda: fields)).line)
+    assert document["performance_metrics"] == {"cpu_time_ms": 1.5, "row_hash": None, "who": None}
+    assert document["kept"] == [1]
+    assert document["fields_error"] == "TypeError: performance_metrics.row_hash, performance_metrics.who"
+
+
 def test_text_that_is_no_utf_8_is_escaped() -> None:
     document = json.loads(Encoder("w").encode(LogEntry(logging.INFO, "l", 0, "bad \ud800")).line)
     assert document["message"] == "bad \\ud800"
