@@ -6,7 +6,7 @@ from perfcli.loadtest.engine.users import InferenceUser
 
 
 class Client(InferenceUser):
-    """Sends the payloads to /predict_proba; each row of the answer has to sum to 1."""
+    """Sends the payloads to /predict_proba; `--check sums` demands that each row of the answer sums to 1."""
 
     @task
     def predict_proba(self) -> None:

@@ -54,6 +54,7 @@ class Check(StrEnum):
     STATUS = "status"
     ROWS = "rows"
     PROBABILITIES = "probabilities"
+    SUMS = "sums"
     LABELS = "labels"
 
 
@@ -90,7 +91,8 @@ def load(
         list[Check] | None,
         typer.Option(
             help="Count only answers as successes whose status is 2xx, that have a prediction for each row, whose "
-            "probabilities sum to 1, whose labels are known. Repeatable. [dim]Default: all four.[/dim]",
+            "probabilities are from 0 to 1 and sum to 1, whose labels are known. Repeatable. [dim]Default: all but "
+            "sums, as a row may have several labels; what the form of an answer leaves open is no failure.[/dim]",
             show_default=False,
             rich_help_panel=TARGET_PANEL,
         ),

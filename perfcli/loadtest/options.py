@@ -33,7 +33,7 @@ class LoadOptions:
         headers: `Name: value`, sent with every request; the value `env:NAME` is read from the environment.
         timeout_s: Limit for connecting, for sending and for each answer.
         insecure: Do not verify TLS certificates.
-        checks: What an answer must be, of `planning.CHECKS`; all of it when empty.
+        checks: What an answer must be, of those of `Plan`; `planning.DEFAULT_CHECKS` when empty.
         classes: Labels that are right; empty allows any.
         users: Closed loop: users who wait for an answer.
         spawn_rate: Closed loop: users started per second.

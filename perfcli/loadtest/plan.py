@@ -42,7 +42,8 @@ class Plan:
         payload_file: One JSON body a line, taken by InferenceUser; None for the bundled patients.
         payload_order: `turn` or `random`.
         batch_size: Payloads joined into one JSON list; None sends them as they are.
-        checks: Of `status`, `rows`, `probabilities`, `labels`; NaN is never an answer when any of the last three is on.
+        checks: Of `status`, `rows`, `probabilities`, `sums`, `labels`; NaN is never an answer when any but the first is
+            on.
         classes: Labels that `labels` allows; empty allows any.
         open_loop: Arrivals by rate instead of users who wait.
         users: Closed loop: how many.

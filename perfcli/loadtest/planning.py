@@ -20,7 +20,8 @@ from perfcli.units import format_count, format_duration, parse_duration
 
 DEFAULT_PATH = "/predict"
 DEFAULT_SCENARIO = "loadtests/predict.py"
-CHECKS = ("status", "rows", "probabilities", "labels")
+DEFAULT_CHECKS = ("status", "rows", "probabilities", "labels")
+"""All but `sums`: where a row may have several labels, its probabilities need not sum to 1."""
 NONE = "none"
 
 
@@ -129,7 +130,7 @@ def _engine_plan(options: LoadOptions) -> Plan:
         scenario=str(options.scenario.resolve()),
         keeps_hosts=options.host is None and bool(options.facts.hosts),
         payload_order=options.payload_order,
-        checks=options.checks or CHECKS,
+        checks=options.checks or DEFAULT_CHECKS,
         classes=options.classes,
         batch_size=options.batch_size,
         open_loop=options.rate_rps is not None or (options.shape is not None and options.arrivals is not None),

@@ -34,6 +34,8 @@ UNANSWERED = frozenset({"dns", "refused", "reset", "connect_timeout", "read_time
 """Failures without an answer of the server: it may not have counted them."""
 UNREACHED = frozenset({"dns", "refused", "connect_timeout", "tls"})
 """Failures in which no request reached the server."""
+CHECK_FAILED = "check_failed"
+"""An answer that is no right one, for a redirect by its status, for all others by its content."""
 
 
 class Recording:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,12 +21,12 @@ from perfcli.loadtest.child import Engine, running_engine, stopped_by_signals
 from perfcli.loadtest.messages import Crash, End, Hello, Message, ScenarioFacts, Second, WorkerLost
 from perfcli.loadtest.plan import Plan
 from perfcli.loadtest.planning import LoadPlan
-from perfcli.loadtest.recording import UNREACHED, Recording
+from perfcli.loadtest.recording import CHECK_FAILED, UNREACHED, Recording
 from perfcli.loadtest.server_metrics import MetricSample, MetricsRefusedError, account, read_metrics
 from perfcli.loadtest.urls import address_of
 from perfcli.loadtest.watch import Watch, watch_server
 from perfcli.records.environment import Environment
-from perfcli.records.load import LoadResult, LoadSecond
+from perfcli.records.load import ErrorCount, LoadResult, LoadSecond
 from perfcli.records.profile import Advice
 from perfcli.secrets import mask_url
 
@@ -149,7 +149,7 @@ def ensure_answered(result: LoadResult) -> None:
     if result.total.requests and result.total.failures == result.total.requests:
         raise MeasurementError(
             f"Every request failed, so no latency was measured: {result.errors[0].example.rstrip('.')}.",
-            "The path, the payloads and the headers are the usual causes.",
+            _likely_cause(result.errors),
         )
 
 
@@ -208,6 +208,13 @@ def _listen(
                     engine.stop()
     if ending.end is None and ending.crash is None:
         ending.last_words = engine.last_words()
+
+
+def _likely_cause(errors: Sequence[ErrorCount]) -> str:
+    # A redirect fails the checks too, and does so by its status.
+    if all(error.kind == CHECK_FAILED and not error.example.startswith("status ") for error in errors):
+        return "If such answers are right, judge them by their status alone: --check status."
+    return "The path, the payloads and the headers are the usual causes."
 
 
 def _run_to_its_end(plan: Plan) -> list[Message]:

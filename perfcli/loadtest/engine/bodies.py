@@ -8,21 +8,25 @@ from itertools import cycle, repeat
 
 import orjson
 
+_ENVELOPES = ("instances", "inputs", "dataframe_records")
+
 
 class Body:
     """One request body.
 
     Attributes:
         data: JSON.
-        rows: Rows in it, which is how many predictions the answer must hold.
+        rows: Rows in it, which is how many predictions the answer must hold; None when its form does not tell.
+        is_payload: The answer is to be predictions; what a scenario sends as bytes of its own may ask for anything.
         requests: The whole request, head and body, by method and path; filled when first sent.
     """
 
-    __slots__ = ("data", "requests", "rows")
+    __slots__ = ("data", "is_payload", "requests", "rows")
 
-    def __init__(self, data: bytes, rows: int) -> None:
+    def __init__(self, data: bytes, rows: int | None, *, is_payload: bool = True) -> None:
         self.data = data
         self.rows = rows
+        self.is_payload = is_payload
         self.requests: dict[tuple[str, str], bytes] = {}
 
 
@@ -30,7 +34,7 @@ class Bodies:
     """All payloads of a run, alone or joined into batches."""
 
     def __init__(self, payloads: Sequence[bytes], order: str, seed: int) -> None:
-        self._payloads = [Body(payload, _rows(payload)) for payload in payloads]
+        self._payloads = [Body(payload, count_rows(orjson.loads(payload))) for payload in payloads]
         self._random = random.Random(seed) if order == "random" else None
         self._sources: dict[int | None, Iterator[Body]] = {}
 
@@ -54,11 +58,27 @@ class Bodies:
         return [_join([next(endless) for _ in range(size)]) for _ in range(number)]
 
 
-def _rows(payload: bytes) -> int:
-    document = orjson.loads(payload)
-    return len(document) if isinstance(document, list) else 1
+def count_rows(payload: object) -> int | None:
+    """Count the rows of a payload; None when its form does not tell.
+
+    A list holds rows, an object of plain values is one, and the envelopes of TensorFlow Serving (`instances`, `inputs`)
+    and MLflow (`dataframe_records`, `dataframe_split`) hold a list of them. The `inputs` of the Open Inference Protocol
+    are tensors, and an object with other lists in it may be one row or many.
+    """
+    if isinstance(payload, list):
+        return len(payload)
+    if not isinstance(payload, dict):
+        return None
+    split = payload.get("dataframe_split")
+    rows = split.get("data") if isinstance(split, dict) else None
+    for name in _ENVELOPES:
+        rows = payload.get(name, rows)
+    if isinstance(rows, list):
+        return None if any(isinstance(row, dict) and "datatype" in row for row in rows) else len(rows)
+    return None if any(isinstance(value, list | dict) for value in payload.values()) else 1
 
 
 def _join(bodies: Sequence[Body]) -> Body:
     parts = [body.data[1:-1] if body.data.startswith(b"[") else body.data for body in bodies]
-    return Body(b"[" + b",".join(parts) + b"]", sum(body.rows for body in bodies))
+    rows = [body.rows for body in bodies if body.rows is not None]
+    return Body(b"[" + b",".join(parts) + b"]", sum(rows) if len(rows) == len(bodies) else None)

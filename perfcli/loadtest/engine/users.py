@@ -100,7 +100,7 @@ class InferenceUser(User):
         if not workload.may_start():
             raise StopUser
         if isinstance(body, bytes):
-            body = Body(body, -1)
+            body = Body(body, None, is_payload=False)
         request = workload.request(method, path, body)
         key = (method, name or path)
         recorder = workload.recorder
@@ -125,7 +125,7 @@ class InferenceUser(User):
             ended_ns = time.perf_counter_ns()
         else:
             ended_ns = answer.ended_ns
-            fault = self._verdict(answer, body.rows, expect)
+            fault = self._verdict(answer, body, expect)
             if check is not None and fault is None:
                 problem = check(answer)
                 fault = FaultError(Kind.CHECK_FAILED, problem) if problem else None
@@ -141,7 +141,7 @@ class InferenceUser(User):
             gevent.sleep(RETRY_S)
         return answer
 
-    def _verdict(self, answer: Answer, rows: int, expect: int | None) -> FaultError | None:
+    def _verdict(self, answer: Answer, body: Body, expect: int | None) -> FaultError | None:
         checks = self._workload.checks
         if expect is not None:
             if answer.status == expect:
@@ -152,8 +152,8 @@ class InferenceUser(User):
             kind_or_none = kind_of_status(answer.status)
             if kind_or_none is not None:
                 return FaultError(kind_or_none, f"status {answer.status}: {answer.body[:200].decode(errors='replace')}")
-        if rows >= 0 and checks.content:
-            problem = checks.problem(answer.body, rows)
+        if body.is_payload and checks.content:
+            problem = checks.problem(answer.body, body.rows)
             if problem is not None:
                 return FaultError(Kind.CHECK_FAILED, problem)
         return None

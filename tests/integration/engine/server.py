@@ -280,8 +280,8 @@ async def short(exchange: Exchange) -> None:
     exchange.answer(body=b'{"predictions": []}')
 
 
-async def unsure(exchange: Exchange) -> None:
-    exchange.answer(body=b'{"probabilities": [[0.5, 0.4]]}')
+async def improbable(exchange: Exchange) -> None:
+    exchange.answer(body=b'{"probabilities": [[0.5, 1.5]]}')
 
 
 MODES: dict[str, Callable[[Exchange], Awaitable[None]]] = {
@@ -290,7 +290,7 @@ MODES: dict[str, Callable[[Exchange], Awaitable[None]]] = {
         fast, sleep, bimodal, lognormal, half_503, stall, cold, semaphore, status, garbage, slow_drip,
         close_mid_answer, close_without_answer, close_after_answer, announce_close, reset, silent, chunked, bad_chunk,
         compressed, deflated, bad_gzip, until_close, interim, huge, endless_head, two_lengths, literal, nan, short,
-        unsure,
+        improbable,
     )
 }  # fmt: skip
 

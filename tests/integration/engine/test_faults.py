@@ -28,7 +28,7 @@ BAD_ANSWERS = {
     "/status?code=503": "http_5xx",
     "/nan": "check_failed",
     "/short": "check_failed",
-    "/unsure": "check_failed",
+    "/improbable": "check_failed",
     "/status?code=204": "check_failed",
 }
 TIMES = dict.fromkeys((path for path, kind in BAD_ANSWERS.items() if kind == "read_timeout"), 1)

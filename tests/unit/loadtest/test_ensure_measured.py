@@ -7,7 +7,7 @@ import pytest
 
 from perfcli.errors import MeasurementError, TargetUnreachableError
 from perfcli.loadtest.messages import End, Endpoint, ScenarioError, Second
-from perfcli.loadtest.run import ensure_measured
+from perfcli.loadtest.run import ensure_answered, ensure_measured
 from perfcli.records.load import LoadResult
 from perfcli.records.profile import Advice
 
@@ -20,6 +20,27 @@ def test_a_run_with_answers_is_measured_even_if_all_of_them_are_failures(
     record: Record, second: MakeSecond, endpoint: MakeEndpoint
 ) -> None:
     ensure_measured(record([second(0, endpoint([], {"http_5xx": [0.001] * 5}))]))
+
+
+@pytest.mark.parametrize(
+    ("failed", "example", "hint"),
+    [
+        ({"http_4xx": [0.001]}, "http_4xx as an example", "The path, the payloads and the headers are"),
+        ({"check_failed": [0.001]}, "check_failed as an example", "judge them by their status alone: --check status."),
+        ({"check_failed": [0.001]}, "status 302: ", "The path, the payloads and the headers are"),
+        ({"http_5xx": [0.001], "check_failed": [0.001]}, "check_failed as an example", "The path, the payloads"),
+    ],
+)
+def test_a_run_in_which_all_failed_names_the_likely_cause(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint, failed: dict[str, list[float]], example: str, hint: str
+) -> None:
+    result = record([second(0, endpoint([], failed))])
+    errors = tuple(replace(error, example=example) for error in result.errors)
+
+    with pytest.raises(MeasurementError, match="Every request failed, so no latency was measured") as caught:
+        ensure_answered(replace(result, errors=errors))
+
+    assert hint in caught.value.hint
 
 
 def test_a_run_without_requests_is_not(record: Record, second: MakeSecond) -> None:

@@ -3,8 +3,9 @@
 from collections import Counter
 
 import orjson
+import pytest
 
-from perfcli.loadtest.engine.bodies import Bodies
+from perfcli.loadtest.engine.bodies import Bodies, count_rows
 
 THREE = [b'{"a": 1}', b'{"a": 2}', b'{"a": 3}']
 
@@ -38,6 +39,30 @@ def test_payloads_that_are_lists_are_joined_row_by_row() -> None:
 def test_a_payload_knows_its_rows() -> None:
     bodies = Bodies([b'{"a": 1}', b"[[1, 2], [3, 4]]"], "turn", 0)
     assert [bodies.next(None).rows for _ in range(2)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("payload", "rows"),
+    [
+        ({"instances": [[1, 2], [3, 4]]}, 2),
+        ({"signature_name": "serving_default", "instances": [{"a": 1}, {"a": 2}, {"a": 3}]}, 3),
+        ({"inputs": [[1, 2], [3, 4]]}, 2),
+        ({"inputs": ["a text", "another"]}, 2),
+        ({"inputs": "a text"}, 1),
+        ({"dataframe_records": [{"a": 1}, {"a": 2}]}, 2),
+        ({"dataframe_split": {"columns": ["a"], "data": [[1], [2]]}}, 2),
+        ({"inputs": {"a": [1, 2]}}, None),
+        ({"inputs": [{"name": "x", "shape": [2, 2], "datatype": "FP32", "data": [1, 2, 3, 4]}]}, None),
+        ({"features": [1, 2, 3]}, None),
+        ({"a": 1, "b": "text", "c": None}, 1),
+    ],
+)
+def test_the_rows_of_known_envelopes_are_counted(payload, rows) -> None:
+    assert count_rows(payload) == rows
+
+
+def test_a_batch_of_what_cannot_be_counted_cannot_be_counted() -> None:
+    assert Bodies([b'{"a": 1}', b'{"a": [1]}'], "turn", 0).next(2).rows is None
 
 
 def test_random_order_is_repeatable_and_uses_all() -> None:
