@@ -13,6 +13,7 @@ from perfcli.cli.judging import Slos, exit_with, read_slos, tell_github
 from perfcli.cli.loading import confirm_target, default_scenario, load_payloads, read_facts
 from perfcli.cli.options import (
     AsJson,
+    Checks,
     Host,
     Outputs,
     Payloads,
@@ -83,6 +84,7 @@ def capacity(
     path: RequestPath = None,
     header: RequestHeaders = None,
     timeout: RequestTimeout = "10s",
+    check: Checks = None,
     processes: Processes = 1,
     yes: Yes = False,
     output: Outputs = None,
@@ -124,6 +126,7 @@ def capacity(
         path=path,
         headers=header or (),
         timeout_s=read_duration("--timeout", timeout),
+        checks=[each.value for each in check or ()],
         rate_rps=plan.start if rate else None,
         users=None if rate else round(plan.start),
         duration_s=read_duration("--probe-time", probe_time),

@@ -27,6 +27,7 @@ from perfcli.cli.options import (
     MACHINES_PANEL,
     TARGET_PANEL,
     AsJson,
+    Checks,
     Host,
     Outputs,
     Payloads,
@@ -46,16 +47,6 @@ class Arrivals(StrEnum):
 
     CONSTANT = "constant"
     POISSON = "poisson"
-
-
-class Check(StrEnum):
-    """What an answer must be."""
-
-    STATUS = "status"
-    ROWS = "rows"
-    PROBABILITIES = "probabilities"
-    SUMS = "sums"
-    LABELS = "labels"
 
 
 class Order(StrEnum):
@@ -87,16 +78,7 @@ def load(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Do not verify the certificate.", rich_help_panel=TARGET_PANEL)
     ] = False,
-    check: Annotated[
-        list[Check] | None,
-        typer.Option(
-            help="Count only answers as successes whose status is 2xx, that have a prediction for each row, whose "
-            "probabilities are from 0 to 1 and sum to 1, whose labels are known. Repeatable. [dim]Default: all but "
-            "sums, as a row may have several labels; what the form of an answer leaves open is no failure.[/dim]",
-            show_default=False,
-            rich_help_panel=TARGET_PANEL,
-        ),
-    ] = None,
+    check: Checks = None,
     label: Annotated[
         list[str] | None,
         typer.Option(help="A label that is right, as JSON. Repeatable. Default: any.", rich_help_panel=TARGET_PANEL),

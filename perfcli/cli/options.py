@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,17 @@ import typer
 
 from perfcli.errors import UsageError
 from perfcli.units import parse_duration, parse_ratio
+
+
+class Check(StrEnum):
+    """What an answer must be."""
+
+    STATUS = "status"
+    ROWS = "rows"
+    PROBABILITIES = "probabilities"
+    SUMS = "sums"
+    LABELS = "labels"
+
 
 Outputs = Annotated[
     list[Path] | None,
@@ -62,6 +74,16 @@ RequestTimeout = Annotated[
     str,
     typer.Option(
         help="Longest wait for connecting, sending and each answer.", metavar="DURATION", rich_help_panel=TARGET_PANEL
+    ),
+]
+Checks = Annotated[
+    list[Check] | None,
+    typer.Option(
+        help="Count only answers as successes whose status is 2xx, that have a prediction for each row, whose "
+        "probabilities are from 0 to 1 and sum to 1, whose labels are known. Repeatable. [dim]Default: all but "
+        "sums, as a row may have several labels; what the form of an answer leaves open is no failure.[/dim]",
+        show_default=False,
+        rich_help_panel=TARGET_PANEL,
     ),
 ]
 Processes = Annotated[

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from perfcli.records.capacity import CapacityResult, LoadKind, Probe
     from perfcli.records.environment import Environment
     from perfcli.records.load import LoadSecond
-    from perfcli.verdicts.capacity import SearchPlan
+    from perfcli.verdicts.capacity import Search, SearchPlan
     from perfcli.verdicts.slo import Slo
 
 CONFIRMING_TIME = 4
@@ -109,9 +109,9 @@ def search(
     from perfcli.verdicts.doubts import doubt_probes
 
     environment = describe_environment()
-    prober = Prober(options, target, slos, plan.by, environment, calibrate_engine(), progress)
-    started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
     found, partial_search = Search(), False
+    prober = Prober(options, target, slos, plan.by, environment, calibrate_engine(), progress, found)
+    started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
     try:
         search_capacity(prober.probe, plan, found)
     except KeyboardInterrupt:
@@ -152,6 +152,7 @@ class Prober:
         environment: Of this machine.
         calibration: What the engine costs here.
         progress: Told how a probe goes, and one line when it ends.
+        found: What the search knows so far.
     """
 
     options: LoadOptions
@@ -161,38 +162,44 @@ class Prober:
     environment: Environment
     calibration: Calibration | None
     progress: TextIO
+    found: Search
 
     def probe(self, load: float, confirming: bool) -> Probe:
         """Try a load.
 
         Raises:
             KeyboardInterrupt: Ctrl-C or SIGTERM ended the run.
+            MeasurementError: Nothing was measured, or no request of the first probe was a success: at a higher load
+                that would be the service's limit.
         """
         from perfcli.loadtest.planning import aim, plan_load
-        from perfcli.loadtest.run import ensure_measured, run_load
-        from perfcli.verdicts.probing import is_decided, judge_probe
+        from perfcli.loadtest.run import ensure_answered, ensure_measured, run_load
+        from perfcli.verdicts.probing import is_decided, is_unanswered, judge_probe
 
         usual_s = self.options.duration_s or 0.0
         at = {"rate_rps": load} if self.by == "rate" else {"users": round(load)}
         wanted = replace(self.options, **at, duration_s=usual_s * (CONFIRMING_TIME if confirming else 1))
         what = f"{format_load(load, self.by)}{', to confirm it' if confirming else ''}"
+        is_first = not self.found.probes
         with show_progress(partial(_describe_second, what), self.progress) as tell:
             result = run_load(
                 aim(plan_load(wanted), self.target.engine.base_url),
                 self.environment,
                 calibration=self.calibration,
                 on_second=tell,
-                should_stop=partial(is_decided, self.slos, usual_s),
+                should_stop=partial(is_decided, self.slos, usual_s, ends_unanswered=is_first),
             )
         if result.partial:
             raise KeyboardInterrupt
         ensure_measured(result)
+        if is_first and is_unanswered(result):
+            ensure_answered(result)
         # The embedded API is all of the service; behind another there may be a database on this machine.
-        found = judge_probe(load, result, self.slos, allow_few=not confirming, sees_all=self.options.url is None)
-        why = f": {found.reason}" if found.reason else ""
-        self.progress.write(f"{what}: {found.outcome} after {format_duration(found.elapsed_s)}{why}\n")
+        tried = judge_probe(load, result, self.slos, allow_few=not confirming, sees_all=self.options.url is None)
+        why = f": {tried.reason}" if tried.reason else ""
+        self.progress.write(f"{what}: {tried.outcome} after {format_duration(tried.elapsed_s)}{why}\n")
         self.progress.flush()
-        return found
+        return tried
 
 
 def _describe_second(what: str, second: LoadSecond) -> str:

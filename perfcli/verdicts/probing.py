@@ -30,7 +30,7 @@ NEAR_LIMIT = 0.5
 """Of a core: a generator that needs less is late because something else had the core."""
 
 
-def is_decided(slos: Sequence[Slo], enough_s: float, result: LoadResult) -> bool:
+def is_decided(slos: Sequence[Slo], enough_s: float, result: LoadResult, *, ends_unanswered: bool = False) -> bool:
     """Tell whether a probe can end: an SLO is proven lost, the queue grows, or it is steady with samples enough.
 
     The proof takes requests for throws of a coin, and those that one burst of other work delays are none: it must stand
@@ -40,9 +40,10 @@ def is_decided(slos: Sequence[Slo], enough_s: float, result: LoadResult) -> bool
         slos: What must hold.
         enough_s: After so long, samples enough will do.
         result: The run so far.
+        ends_unanswered: It can end, too, when not one request was a success.
     """
     seconds = _whole_seconds(result)
-    if queue_grows(result):
+    if queue_grows(result) or (ends_unanswered and len(seconds) >= MIN_SECONDS and is_unanswered(result)):
         return True
     if any(decide_slo(slo, result) == "fails" for slo in slos):
         on_time = result.generator.verdict == "trustworthy"
@@ -53,6 +54,15 @@ def is_decided(slos: Sequence[Slo], enough_s: float, result: LoadResult) -> bool
     medians = [second.latency.p50_s for second in seconds if second.latency.p50_s is not None]
     rates = [second.requests / second.elapsed_s for second in seconds]
     return result.window.elapsed_s >= enough_s or (is_steady(rates) and is_steady(medians))
+
+
+def is_unanswered(result: LoadResult) -> bool:
+    """Tell whether requests ended and none was a success, warm-up included.
+
+    Whatever the load, the first requests of a service find it idle: this is none that has too much to do.
+    """
+    seconds = result.seconds
+    return any(second.requests for second in seconds) and all(second.requests == second.failures for second in seconds)
 
 
 def queue_grows(result: LoadResult) -> bool:

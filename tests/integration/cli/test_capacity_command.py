@@ -163,6 +163,71 @@ def test_capacity_beyond_what_the_generator_can_do_is_not_known(
     assert document["reason"].startswith("at 100/s the generator could not keep up: ")
 
 
+@pytest.mark.slow
+def test_service_that_answers_nothing_is_no_matter_of_load(perfcli: Run, null_url: str) -> None:
+    started_s = time.monotonic()
+    done = perfcli(
+        "capacity", "--host", null_url, "--path", "/status?code=404", "--slo", "p99 < 50ms", "--probe-time", "100s",
+        "--json",
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (3, ""), done.stdout
+    assert "Every request failed, so no latency was measured: status 404" in done.stderr
+    assert "The path, the payloads and the headers are the usual causes." in done.stderr
+    # The first probe alone would take longer.
+    assert time.monotonic() - started_s < 90
+
+
+def test_answers_of_a_form_of_their_own_can_be_judged_by_their_status(perfcli: Run, null_url: str) -> None:
+    search = ("capacity", "--host", null_url, "--path", "/short", "--slo", "error_rate < 1%", "--probe-time", "1s")
+    search += ("--max-probes", "4", "--by", "users")
+    done = perfcli(*search)
+    assert done.returncode == 3
+    assert "0 predictions for 1 row" in done.stderr
+    assert "judge them by their status alone: --check status." in done.stderr
+    assert perfcli(*search, "--check", "status").returncode != 3
+
+
+OVERLOADED = """
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Answers(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    began_s = []
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        now_s = time.monotonic()
+        Answers.began_s = [s for s in Answers.began_s if s > now_s - 0.5] + [now_s]
+        # More than 60 a second, and it is overloaded until that has passed.
+        self.send_response(200 if len(Answers.began_s) <= 30 else 503)
+        self.send_header("Content-Length", "19")
+        self.end_headers()
+        self.wfile.write(b'{"predictions":[1]}')
+
+    def log_message(self, *_):
+        pass
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+"""
+
+
+@pytest.mark.slow
+def test_load_at_which_everything_fails_is_beyond_the_limit(perfcli: Run, tmp_path: Path) -> None:
+    (tmp_path / "overloaded.py").write_text(OVERLOADED)
+    with serving(tmp_path / "overloaded.py") as url:
+        done = perfcli(
+            "capacity", "--host", url, "--slo", "error_rate < 5%", "--start", "20", "--probe-time", "5s",
+            "--max-probes", "4", "--precision", "50%", "--json",
+        )  # fmt: skip
+    document = json.loads(done.stdout)
+    assert done.returncode in (0, 4)
+    assert len(document["probes"]) >= 4
+    assert "Every request failed" not in done.stderr
+
+
 MORTAL = """
 import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

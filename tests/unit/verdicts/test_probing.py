@@ -6,10 +6,27 @@ from dataclasses import replace
 import pytest
 
 from perfcli.records.load import Arrivals, GeneratorReport, LoadResult, LoadSecond, Quantiles
-from perfcli.verdicts.probing import is_decided, judge_probe, queue_grows
+from perfcli.verdicts.probing import is_decided, is_unanswered, judge_probe, queue_grows
 from perfcli.verdicts.slo import parse_slo
 
 SLOS = [parse_slo("p99 < 50ms"), parse_slo("error_rate < 1%")]
+
+
+def test_probe_without_a_success_ends_where_the_service_has_to_answer(
+    run: Callable[..., LoadResult],
+) -> None:
+    slow = [parse_slo("p99 < 50ms")]
+    result = run([0.020] * 5, [4] * 5)
+    failing = tuple(replace(second, failures=second.requests) for second in result.seconds)
+    total = replace(result.total, failures=result.total.requests)
+    nothing = replace(result, seconds=failing, total=total)
+    one = replace(nothing, seconds=(replace(failing[0], failures=0), *failing[1:]))
+    assert (is_unanswered(nothing), is_unanswered(one)) == (True, False)
+    assert is_unanswered(replace(nothing, seconds=())) is False
+    assert is_decided(slow, 15.0, nothing, ends_unanswered=True)
+    assert not is_decided(slow, 15.0, one, ends_unanswered=True)
+    assert not is_decided(slow, 15.0, nothing)
+    assert not is_decided(slow, 15.0, replace(nothing, seconds=failing[:3]), ends_unanswered=True)
 
 
 @pytest.fixture
