@@ -66,7 +66,8 @@ def capacity(
     max_time: Annotated[
         str,
         typer.Option(
-            help="Start no probe after this time, and say what is known by then; for each number of workers.",
+            help="Start no probe after this time, and say what is known once the last one has ended; for each number "
+            "of workers.",
             metavar="DURATION",
         ),
     ] = "3m",
