@@ -37,8 +37,11 @@ HTTP_METHOD_HELP = "Method of the requests."
 Host = Annotated[
     str | None,
     typer.Option(
-        help="URL of an API that runs. [dim]Default: the host that the scenario names, or else the embedded API, "
-        "started for this run.[/dim]",
+        "--host",
+        "--url",
+        help="URL of an API that runs; a path in it is that of the requests. [dim]Default: the host that the scenario "
+        "names, or else the embedded API, started for this run.[/dim]",
+        metavar="URL",
         show_default=False,
         rich_help_panel=TARGET_PANEL,
     ),

@@ -50,6 +50,14 @@ def test_no_command_measures_for_no_time(command: str, option: str) -> None:
         CliRunner().invoke(make_app([name, "logs"]), [name, *arguments, option, "0s"], catch_exceptions=False)
 
 
+@pytest.mark.parametrize("command", ["load", "capacity --slo p99<1s"])
+@pytest.mark.parametrize("option", ["--url", "--host"])
+def test_an_api_that_is_loaded_is_also_named_as_one_that_is_profiled(command: str, option: str) -> None:
+    name, *arguments = command.split()
+    with pytest.raises(UsageError, match=r"^'ftp://here' is no URL of an API\."):
+        CliRunner().invoke(make_app([name, "logs"]), [name, *arguments, option, "ftp://here"], catch_exceptions=False)
+
+
 def test_a_ratio_is_read_as_one_or_as_a_percentage() -> None:
     assert read_ratio("--min-effect", "0.1") == read_ratio("--min-effect", "10%") == 0.1
 
