@@ -70,7 +70,7 @@ def plan_load(options: LoadOptions) -> LoadPlan:
         engine=engine,
         description=_describe(options, engine),
         payloads=tuple(options.payloads),
-        warm_up_s=_warm_up(options.warm_up),
+        warm_up_s=_warm_up(options.warm_up, _length_s(engine)),
         metrics_url=options.metrics_url,
         hide_secrets=headers.hide_secrets,
     )
@@ -100,7 +100,7 @@ def describe_bound(plan: LoadPlan) -> str:
     engine, asked = plan.engine, plan.description
     if engine.requests is not None:
         return format_count(engine.requests, "request")
-    length_s = sum(segment.duration_s for segment in engine.shape) or engine.duration_s or 0.0
+    length_s = _length_s(engine) or 0.0
     if engine.own_shape:
         until = "until it ends" if engine.duration_s is None else f"for up to {format_duration(engine.duration_s)}"
         return f"as many users as the shape {asked.shape} says, each as fast as it is answered, {until}"
@@ -160,15 +160,24 @@ def _processes(options: LoadOptions) -> int:
     return min(options.processes, options.users or DEFAULT_USERS)
 
 
-def _warm_up(text: str) -> float | None:
+def _length_s(engine: Plan) -> float | None:
+    """Return how long a run is at most; None when time does not end it."""
+    return sum(segment.duration_s for segment in engine.shape) or engine.duration_s
+
+
+def _warm_up(text: str, length_s: float | None) -> float | None:
     if text == AUTO:
         return None
     if text == NONE:
         return 0.0
     try:
-        return parse_duration(text)
+        warm_up_s = parse_duration(text)
     except UsageError:
         raise UsageError(f"'{text}' is no warm-up.", f"Write {AUTO}, {NONE} or a duration such as 5s.") from None
+    if length_s is not None and warm_up_s >= length_s:
+        message = f"--warm-up {text} leaves nothing to measure of a run of {format_duration(length_s)}."
+        raise UsageError(message, "Make the run longer, or the warm-up shorter.")
+    return warm_up_s
 
 
 def _names_path(options: LoadOptions) -> bool:

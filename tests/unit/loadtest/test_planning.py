@@ -69,6 +69,11 @@ def test_secrets_are_sent_but_not_recorded(make_plan: MakePlan, monkeypatch: pyt
     assert plan.hide_secrets("you sent abc123") == "you sent ***"
 
 
+def test_a_warm_up_may_be_long_where_time_does_not_end_the_run(make_plan: MakePlan) -> None:
+    assert make_plan(warm_up="1h", requests=5).warm_up_s == 3600
+    assert make_plan(warm_up="9s").warm_up_s == 9
+
+
 def test_an_open_target_is_aimed_later(scenario: Path) -> None:
     plan = aim(
         plan_load(LoadOptions(scenario=scenario)), "http://127.0.0.1:9", metrics_url="http://127.0.0.1:9/metrics"
@@ -104,6 +109,10 @@ def test_the_path_is_shown_before_the_run_only_where_the_scenario_cannot_choose_
         ({"path": "predict"}, "begins with a slash"),
         ({"scenario": Path("no/such/file.py")}, "There is no scenario"),
         ({"warm_up": "never"}, "'never' is no warm-up"),
+        ({"warm_up": "3s", "duration_s": 2.0}, "--warm-up 3s leaves nothing to measure of a run of 2.00 s"),
+        ({"warm_up": "10s"}, "--warm-up 10s leaves nothing to measure of a run of 10.0 s"),
+        ({"warm_up": "1m", "shape": "ramp 0-5/30s, hold 30s"}, "--warm-up 1m leaves nothing to measure"),
+        ({"warm_up": "2s", "rate_rps": 5.0, "duration_s": 1.0}, "--warm-up 2s leaves nothing to measure"),
         ({"headers": ["Authorization"]}, "lacks the colon"),
         ({"facts": ScenarioFacts(has_shape=True), "users": 5}, "--users and the shape of scenario.py exclude each"),
         ({"facts": ScenarioFacts(has_shape=True), "spawn_rate": 5.0}, "--spawn-rate and the shape of scenario.py"),

@@ -303,7 +303,7 @@ def test_only_a_stall_of_the_generator_in_the_measured_window_counts(
         for index in range(length)
     ]
 
-    result = record(seconds, rate_rps=100.0, warm_up=warm_up)
+    result = record(seconds, rate_rps=100.0, warm_up=warm_up, duration_s=float(length))
 
     assert result.generator.verdict == verdict
     assert result.arrivals is not None
@@ -340,5 +340,5 @@ def test_the_first_second_of_the_window_is_measured_however_its_start_was_added_
         chance = random.Random(seed)
         # The slots of a run are joined when there are more than 120, and their lengths added up anew.
         seconds = [second(index, endpoint([0.004]), elapsed_s=1 + chance.random() / 1e4) for index in range(122)]
-        result = record(seconds, warm_up="120s")
+        result = record(seconds, warm_up="120s", duration_s=122.0)
         assert [each.measured for each in result.seconds[119:]] == [False, True, True]
