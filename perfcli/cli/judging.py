@@ -59,12 +59,19 @@ def read_slos(given: Sequence[str] | None, run: Literal["profile", "load"]) -> t
 
 
 def judge(result: Judged, slos: Sequence[Slo], *, allow_few: bool) -> Judged:
-    """Return the result with its verdicts."""
-    if not slos:
-        return result
-    from perfcli.verdicts.evaluate import evaluate
+    """Return the result with its verdicts, and a load with a warning of failures that none of them is about."""
+    from perfcli.records.load import LoadResult
 
-    judged: Judged = replace(result, verdicts=evaluate(result, slos, allow_few=allow_few))
+    warnings, verdicts = result.warnings, result.verdicts
+    if isinstance(result, LoadResult) and (slos or not verdicts):
+        from perfcli.verdicts.gating import point_to_failures
+
+        warnings = point_to_failures(result, slos)
+    if slos:
+        from perfcli.verdicts.evaluate import evaluate
+
+        verdicts = evaluate(result, slos, allow_few=allow_few)
+    judged: Judged = replace(result, warnings=warnings, verdicts=verdicts)
     return judged
 
 

@@ -178,6 +178,9 @@ def load(
     10s, 2m. What the generator itself costs is measured before the first run on this machine and kept for a day; it
     is measured anew when a run was faster than it allows.
 
+    Failures are reported and do not change the exit code, unless every request failed: gate them with
+    --slo 'error_rate < 1%'.
+
     Examples:
 
       perfcli load --users 50

@@ -140,6 +140,17 @@ def test_load_ends_with_what_its_slos_say(
     assert "Traceback" not in done.stderr
 
 
+def test_failures_that_gate_nothing_are_pointed_to(perfcli: Run, folder: Path, server_url: str, cache: str) -> None:
+    half = ("load", "--host", server_url, *PACED, "--path", "/half-503?s=0.05", "-u", "2", "--requests", "20")
+    done = perfcli(*half, *GOOD, "-o", "half.json", PERFCLI_CACHE_DIR=cache)
+    assert done.returncode == 0, done.stderr
+    assert "Gate it with --slo 'error_rate < 1%'." in " ".join(done.stdout.split())
+    again = perfcli("report", "half.json", "--slo", "error_rate < 1%")
+    assert again.returncode == 1
+    assert "Gate it with" not in again.stdout
+    assert "Gate it with" in " ".join(perfcli("report", "half.json").stdout.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
