@@ -5,20 +5,22 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import cycle
 
 from perfcli.profiling.rounds import Call
 from perfcli.records.comparison import Turn
-from perfcli.statistics import is_stable, median, median_interval
+from perfcli.statistics import is_stable, mean_of_medians, median_interval
 
 SLOW_S = 0.3
 TURN_S = 0.002
 MIN_CALLS = 3
 MAX_CALLS = 50
 MAX_WARM_UP_CALLS = 50
+WARM_UP_WINDOW = 5
 WARM_UP_SHARE = 0.1
+FEWEST_TURNS = 10
+"""A turn takes no more payloads than leave time for so many turns: below, next to nothing is proven."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,23 @@ def time_in_turn(
 ) -> Turns:
     """Time the calls of two sides in turn until the ratio of their medians is known well enough.
 
-    A turn is a few calls of one side after an uncounted one, which pays for the caches that the other side has
-    left. Ctrl-C ends the run early, marked as partial.
+    A turn is a few calls of one side with each payload after an uncounted one, which pays for the caches that the other
+    side has left, and then the same of the other side: payloads that differ by as much as they like do not look like a
+    change, and a change with some of them is part of every ratio. Where there is no time for all payloads in one turn,
+    turns take them by parts. Ctrl-C ends the run early, marked as partial.
+
+    Args:
+        base: One call of the one side for each payload.
+        new: Those of the other, of the same payloads.
+        plan: When to stop.
+        clock: Nanoseconds.
+        on_progress: Called after each turn.
+
+    Raises:
+        ValueError: The sides do not have as many payloads.
     """
+    if len(base) != len(new):
+        raise ValueError(f"{len(base)} calls of the base cannot be paired with {len(new)} of the new side")
     turns = Turns()
     try:
         _run(turns, base, new, plan, clock, on_progress)
@@ -81,18 +97,23 @@ def _run(
 ) -> None:
     ends_ns = clock() + round(plan.max_time_s * 1e9)
     order = random.Random(plan.seed)
-    sides = [cycle(base), cycle(new)]
+    sides = base, new
     warm_up_ns = round(plan.max_time_s * WARM_UP_SHARE * 1e9)
-    typical_s = max(_warm_up(calls, clock, clock() + warm_up_ns) for calls in sides)
-    count = 1 if typical_s > SLOW_S else max(MIN_CALLS, min(MAX_CALLS, round(TURN_S / max(typical_s, 1e-9))))
+    typical_s = max(1e-9, *(_warm_up(calls, clock, clock() + warm_up_ns) for calls in sides))
+    payloads = _payloads_in_turn(len(base), typical_s, plan.max_time_s)
+    rounds = _rounds(payloads * typical_s)
+    # Drawn, so that a part of the payloads is as good as another: neighbours in a file are alike.
+    drawn = order.sample(range(len(base)), len(base))
     next_look = plan.min_turns
     # The first turn is taken whatever the time, so that there is something to compare.
     while clock() < ends_ns or not turns.taken:
+        first = len(turns.taken) * payloads
+        chosen = [drawn[number % len(drawn)] for number in range(first, first + payloads)]
         durations: dict[int, tuple[float, ...]] = {}
         for side in order.sample((0, 1), 2):
-            next(sides[side])()
-            durations[side] = tuple(_time(next(sides[side]), clock) for _ in range(count))
-        turns.taken.append(Turn(durations[0], durations[1]))
+            sides[side][chosen[0]]()
+            durations[side] = tuple(_time(sides[side][payload], clock) for payload in chosen * rounds)
+        turns.taken.append(Turn(durations[0], durations[1], payloads))
         on_progress(turns)
         if len(turns.taken) >= next_look:
             if _precise(turns, plan.precision):
@@ -100,12 +121,27 @@ def _run(
             next_look = round(len(turns.taken) * 1.2)
 
 
-def _warm_up(calls: Iterator[Call], clock: Callable[[], int], ends_ns: int) -> float:
-    """Call until the running median is stable; return the median of the last calls."""
-    durations = [_time(next(calls), clock)]
-    while not is_stable(durations) and len(durations) < MAX_WARM_UP_CALLS and clock() < ends_ns:
-        durations.append(_time(next(calls), clock))
-    return median(durations[-5:])
+def _warm_up(calls: Sequence[Call], clock: Callable[[], int], ends_ns: int) -> float:
+    """Call until the running median is stable; return the mean over payloads of the medians of the last calls."""
+    # A window holds every payload: the medians of different ones would never agree.
+    window = min(max(WARM_UP_WINDOW, len(calls)), MAX_WARM_UP_CALLS // 2)
+    durations: list[float] = []
+    while not durations or (
+        not is_stable(durations, window) and len(durations) < MAX_WARM_UP_CALLS and clock() < ends_ns
+    ):
+        durations.append(_time(calls[len(durations) % len(calls)], clock))
+    return mean_of_medians(durations[-window:], len(calls))
+
+
+def _payloads_in_turn(payloads: int, typical_s: float, max_time_s: float) -> int:
+    """Return how many payloads a turn takes: all, unless there would not be the time for enough turns."""
+    longest_s = max_time_s / FEWEST_TURNS / 2
+    return max(1, min(payloads, int(longest_s / typical_s) - 1))
+
+
+def _rounds(payloads_s: float) -> int:
+    """Return how often a turn goes through its payloads, which together take so long."""
+    return 1 if payloads_s > SLOW_S else max(MIN_CALLS, min(MAX_CALLS, round(TURN_S / payloads_s)))
 
 
 def _time(call: Call, clock: Callable[[], int]) -> float:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 from typing import Literal
 
 from perfcli.records.call_tree import CallNode
@@ -22,15 +23,32 @@ class Turn:
     Attributes:
         base_s: Durations of the one, at least one; positive.
         new_s: Durations of the other, at least one; positive.
+        payloads: How many different payloads they are of, on both sides one after the other and then the first again.
     """
 
     base_s: tuple[float, ...]
     new_s: tuple[float, ...]
+    payloads: int = 1
+
+    @property
+    def base_call_s(self) -> float:
+        """A call of the one: the median, or of several payloads the mean of their medians."""
+        return self._mean_of_medians(self.base_s)
+
+    @property
+    def new_call_s(self) -> float:
+        """A call of the other, likewise."""
+        return self._mean_of_medians(self.new_s)
 
     @property
     def log_ratio(self) -> float:
-        """Logarithm of the median of `new_s` over that of `base_s`: 0 when both are the same."""
-        return math.log(median(self.new_s) / median(self.base_s))
+        """Logarithm of `new_call_s` over `base_call_s`: 0 when both are the same."""
+        return math.log(self.new_call_s / self.base_call_s)
+
+    def _mean_of_medians(self, durations_s: Sequence[float]) -> float:
+        # Where the time was over before every payload had its turn, of those that had it on both sides.
+        known = min(self.payloads, len(self.base_s), len(self.new_s))
+        return fmean(median(durations_s[payload :: self.payloads]) for payload in range(known))
 
 
 @dataclass(frozen=True, slots=True)

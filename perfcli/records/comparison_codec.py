@@ -26,10 +26,7 @@ def encode_comparison(comparison: Comparison) -> dict[str, object]:
     """Return the JSON object of a comparison, without its schema."""
     return {
         **asdict(comparison),
-        "turns": [
-            {"base_ms": [*map(to_milliseconds, turn.base_s)], "new_ms": [*map(to_milliseconds, turn.new_s)]}
-            for turn in comparison.turns
-        ],
+        "turns": [_encode_turn(turn) for turn in comparison.turns],
         "metrics": [_in_ms(asdict(metric)) for metric in comparison.metrics],
         "moved": [
             {**_in_ms(asdict(movement)), "difference_ms": to_milliseconds(movement.difference_s)}
@@ -53,7 +50,7 @@ def decode_comparison(document: Mapping[str, Any]) -> Comparison:
             **plain,
             "base": ComparedRun(**known_fields(ComparedRun, document["base"])),
             "new": ComparedRun(**known_fields(ComparedRun, document["new"])),
-            "turns": tuple(Turn(_durations(turn["base_ms"]), _durations(turn["new_ms"])) for turn in document["turns"]),
+            "turns": tuple(_decode_turn(turn) for turn in document["turns"]),
             "metrics": tuple(MetricChange(**_from_ms(MetricChange, metric)) for metric in document["metrics"]),
             "moved": tuple(Movement(**_from_ms(Movement, movement)) for movement in document["moved"]),
             "differences": tuple(document["differences"]),
@@ -66,6 +63,18 @@ def decode_comparison(document: Mapping[str, Any]) -> Comparison:
 
 
 _LATER = ("call_tree", "distributions", "failures")
+
+
+def _encode_turn(turn: Turn) -> dict[str, object]:
+    return {
+        "base_ms": [*map(to_milliseconds, turn.base_s)],
+        "new_ms": [*map(to_milliseconds, turn.new_s)],
+        "payloads": turn.payloads,
+    }
+
+
+def _decode_turn(document: Mapping[str, Any]) -> Turn:
+    return Turn(_durations(document["base_ms"]), _durations(document["new_ms"]), document.get("payloads", 1))
 
 
 def _decode_distributions(document: Mapping[str, Any]) -> BothDistributions:

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import pytest
 
 from perfcli.profiling.in_turn import TurnPlan, time_in_turn
 from perfcli.profiling.rounds import Call
-from perfcli.records.comparison import Turn
+from perfcli.records.comparison import Change, Turn
+from perfcli.verdicts.latency_change import Rule, changes_in_turn
 
 
 class Machine:
@@ -76,12 +79,80 @@ def test_slow_calls_are_timed_once_on_each_side_whatever_the_time() -> None:
     assert turns.taken == [Turn((60.0,), (60.0,))]
 
 
-def test_payloads_are_taken_in_turn() -> None:
+def paired(machine: Machine, base_s: Sequence[float], new_s: Sequence[float]) -> tuple[list[Call], list[Call]]:
+    """Return the calls of both sides; at first the new one takes ever less time, and its warm-up is longer."""
+    base = [machine.call("base", lambda _, each=each: each) for each in base_s]
+    new = [machine.call("new", lambda now, each=each: each * max(1.0, 3 - now)) for each in new_s]
+    return base, new
+
+
+@pytest.mark.parametrize("payload", range(4))
+def test_change_with_one_of_several_payloads_is_part_of_every_turn(payload: int) -> None:
     machine = Machine()
-    base = [machine.call(f"base {number}", lambda _: 0.1) for number in range(3)]
-    time_in_turn(base, [machine.call("new", lambda _: 0.1)], TurnPlan(max_time_s=3, precision=0.0), machine.clock)
-    made = [name for name in machine.made if name != "new"]
-    assert made == [f"base {number % 3}" for number in range(len(made))]
+    durations_s = [0.016, 0.004, 0.04, 0.008]
+    changed_s = [each * 2 if number == payload else each for number, each in enumerate(durations_s)]
+    turns = time_in_turn(*paired(machine, durations_s, changed_s), TurnPlan(20, precision=0.0, seed=1), machine.clock)
+    expected = math.log(sum(changed_s) / sum(durations_s))
+    settled = turns.taken[10:]
+    assert len(settled) > 10
+    assert [turn.log_ratio for turn in settled] == pytest.approx([expected] * len(settled))
+    assert {tuple(sorted(turn.base_s)) for turn in settled} == {tuple(sorted(durations_s * 3))}
+    assert {tuple(sorted(turn.new_s)) for turn in settled} == {tuple(sorted(changed_s * 3))}
+
+
+def test_target_compared_with_itself_has_not_changed_whatever_its_payloads_take() -> None:
+    found: Counter[Change] = Counter()
+    for seed in range(40):
+        machine, source = Machine(), random.Random(seed)
+        sides = paired(machine, [0.001, 0.01, 0.0005], [0.001, 0.01, 0.0005])
+        noisy = [[slowed(machine, call, source) for call in calls] for calls in sides]
+        turns = time_in_turn(noisy[0], noisy[1], TurnPlan(12, precision=0.0125, seed=seed), machine.clock)
+        (metric,), _ = changes_in_turn(turns.taken, Rule())
+        found[metric.change] += 1
+    assert found == {"same": 40}
+
+
+def slowed(machine: Machine, call: Call, source: random.Random) -> Call:
+    """Return the call with noise: up to a fifth longer, and one in twenty five times as long."""
+
+    def made() -> None:
+        before_ns = machine.now_ns
+        call()
+        factor = 5.0 if source.random() < 0.05 else 1 + source.random() / 5
+        machine.now_ns = before_ns + round((machine.now_ns - before_ns) * factor)
+
+    return made
+
+
+def test_uncounted_call_before_those_of_a_side_has_the_payload_that_is_timed_next() -> None:
+    machine = Machine()
+    sides = [[machine.call(f"{side} {number}", lambda _: 0.01) for number in range(3)] for side in ("base", "new")]
+    time_in_turn(sides[0], sides[1], TurnPlan(3, precision=0.0, seed=1), machine.clock)
+    in_turns = machine.made[20:]
+    for start in range(0, len(in_turns), 10):
+        uncounted, *timed = in_turns[start : start + 10]
+        assert uncounted == timed[0]
+        assert timed == timed[:3] * 3
+        assert len(set(timed)) == 3
+
+
+def test_payloads_that_leave_no_time_for_enough_turns_are_taken_by_parts_and_equally_often() -> None:
+    machine = Machine()
+    durations_s = [0.09 + number / 1e6 for number in range(40)]
+    turns = time_in_turn(*paired(machine, durations_s, durations_s), TurnPlan(40, precision=0.0, seed=1), machine.clock)
+    assert {(turn.payloads, len(turn.base_s), turn.base_s == turn.new_s) for turn in turns.taken} == {(21, 21, True)}
+    assert len(turns.taken) == 9
+    counted = Counter(duration for turn in turns.taken for duration in turn.base_s)
+    assert set(counted.values()) == {4, 5}
+    neighbours = sum(round((two - one) * 1e6) == 1 for turn in turns.taken for one, two in pairwise(turn.base_s))
+    assert neighbours < 20
+
+
+def test_sides_with_different_numbers_of_payloads_are_refused() -> None:
+    machine = Machine()
+    call = machine.call("a", lambda _: 0.1)
+    with pytest.raises(ValueError, match="2 calls of the base cannot be paired with 1 of the new side"):
+        time_in_turn([call, call], [call], TurnPlan(), machine.clock)
 
 
 def test_interruption_keeps_what_was_timed() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -376,13 +377,35 @@ def test_exit_code_follows_what_shall_fail(
 def test_comparison_survives_its_json(make_profile: MakeProfile) -> None:
     base = make_profile(QUIET, stages=make_stages(a=0.1))
     new = make_profile([sample * 1.2 for sample in QUIET], stages=make_stages(a=0.3))
-    turns = [Turn((0.010, 0.011), (0.012, 0.013))] * 8
+    turns = [*[Turn((0.010, 0.011), (0.012, 0.013))] * 7, Turn((0.010, 0.011), (0.012, 0.013), payloads=2)]
     comparison = compare(base, new, Rule(), sources=SOURCES, turns=turns)
     document = encode_comparison(comparison)
-    assert document["turns"][0] == {"base_ms": [10.0, 11.0], "new_ms": [12.0, 13.0]}
+    assert document["turns"][0] == {"base_ms": [10.0, 11.0], "new_ms": [12.0, 13.0], "payloads": 1}
     assert document["moved"] == [{"part": "stage", "name": "a", "base_ms": 1.05, "new_ms": 3.75, "difference_ms": 2.7}]
     assert encode_comparison(decode_comparison(document)) == document
     assert decode_comparison(document).turns == comparison.turns
+    first_version = {**document, "turns": [{"base_ms": [10.0], "new_ms": [12.0]}]}
+    assert decode_comparison(first_version).turns == (Turn((0.010,), (0.012,)),)
+
+
+def test_turn_of_several_payloads_compares_the_means_over_payloads_of_their_medians() -> None:
+    turn = Turn((0.001, 0.010, 0.003, 0.020, 0.002, 0.012), (0.002, 0.010, 0.002, 0.090, 0.009, 0.016), payloads=2)
+    assert (turn.base_call_s, turn.new_call_s) == pytest.approx((0.007, 0.009))
+    assert turn.log_ratio == pytest.approx(math.log(9 / 7))
+
+
+@pytest.mark.parametrize(
+    ("base_s", "new_s"),
+    [
+        ((1.0, 10.0, 100.0) * 2, (1.0, 10.0, 100.0, 1.0)),
+        ((1.0, 10.0), (1.0, 10.0, 100.0)),
+        ((1.0, 10.0, 100.0), (1.0,)),
+    ],
+)
+def test_turn_compares_the_same_payloads_however_often_each_side_had_them(
+    base_s: tuple[float, ...], new_s: tuple[float, ...]
+) -> None:
+    assert Turn(base_s, new_s, payloads=3).log_ratio == 0
 
 
 def failing_load(
