@@ -80,8 +80,8 @@ class MetricChange:
 
     Attributes:
         metric: `median`, `p95` or `p99`.
-        base_s: In the base.
-        new_s: In the new run.
+        base_s: In the base; measured in turn, the median over the turns of `base_call_s`.
+        new_s: In the new run, likewise.
         ratio: New over base; measured in turn, the median over the turns.
         ci_low: Lower end of the confidence interval of the ratio; wider when several metrics are compared.
         ci_high: Upper end of it.

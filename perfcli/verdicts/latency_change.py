@@ -69,7 +69,7 @@ class Rule:
 def changes_in_turn(turns: Sequence[Turn], rule: Rule) -> Changes:
     """Judge the median by the ratios of the turns, of which there must be some."""
     ratios = [turn.log_ratio for turn in turns]
-    base, new = ([duration for turn in turns for duration in side(turn)] for side in (_base, _new))
+    base, new = [turn.base_call_s for turn in turns], [turn.new_call_s for turn in turns]
     interval = median_interval(ratios, CONFIDENCE)
     low, high = interval or (min(ratios), max(ratios))
     change = _judge((math.exp(low), math.exp(high)), sign_test(ratios), rule) if interval else "inconclusive"
@@ -215,14 +215,6 @@ def _with_further_runs(metric: MetricChange, runs: int, rule: Rule, widening: fl
     if runs < MIN_SAMPLES or interval[0] == interval[1]:
         return replace(metric, further_runs=max(1, MIN_SAMPLES - runs))
     return replace(metric, further_runs=further_runs(metric.ratio, interval, rule.min_effect, runs, widening))
-
-
-def _base(turn: Turn) -> tuple[float, ...]:
-    return turn.base_s
-
-
-def _new(turn: Turn) -> tuple[float, ...]:
-    return turn.new_s
 
 
 def _left_out(wanted: Sequence[str], compared: Sequence[str], fewest: int) -> tuple[Advice, ...]:

@@ -86,6 +86,16 @@ def test_few_turns_are_inconclusive(make_profile: MakeProfile) -> None:
     assert (median.change, median.further_runs) == ("inconclusive", 5)
 
 
+def test_medians_of_several_payloads_are_those_that_the_ratio_is_of(make_profile: MakeProfile) -> None:
+    # The cheapest one of three payloads takes five times as long, and the middle one of all calls takes no longer.
+    turns = [Turn((0.001, 0.004, 0.010) * 3, (0.005, 0.004, 0.010) * 3, payloads=3)] * 20
+    profile = make_profile(QUIET)
+    comparison = compare(profile, profile, Rule(), sources=("a", "b"), turns=turns)
+    (median,) = comparison.metrics
+    assert (median.base_s, median.new_s, median.ratio) == pytest.approx((0.005, 0.019 / 3, 19 / 15))
+    assert (comparison.change, comparison.base.samples, comparison.base.independent_samples) == ("slower", 180, 20)
+
+
 def make_stages(**shares: float) -> tuple[Stage, ...]:
     return tuple(Stage(name, 0.123, share, 1.0) for name, share in shares.items())
 
