@@ -41,7 +41,8 @@ def sweep(
 ) -> None:
     """Show what a row costs in batches of several sizes, the knee, and the batch worth using.
 
-    A batch repeats the rows of the payload as often as it needs.
+    A batch repeats the rows of the payload as often as it needs, and small ones take them in turn, so that every size
+    is timed with the same rows: all of them, or of more than 32 as many that are spread over them.
 
     Examples:
 

@@ -22,14 +22,14 @@ def measure_sweep(
     """Measure a target in batches of these sizes with these numbers of threads."""
     from perfcli.payloads import payload_digest
     from perfcli.profiling.environment import describe_environment
-    from perfcli.profiling.sweep import make_batch, run_sweep
+    from perfcli.profiling.sweep import make_batches, run_sweep
     from perfcli.records import TargetDescription
     from perfcli.records.sweep import SweepResult
     from perfcli.verdicts.sweep import advise_on_threads, recommend
 
     started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
     environment = describe_environment()
-    calls = {rows: target.prepare(make_batch(payloads, rows)) for rows in batches}
+    calls = {rows: [target.prepare(batch) for batch in make_batches(payloads, rows)] for rows in batches}
     found = run_sweep(calls, threads, max_time_s)
     points = found.points
     best = recommend(points) if points else None

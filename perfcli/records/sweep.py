@@ -15,7 +15,8 @@ class SweepPoint:
     Attributes:
         batch: Rows of one prediction.
         threads: Threads that each native pool (BLAS, OpenMP) may use; None when they were left as they are.
-        median_s: Median duration of one prediction.
+        median_s: Median duration of one prediction; where batches hold different rows, over rounds in each of which all
+            rows are equally often, of the mean of the round.
         ci_low_s: Lower end of the 95 % interval of the median; None when there are too few runs.
         ci_high_s: Upper end of it.
         runs: Number of predictions.
