@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from perfcli.records.value_types import check_types
+
 if TYPE_CHECKING:
     from perfcli.records.capacity import CapacityResult
     from perfcli.records.comparison import Comparison
@@ -53,9 +55,11 @@ def decode(document: Mapping[str, object]) -> Result:
     if not isinstance(schema, str) or schema not in SCHEMAS:
         raise ValueError(f"unknown schema {schema!r}; known: {', '.join(SCHEMAS)}")
     try:
-        return _codec(SCHEMAS[schema]).decode(document)
-    except (KeyError, TypeError, AttributeError) as error:
+        result = _codec(SCHEMAS[schema]).decode(document)
+        check_types(result)
+    except (LookupError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"not a {schema} record: {type(error).__name__} {error}") from error
+    return result
 
 
 def _codec(kind: str) -> _Codec:
