@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import io
+import logging
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -19,6 +20,8 @@ from perfcli.errors import SettingsError, UsageError
 from perfcli.secrets import MASK, mask_url
 from perfcli.units import parse_ratio, parse_size
 
+_logger = logging.getLogger("perfcli.settings")
+
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LoggingHandler = Literal["stdout", "redis", "elasticsearch"]
 
@@ -32,20 +35,27 @@ _MOST = 2**31 - 1
 _MOST_BYTES = 2**50
 
 
-def load_settings(overrides: Mapping[str, object] | None = None, env_file: Path | None = None) -> Settings:
+def load_settings(
+    overrides: Mapping[str, object] | None = None, env_file: Path | None = None, *, is_guest: bool = False
+) -> Settings:
     """Read the settings of this process.
 
     Args:
         overrides: Fields that win over the environment, such as options of a command; None means "not given".
         env_file: File read under the environment; `.env` in the working directory by default. It need not exist.
+        is_guest: It is the process of somebody else, whose variables may look like ours misspelled: that is said, and
+            no error.
 
     Raises:
-        SettingsError: A variable has a value it cannot have, or a line of the file misspells the name of a variable
-            or is none.
+        SettingsError: A variable has a value it cannot have, or the name of one is misspelled, or a line of the file
+            is none.
     """
     env_file = env_file or Path(".env")
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
-    _refuse_misspelled_names(env_file)
+    for misspelled in _misspelled_names(env_file):
+        if not is_guest:
+            raise misspelled
+        _logger.warning("%s %s", misspelled.message, misspelled.hint)
     try:
         return Settings(_env_file=env_file, **given)  # type: ignore[call-arg, arg-type]  # checked by pydantic
     except ValidationError as error:
@@ -198,8 +208,8 @@ class Settings(_Token):
     api_max_in_flight: int = Field(64, ge=1, le=_MOST)
 
 
-def _refuse_misspelled_names(env_file: Path) -> None:
-    """Name a variable that nobody would read; other people's variables are none of our business."""
+def _misspelled_names(env_file: Path) -> Iterator[SettingsError]:
+    """Yield what to say of a variable that nobody would read; other people's variables are none of our business."""
     known = {name.upper() for name in Settings.model_fields}
     in_file = _names_in(env_file, known)
     in_environment = {name.upper() for name in os.environ}
@@ -209,7 +219,7 @@ def _refuse_misspelled_names(env_file: Path) -> None:
             if meant := difflib.get_close_matches(name, unset, n=1, cutoff=_MISSPELLED) or sorted(
                 unset.intersection(_with_letters_swapped(name))
             ):
-                raise SettingsError(f"{place} sets {name}, which nothing reads.", f"Did you mean {meant[0]}?")
+                yield SettingsError(f"{place} sets {name}, which nothing reads.", f"Did you mean {meant[0]}?")
 
 
 def _names_in(env_file: Path, known: Collection[str]) -> set[str]:

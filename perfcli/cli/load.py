@@ -40,6 +40,7 @@ from perfcli.cli.options import (
     read_duration,
 )
 from perfcli.cli.output import check_outputs, deliver, exit_when_partial
+from perfcli.errors import UsageError
 
 
 class Arrivals(StrEnum):
@@ -156,16 +157,22 @@ def load(
         typer.Option("--master", help="Direct `perfcli worker`s on other machines.", rich_help_panel=MACHINES_PANEL),
     ] = False,
     expect_workers: Annotated[
-        int, typer.Option(min=1, help="With --master: start when so many are there.", rich_help_panel=MACHINES_PANEL)
-    ] = 1,
-    master_bind: Annotated[
-        str,
+        int | None,
         typer.Option(
-            help="With --master: address to listen at. The protocol has no authentication: name a private one.",
+            min=1,
+            help="With --master: start when so many are there. [dim]Default: 1.[/dim]",
+            rich_help_panel=MACHINES_PANEL,
+        ),
+    ] = None,
+    master_bind: Annotated[
+        str | None,
+        typer.Option(
+            help="With --master: address to listen at. The protocol has no authentication: name a private one. "
+            "[dim]Default: 127.0.0.1:5557.[/dim]",
             metavar="HOST:PORT",
             rich_help_panel=MACHINES_PANEL,
         ),
-    ] = "127.0.0.1:5557",
+    ] = None,
     yes: Yes = False,
     slo: Slos = None,
     allow_few: AllowFew = False,
@@ -202,7 +209,9 @@ def load(
     outputs = output or ()
     check_outputs(outputs, inputs=(payloads, scenario))
     slos = read_slos(slo, "load")
-    master_host, master_port = split_address(master_bind)
+    if not master and (expect_workers or master_bind):
+        raise UsageError("--expect-workers and --master-bind say nothing without --master.", "Add --master.")
+    master_host, master_port = split_address(master_bind or "127.0.0.1:5557")
     plan = plan_load(
         LoadOptions(
             scenario=scenario or default_scenario(),
@@ -229,7 +238,7 @@ def load(
             warm_up=warm_up,
             seed=seed,
             processes=processes,
-            expect_workers=expect_workers if master else 0,
+            expect_workers=(expect_workers or 1) if master else 0,
             master_host=master_host,
             master_port=master_port if master else 0,
             metrics_url=metrics_url,

@@ -72,7 +72,7 @@ def __getattr__(name: str) -> object:
 
 @cache
 def _ready_made() -> tuple[PerformanceMonitor, LogDelivery]:
-    settings = load_settings()
+    settings = load_settings(is_guest=True)
     delivery = open_delivery(settings)
     _drain_at_exit(delivery)
     return open_monitor(settings, delivery), delivery

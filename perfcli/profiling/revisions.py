@@ -113,7 +113,7 @@ def profile_in_turn(
     # The profile whose round was broken off has nothing to be compared with.
     rounds = list(zip(taken[base], taken[new], strict=False))
     merged, others = (_merge(side, partial) for side in zip(*rounds, strict=True))
-    turns = tuple(Turn(one.samples_s, other.samples_s) for one, other in rounds)
+    turns = tuple(Turn(one.samples_s, other.samples_s, one.target.payloads) for one, other in rounds)
     return Rounds(merged, others, turns, rounds[0])
 
 

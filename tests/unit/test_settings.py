@@ -158,6 +158,16 @@ def test_a_misspelled_name_in_the_environment_is_an_error_too(monkeypatch: pytes
         load_settings()
 
 
+def test_in_the_process_of_somebody_else_it_is_said_and_no_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("REDIS_HOSTS", "a,b")
+    assert load_settings(is_guest=True).redis_host == "localhost"
+    assert [record.getMessage() for record in caplog.records] == [
+        "The environment sets REDIS_HOSTS, which nothing reads. Did you mean REDIS_HOST?"
+    ]
+
+
 def test_two_letters_that_are_swapped_are_a_misspelling_however_short_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_TOKNE", "s3cret")
     with pytest.raises(SettingsError) as caught:

@@ -84,6 +84,10 @@ def _serve(environment: Environment, runner: WorkerRunner) -> None:
         runner.greenlet.join()
 
 
+_FILES = {"scenario", "payload_file"}
+"""What of a plan names a file."""
+
+
 def pack(plan: Plan, index: int, processes: int) -> dict[str, object]:
     """Put a plan and the files it names into a message: the worker may be on another machine."""
     files = {field: (Path(path).name, Path(path).read_bytes()) for field, path in _files(plan).items()}
@@ -94,8 +98,9 @@ def unpack(message: Mapping[str, Any], folder: Path) -> Plan:
     """Undo `pack`; the files are written into the folder."""
     plan = plan_from_json(message["plan"])
     paths: dict[str, Any] = {}
-    for field, (name, content) in message["files"].items():
-        # Two files of the same name may come, and a name from the network must not leave the folder.
+    # Two files of the same name may come, and no name from the network must leave the folder.
+    for field in _FILES & message["files"].keys():
+        name, content = message["files"][field]
         path = folder / field / Path(name).name
         path.parent.mkdir()
         path.write_bytes(content)
@@ -104,8 +109,7 @@ def unpack(message: Mapping[str, Any], folder: Path) -> Plan:
 
 
 def _files(plan: Plan) -> dict[str, str]:
-    named = {"scenario": plan.scenario, "payload_file": plan.payload_file}
-    return {field: path for field, path in named.items() if path is not None}
+    return {field: path for field in _FILES if (path := getattr(plan, field)) is not None}
 
 
 def _know_options() -> None:
