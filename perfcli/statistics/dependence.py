@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import mul
 
 from perfcli.statistics.percentiles import median
+
+_NEIGHBOURS = 3
+"""Clusters after one that may be alike."""
 
 
 def effective_size(values: Sequence[float]) -> int:
@@ -45,10 +49,12 @@ def design_effect(hits: Sequence[int], sizes: Sequence[int]) -> float:
 
     The linearised variance of a ratio over the clusters, over that of the binomial distribution: Kish, Survey
     Sampling, section 8.2; Cochran, Sampling Techniques, 3rd edition, section 2.11. A service that is down for a second
-    fails all requests of that second, which say no more than one of them.
+    fails all requests of that second, which say no more than one of them. What lasts longer than a cluster makes
+    neighbours alike: their covariances are added with the weights of Newey and West (Econometrica 55, 1987), and never
+    make the effect smaller.
 
     Args:
-        hits: Of each cluster, the trials that count.
+        hits: Of each cluster, the trials that count; in order of time.
         sizes: Of each cluster, all its trials.
 
     Returns:
@@ -62,8 +68,15 @@ def design_effect(hits: Sequence[int], sizes: Sequence[int]) -> float:
     share = sum(hits) / total if total else 0.0
     if clusters < 2 or not 0 < share < 1:
         return 1.0
-    between = sum((hit - share * size) ** 2 for hit, size in pairs) * clusters / (clusters - 1)
+    excess = [hit - share * size for hit, size in pairs]
+    alike = sum((1 - lag / (_NEIGHBOURS + 1)) * _covariance(excess, lag) for lag in range(1, _NEIGHBOURS + 1))
+    between = (_covariance(excess, 0) + 2 * max(0.0, alike)) * clusters / (clusters - 1)
     return max(1.0, between / (total * share * (1 - share)))
+
+
+def _covariance(excess: Sequence[float], lag: int) -> float:
+    """Return the sum of the products of the values that are so far apart."""
+    return math.fsum(map(mul, excess, excess[lag:]))
 
 
 def _variance(values: Sequence[float]) -> float:

@@ -9,7 +9,8 @@ prediction takes 2.8 ms at the 25th percentile and 8.3 ms at the 75th, that told
 200 of 200 comparisons of 600 calls, and the ratio of the medians of all calls in 64 of 100.
 
 Two runs apart from each other share nothing. How much the machine drifts between them nobody can see; how much it did
-within each is the least that must be expected, and widens the interval.
+within each is the least that must be expected, and widens the interval. In a load one pause makes many requests slow at
+once: how many independent ones they are worth is found at each percentile, and few pauses prove nothing of the p99.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from perfcli.statistics import (
     sign_test,
 )
 from perfcli.units import format_ratio
+from perfcli.verdicts.clusters import Seconds, measured_latencies, slow_effect
 from perfcli.verdicts.measuring import latencies
 
 CONFIDENCE = 0.95
@@ -95,8 +97,11 @@ def changes_apart(base: ProfileResult | LoadResult, new: ProfileResult | LoadRes
     names = [name for name in wanted if name == "median" or fewest >= samples_needed(_QUANTILES[name])]
     # Bonferroni for the intervals and Holm for the tests: all statements together hold with CONFIDENCE.
     confidence = 1 - (1 - CONFIDENCE) / len(names)
-    p_values = holm([_test(sides, name) for name in names])
-    metrics = tuple(_change(sides, name, confidence, p, rule) for name, p in zip(names, p_values, strict=True))
+    sizes = {name: _sizes(sides, name) for name in names}
+    p_values = holm([_test(sides, name, sizes[name]) for name in names])
+    metrics = tuple(
+        _change(sides, name, sizes[name], confidence, p, rule) for name, p in zip(names, p_values, strict=True)
+    )
     return metrics, (*_left_out(wanted, names, fewest), *_advise_on_drift(sides, metrics))
 
 
@@ -112,14 +117,16 @@ class _Side:
     Attributes:
         latencies: Of its samples.
         calls: Durations of the calls of a profile, in the order they were made; empty for a load.
-        size: How many independent samples it is worth.
+        size: How many independent samples it is worth to its median.
         drift: How far a part of it lies from all of it, as a ratio of at least 1; None when it is too short to tell.
+        seconds: Latencies of the seconds of a load; empty for a profile.
     """
 
     latencies: Distribution
     calls: tuple[float, ...]
     size: int
     drift: float | None
+    seconds: Seconds = ()
 
 
 def _side(run: ProfileResult | LoadResult) -> _Side:
@@ -131,7 +138,7 @@ def _side(run: ProfileResult | LoadResult) -> _Side:
         return _Side(latencies(run.total), (), max(1, min(run.total.successes, FEWEST_OF_PART - 1)), None)
     # Requests of one second share its queue, and are worth no more than the seconds are worth.
     size = round(run.total.successes * effective_size([p50_s for p50_s, _ in parts]) / len(parts))
-    return _Side(latencies(run.total), (), max(1, size), drift(_by_requests(parts)))
+    return _Side(latencies(run.total), (), max(1, size), drift(_by_requests(parts)), measured_latencies(run))
 
 
 def _parts(run: LoadResult) -> list[tuple[float, int]]:
@@ -163,23 +170,32 @@ def _by_requests(parts: Sequence[tuple[float, int]]) -> list[float]:
     return [parts[bisect_right(ends, ends[-1] * number // 100)][0] for number in range(100)]
 
 
-def _test(sides: tuple[_Side, _Side], name: str) -> float:
+def _sizes(sides: tuple[_Side, _Side], name: str) -> tuple[int, int]:
+    """Return how many independent samples each side is worth to this percentile; at least one."""
+    base, new = sides
+    ends_s = [side.latencies.percentile(_QUANTILES[name]) for side in sides]
+    effect = slow_effect([base.seconds, new.seconds], [*ends_s, sum(ends_s) / 2])
+    of_base, of_new = (min(side.size, max(1, round(side.latencies.count / effect))) for side in sides)
+    return of_base, of_new
+
+
+def _test(sides: tuple[_Side, _Side], name: str, sizes: tuple[int, int]) -> float:
     base, new = sides
     if base.calls and new.calls:
         return mann_whitney(base.calls, new.calls)
     # Between the two percentiles, where that of both sides together lies.
     limit = sum(side.latencies.percentile(_QUANTILES[name]) for side in sides) / 2
     within = [side.latencies.count_within(limit) / side.latencies.count for side in sides]
-    return compare_shares(within[0], base.size, within[1], new.size)
+    return compare_shares(within[0], sizes[0], within[1], sizes[1])
 
 
-def _change(sides: tuple[_Side, _Side], name: str, confidence: float, p_value: float, rule: Rule) -> MetricChange:
+def _change(
+    sides: tuple[_Side, _Side], name: str, sizes: tuple[int, int], confidence: float, p_value: float, rule: Rule
+) -> MetricChange:
     base, new = sides
     q = _QUANTILES[name]
     before, after = base.latencies.percentile(q), new.latencies.percentile(q)
-    low, high = percentile_ratio_interval(
-        base.latencies, new.latencies, q, confidence, (base.size, new.size), rule.seed
-    )
+    low, high = percentile_ratio_interval(base.latencies, new.latencies, q, confidence, sizes, rule.seed)
     widening = _widening(sides)
     interval = low / widening, high * widening
     metric = MetricChange(
@@ -193,8 +209,9 @@ def _change(sides: tuple[_Side, _Side], name: str, confidence: float, p_value: f
         change=_judge(interval, p_value, rule),
         further_runs=None,
     )
-    if min(base.size, new.size) < MIN_SAMPLES:
-        lacking = max(math.ceil(side.latencies.count * (MIN_SAMPLES / side.size - 1)) for side in sides)
+    if min(sizes) < MIN_SAMPLES:
+        counts = base.latencies.count, new.latencies.count
+        lacking = max(math.ceil(count * (MIN_SAMPLES / size - 1)) for count, size in zip(counts, sizes, strict=True))
         return replace(metric, change="inconclusive", further_runs=lacking)
     return _with_further_runs(metric, min(base.latencies.count, new.latencies.count), rule, widening)
 

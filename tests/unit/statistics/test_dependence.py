@@ -54,6 +54,13 @@ def test_trials_that_come_out_alike_in_clusters_say_no_more_than_one_of_each() -
     assert design_effect(hits, [100] * 10) == pytest.approx(100 * 10 / 9)
 
 
+def test_clusters_that_are_like_their_neighbours_say_less() -> None:
+    # Pauses of four clusters: alone they have the effect 100, and the weights 3/4, 2/4 and 1/4 of the three, two and
+    # one pairs of neighbours in four clusters add (3/4 x 3 + 2/4 x 2 + 1/4 x 1) x 2 / 4 = 1.75 of that.
+    pauses = [100 if number % 1000 < 4 else 0 for number in range(4000)]
+    assert design_effect(pauses, [100] * 4000) == pytest.approx(100 * 2.75, rel=0.01)
+
+
 def test_trials_that_do_not_depend_on_their_cluster_count_fully() -> None:
     source = random.Random(1)
     hits = [sum(source.random() < 0.3 for _ in range(100)) for _ in range(2000)]
