@@ -1,4 +1,4 @@
-"""How much less the requests of a load say about its slow ones than independent requests: a pause makes many slow."""
+"""How much less the requests of a load say than independent ones: a pause makes many slow, and an outage many fail."""
 
 from __future__ import annotations
 
@@ -34,6 +34,12 @@ def slow_effect(runs: Sequence[Seconds], limits_s: Iterable[float]) -> float:
     """
     borders_ns = {border_ns for limit_s in limits_s for border_ns in _class(round(limit_s * 1e9))}
     return max((_effect(seconds, border_ns) for seconds in runs for border_ns in borders_ns), default=1.0)
+
+
+def failure_effect(run: LoadResult) -> float:
+    """Return the design effect of the share of failures over the measured seconds."""
+    seconds = [second for second in run.seconds if second.measured]
+    return design_effect([second.failures for second in seconds], [second.requests for second in seconds])
 
 
 def _effect(seconds: Seconds, border_ns: int) -> float:

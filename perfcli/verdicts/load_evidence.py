@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from perfcli.records import Advice
 from perfcli.records.comparison import Change, FailureChange
 from perfcli.records.load import LoadResult
-from perfcli.statistics import compare_shares, design_effect
+from perfcli.statistics import compare_shares
+from perfcli.verdicts.clusters import failure_effect
 
 FEWEST = 10
 """Independent requests on each side, below which the test of shares means nothing."""
@@ -30,7 +31,7 @@ def compare_failures(base: LoadResult, new: LoadResult, min_effect: float, signi
     """
     before, after = base.total.failures / base.total.requests, new.total.failures / new.total.requests
     # Of both: the side where nothing failed would not show that failures come together.
-    effect = max(map(_design_effect, (base, new)))
+    effect = max(map(failure_effect, (base, new)))
     sizes = base.total.requests / effect, new.total.requests / effect
     p_value = compare_shares(before, sizes[0], after, sizes[1])
     rise = after - before
@@ -57,8 +58,3 @@ def doubts(base: LoadResult, new: LoadResult) -> Iterator[tuple[Change | None, A
                 "would have been high."
             )
             yield certain, Advice("dropped", message, "Measure both with a lower --rate.")
-
-
-def _design_effect(run: LoadResult) -> float:
-    seconds = [second for second in run.seconds if second.measured]
-    return design_effect([second.failures for second in seconds], [second.requests for second in seconds])
