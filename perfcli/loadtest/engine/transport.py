@@ -198,11 +198,17 @@ class _Reply:
             return body
         if self._encoding not in _DECODERS:
             raise FaultError(Kind.PROTOCOL, f"content encoding {self._encoding.decode('latin-1')} was not asked for")
-        decoder = zlib.decompressobj(_DECODERS[self._encoding])
-        try:
-            body = decoder.decompress(body, max_bytes)
-        except zlib.error as error:
-            raise FaultError(Kind.PROTOCOL, f"body is not {self._encoding.decode()}: {error}") from error
-        if decoder.unconsumed_tail or not decoder.eof:
-            raise FaultError(Kind.PROTOCOL, f"{self._encoding.decode()} body is cut off or too long")
-        return body
+        parts: list[bytes] = []
+        # Several members, one after another, are one gzip body: RFC 1952, section 2.2.
+        while body:
+            decoder, room = zlib.decompressobj(_DECODERS[self._encoding]), max_bytes - sum(map(len, parts))
+            try:
+                # No room left would mean no limit to zlib.
+                part = decoder.decompress(body, room + 1)
+            except zlib.error as error:
+                raise FaultError(Kind.PROTOCOL, f"body is not {self._encoding.decode()}: {error}") from error
+            if len(part) > room or not decoder.eof:
+                raise FaultError(Kind.PROTOCOL, f"{self._encoding.decode()} body is cut off or too long")
+            parts.append(part)
+            body = decoder.unused_data
+        return b"".join(parts)

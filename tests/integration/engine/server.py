@@ -235,6 +235,16 @@ async def compressed(exchange: Exchange) -> None:
     exchange.answer(body=gzip.compress(exchange.predictions()), headers="Content-Encoding: gzip\r\n")
 
 
+async def two_members(exchange: Exchange) -> None:
+    body = exchange.predictions()
+    members = gzip.compress(body[:5]) + gzip.compress(body[5:])
+    exchange.answer(body=members, headers="Content-Encoding: gzip\r\n")
+
+
+async def gzip_and_more(exchange: Exchange) -> None:
+    exchange.answer(body=gzip.compress(exchange.predictions()) + b"more", headers="Content-Encoding: gzip\r\n")
+
+
 async def deflated(exchange: Exchange) -> None:
     exchange.answer(body=zlib.compress(exchange.predictions()), headers="Content-Encoding: deflate\r\n")
 
@@ -290,7 +300,7 @@ MODES: dict[str, Callable[[Exchange], Awaitable[None]]] = {
         fast, sleep, bimodal, lognormal, half_503, stall, cold, semaphore, status, garbage, slow_drip,
         close_mid_answer, close_without_answer, close_after_answer, announce_close, reset, silent, chunked, bad_chunk,
         compressed, deflated, bad_gzip, until_close, interim, huge, endless_head, two_lengths, literal, nan, short,
-        improbable,
+        improbable, two_members, gzip_and_more,
     )
 }  # fmt: skip
 

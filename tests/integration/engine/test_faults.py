@@ -12,6 +12,7 @@ BAD_ANSWERS = {
     "/garbage": "protocol",
     "/bad-chunk": "protocol",
     "/bad-gzip": "protocol",
+    "/gzip-and-more": "protocol",
     "/two-lengths": "protocol",
     "/endless-head": "protocol",
     "/huge?bytes=200000": "protocol",
@@ -35,7 +36,7 @@ TIMES = dict.fromkeys((path for path, kind in BAD_ANSWERS.items() if kind == "re
 """Each of these takes a whole time-out."""
 GOOD_ANSWERS = (
     "/fast", "/proba", "/chunked", "/compressed", "/deflated", "/until-close", "/interim", "/announce-close",
-    "/close-after-answer", "/literal",
+    "/close-after-answer", "/literal", "/two-members",
 )  # fmt: skip
 
 
