@@ -98,13 +98,14 @@ def endpoint_rows(result: LoadResult, top: int) -> Iterator[list[str]]:
 
 def _headline(result: LoadResult) -> Text:
     description, window, generator = result.description, result.window, result.generator
+    load = describe_load(description)
     text = Text()
     text.append(description.url, style="bold")
     if result.partial:
         text.append("  interrupted: partial result", style="bold yellow")
     text.append("\n\n")
     facts: Mapping[str, str | None] = {
-        "load": f"{describe_load(description)}, {description.scenario}",
+        "load": load if load.endswith(description.scenario) else f"{load}, {description.scenario}",
         "window": f"{format_duration(window.elapsed_s)} after {format_duration(window.warm_up_s)} of warm-up, "
         + {True: "steady", False: "not steady", None: "steadiness unknown"}[window.stable],
         "generator": f"{generator.verdict}{_generator_details(result)}",
