@@ -150,10 +150,13 @@ def _has_idle_requests(result: LoadResult) -> bool:
 def _overload(result: LoadResult) -> str | None:
     """Arrivals that are never sent because too many others are unanswered."""
     arrivals, throughput = result.arrivals, result.total.throughput_rps
-    if arrivals is None or not arrivals.dropped or throughput is None:
+    if arrivals is None or throughput is None:
+        return None
+    dropped, scheduled = arrivals.dropped_of_window
+    if not dropped:
         return None
     return (
-        f"The arrival rate is above the capacity: {arrivals.dropped} of {arrivals.scheduled} arrivals found too many"
+        f"The arrival rate is above the capacity: {dropped} of {scheduled} arrivals found too many"
         f" unanswered before them and were dropped; {format_rate(throughput)} were answered."
     )
 

@@ -49,6 +49,7 @@ class Recording:
         self._timeline = Timeline()
         self._seconds: list[LoadSecond] = []
         self._samples: list[Sample] = []
+        self._arrived: list[tuple[int, int]] = []
         self._sent = self._late = self._dropped = self._scheduled = self._resent = 0
         self._further = self._silent = 0
         self._errors: dict[str, tuple[int, str]] = {}
@@ -93,6 +94,7 @@ class Recording:
         start_s = self._timeline.elapsed_s
         self._timeline.add(second)
         self._samples.append(sample)
+        self._arrived.append((second.scheduled, second.dropped))
         self._scheduled += second.scheduled
         self._sent += second.sent
         self._late += second.late
@@ -136,7 +138,7 @@ class Recording:
             window=Window(elapsed_s=elapsed_s, warm_up_s=start_s, stable=stable),
             total=total.result(elapsed_s),
             endpoints=_named(endpoints, elapsed_s),
-            arrivals=self._arrivals(lag),
+            arrivals=self._arrivals(lag, seconds),
             errors=self._error_counts(),
             generator=judge_generator(
                 seconds,
@@ -167,9 +169,10 @@ class Recording:
     def _processes(self) -> int:
         return self._hello.processes if self._hello is not None else self._plan.engine.processes
 
-    def _arrivals(self, lag: Durations) -> Arrivals | None:
+    def _arrivals(self, lag: Durations, seconds: Sequence[LoadSecond]) -> Arrivals | None:
         if not self._plan.engine.open_loop:
             return None
+        measured = [arrived for arrived, second in zip(self._arrived, seconds, strict=True) if second.measured]
         return Arrivals(
             scheduled=self._scheduled,
             sent=self._sent - self._further,
@@ -178,6 +181,8 @@ class Recording:
             lag=lag.quantiles(),
             further=self._further,
             silent=self._silent,
+            measured_scheduled=sum(scheduled for scheduled, _ in measured),
+            measured_dropped=sum(dropped for _, dropped in measured),
         )
 
     def _error_counts(self) -> tuple[ErrorCount, ...]:

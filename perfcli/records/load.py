@@ -123,6 +123,8 @@ class Arrivals:
         lag: Time from the intended start to the sending, of the measured window as the latencies are.
         further: Requests that tasks sent after their first one; they are no arrivals. 0 in older records.
         silent: Arrivals whose task sent nothing; older records count them as dropped.
+        measured_scheduled: Arrivals that were due in the measured window; None in older records.
+        measured_dropped: Those of them that were never sent; None in older records.
     """
 
     scheduled: int
@@ -132,6 +134,15 @@ class Arrivals:
     lag: Quantiles
     further: int = 0
     silent: int = 0
+    measured_scheduled: int | None = None
+    measured_dropped: int | None = None
+
+    @property
+    def dropped_of_window(self) -> tuple[int, int]:
+        """Dropped and scheduled arrivals of the measured window; of the whole run in older records."""
+        if self.measured_scheduled is None or self.measured_dropped is None:
+            return self.dropped, self.scheduled
+        return self.measured_dropped, self.measured_scheduled
 
 
 @dataclass(frozen=True, slots=True)

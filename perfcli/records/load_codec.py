@@ -110,6 +110,8 @@ def _encode_arrivals(arrivals: Arrivals) -> dict[str, object]:
         "lag_ms": _encode_quantiles(arrivals.lag),
         "further": arrivals.further,
         "silent": arrivals.silent,
+        "measured_scheduled": arrivals.measured_scheduled,
+        "measured_dropped": arrivals.measured_dropped,
     }
 
 
@@ -122,6 +124,8 @@ def _decode_arrivals(document: Mapping[str, Any]) -> Arrivals:
         lag=_decode_quantiles(document["lag_ms"]),
         further=document.get("further", 0),
         silent=document.get("silent", 0),
+        measured_scheduled=document.get("measured_scheduled"),
+        measured_dropped=document.get("measured_dropped"),
     )
 
 

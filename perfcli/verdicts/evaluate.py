@@ -97,7 +97,8 @@ def _count_dropped(verdict: SloVerdict, slo: Slo, result: ProfileResult | LoadRe
     what = "what they took is unknown"
     if math.isfinite(worst):
         what = f"with these it is {format_beside(worst, slo.limit, slo.unit)}"
-    reason = f"{result.arrivals.dropped} of {result.arrivals.scheduled} arrivals were dropped: {what}"
+    dropped, scheduled = result.arrivals.dropped_of_window
+    reason = f"{dropped} of {scheduled} arrivals were dropped: {what}"
     return replace(verdict, outcome="inconclusive", reason=reason)
 
 

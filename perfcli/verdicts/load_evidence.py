@@ -51,10 +51,10 @@ def doubts(base: LoadResult, new: LoadResult) -> Iterator[tuple[Change | None, A
         if run.generator.verdict == "generator-bound":
             message = f"In the {name} the generator could not keep up: {'; '.join(run.generator.reasons)}."
             yield None, Advice("generator_bound", message, "Measure it again with a generator that has cores to spare.")
-        arrivals = run.arrivals
-        if arrivals is not None and arrivals.dropped > DROPPED * arrivals.scheduled:
+        dropped, scheduled = (0, 0) if run.arrivals is None else run.arrivals.dropped_of_window
+        if dropped > DROPPED * scheduled:
             message = (
-                f"The {name} dropped {arrivals.dropped} of {arrivals.scheduled} arrivals, whose latency is unknown and "
+                f"The {name} dropped {dropped} of {scheduled} arrivals, whose latency is unknown and "
                 "would have been high."
             )
             yield certain, Advice("dropped", message, "Measure both with a lower --rate.")

@@ -92,12 +92,14 @@ def measure_with_dropped(result: ProfileResult | LoadResult, slo: Slo) -> float 
     Returns:
         None when nothing was dropped, or the metric is neither a latency nor a share of failures.
     """
-    if not isinstance(result, LoadResult) or result.arrivals is None or not result.arrivals.dropped:
+    if not isinstance(result, LoadResult) or result.arrivals is None:
+        return None
+    dropped, _ = result.arrivals.dropped_of_window
+    if not dropped:
         return None
     part = result.total if slo.endpoint is None else result.endpoints.get(slo.endpoint)
     if part is None or not part.requests:
         return None
-    dropped = result.arrivals.dropped
     if slo.metric in ("error_rate", "success_rate"):
         failures, requests = part.failures + dropped, part.requests + dropped
         return failures / requests if slo.metric == "error_rate" else 1 - failures / requests

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ from perfcli.loadtest.recording import Recording
 from perfcli.loadtest.watch import Sample, ServerSample
 from perfcli.records.environment import Environment
 from perfcli.records.load import Arrivals, ErrorCount, LoadResult
+from perfcli.verdicts.evaluate import evaluate
+from perfcli.verdicts.load_evidence import doubts
+from perfcli.verdicts.slo import parse_slo
 
 Record = Callable[..., LoadResult]
 MakeSecond = Callable[..., Second]
@@ -167,6 +171,28 @@ def test_an_open_loop_accounts_for_every_arrival_of_the_whole_run(
     assert result.total.latency.p50_s == pytest.approx(0.02, rel=1e-3)
     assert result.total.service.p50_s == pytest.approx(0.01, rel=1e-3)
     assert "dropped" in [warning.code for warning in result.warnings]
+
+
+def test_arrivals_that_the_warm_up_dropped_spoil_no_verdict_of_the_window(
+    record: Record, second: MakeSecond, endpoint: MakeEndpoint
+) -> None:
+    cold = [second(index, endpoint([0.001] * 50), scheduled=100, dropped=50) for index in range(2)]
+    warm = [second(index, endpoint([0.001] * 100), scheduled=100) for index in range(2, 20)]
+    slos = [parse_slo("p99 < 50ms"), parse_slo("error_rate < 1%")]
+
+    result = record([*cold, *warm], rate_rps=100.0, warm_up="5s")
+    all_measured = record([*cold, *warm], rate_rps=100.0, warm_up="none")
+
+    assert result.arrivals is not None
+    assert (result.arrivals.dropped, result.arrivals.dropped_of_window) == (100, (0, 1500))
+    assert [verdict.outcome for verdict in evaluate(result, slos)] == ["pass", "pass"]
+    assert (result.diagnosis, list(doubts(result, result))) == (None, [])
+    assert [verdict.reason for verdict in evaluate(all_measured, slos)] == [
+        "100 of 2000 arrivals were dropped: what they took is unknown",
+        "100 of 2000 arrivals were dropped: with these it is 5.00 %",
+    ]
+    older = replace(result, arrivals=replace(result.arrivals, measured_scheduled=None, measured_dropped=None))
+    assert [verdict.outcome for verdict in evaluate(older, slos)] == ["inconclusive", "inconclusive"]
 
 
 def test_arrivals_are_not_the_requests_of_their_tasks(

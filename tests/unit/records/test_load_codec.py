@@ -192,6 +192,8 @@ def test_the_record_has_the_keys_that_are_promised() -> None:
         "lag_ms": dict.fromkeys(latency, 0.1),
         "further": 0,
         "silent": 0,
+        "measured_scheduled": None,
+        "measured_dropped": None,
     }
     assert document["errors"] == [{"kind": "http_5xx", "count": 30, "example": "503"}]
     assert document["generator"] == {
