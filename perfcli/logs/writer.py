@@ -131,7 +131,7 @@ class Writer:
             for _ in range(0 if has_more else flushes):
                 self._flushes.get().set()
             self._cpu_ns = time.thread_time_ns()
-            self._notice()
+            has_more = self._notice() or has_more
         self._finish()
         self._cpu_ns = time.thread_time_ns()
 
@@ -176,14 +176,14 @@ class Writer:
         """Count the records lost, each as often as there are sinks that will never have it."""
         return sum([lane.dropped + self._overflowed for lane in self._lanes])
 
-    def _notice(self) -> None:
-        """Say in the log itself, once a minute, what is missing from it, and that a store was away."""
+    def _notice(self) -> bool:
+        """Say in the log itself, once a minute, what it lacks or that a store was away; return whether that was due."""
         dropped, recoveries = self._dropped(), sum([lane.recoveries for lane in self._lanes])
         if (dropped, recoveries) == self._noticed or self._clock() < self._notice_at:
-            return
+            return False
         counters = self.counters()
         retried = sum([sink.retried for sink in counters.sinks.values()])
-        level, text = logging.INFO, f"{retried} log records were sent again: a store takes them again."
+        level, text = logging.INFO, f"A store takes log records again; retried so far: {retried}."
         if dropped != self._noticed[0]:
             level, text = logging.WARNING, f"{dropped} log records were dropped."
         self._noticed = (dropped, recoveries)
@@ -192,3 +192,4 @@ class Writer:
             fields = {"delivery": counters.document()}
             notice = LogEntry(level, _logger.name, time.time_ns(), text, fields=lambda: fields)
             self._put([self._encoder.encode(notice)])
+        return True

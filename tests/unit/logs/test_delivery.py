@@ -187,6 +187,34 @@ def test_a_full_queue_drops_the_newest_and_says_so_in_the_log() -> None:
     assert {name: seen.dropped for name, seen in delivery.counters().sinks.items()} == {"blocked": 7, "memory": 7}
 
 
+class OnceDownSink(BlockedSink):
+    name = "once down"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released.set()
+
+    def deliver(self, batch: Batch) -> Receipt:
+        if not self.entered.is_set():
+            self.entered.set()
+            raise StoreDownError("down")
+        return super().deliver(batch)
+
+
+def test_that_a_store_was_away_is_said_in_the_log() -> None:
+    memory, store = MemorySink(100), OnceDownSink()
+    delivery = LogDelivery([store, memory], draw=lambda: 0.0)
+    delivery.submit(entry(0))
+    deadline_s = time.monotonic() + 30
+    while len(memory.newest_first()) < 2 and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    delivery.close()
+    _, notice = [orjson.loads(record.line) for record in reversed(memory.newest_first())]
+    assert (notice["level"], notice["logger"]) == ("INFO", "perfcli.logs")
+    assert notice["message"] == "A store takes log records again; retried so far: 1."
+    assert notice["delivery"]["sinks"]["once down"]["retried"] == 1
+
+
 def test_a_dead_sink_does_not_keep_records_from_the_others() -> None:
     memory = MemorySink(100)
     delivery = LogDelivery([DownSink(), memory])
