@@ -54,13 +54,14 @@ class Predictor:
             ModelError: The model failed for another reason, or returned no answers; the text quotes nothing of the
                 input.
         """
-        if isinstance(payload, list) and payload and not isinstance(payload[0], list | dict):
+        # A model takes rows, and gets one as a list of one.
+        if isinstance(payload, dict) or (payload and not isinstance(payload[0], list | dict)):
             payload = [payload]
         try:
             with stage("features"):
                 data = self.prepare(payload)
             with stage("model"):
-                return to_answers(method, self.methods[method](data), 1 if isinstance(payload, dict) else len(payload))
+                return to_answers(method, self.methods[method](data), len(payload))
         except PerfcliError:
             raise
         except (ValueError, TypeError, OverflowError) as error:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
+from perfcli.errors import TargetUnreachableError
 from perfcli.logs.entry import Record
 from perfcli.logs.query import LogQuery, RecordPage, as_timestamp
+
+_logger = logging.getLogger("perfcli.logs")
 
 # Records of several workers arrive out of order, by a batch or by the time a store was away.
 _WINDOW = timedelta(seconds=10)
@@ -84,16 +88,29 @@ class LogStore(LogSource, Protocol):
 def poll(
     read: Callable[[LogQuery], list[Record]], query: LogQuery, wait: Callable[[], object], before: Before = ignore
 ) -> Iterator[Record]:
-    """Follow a store that can only be asked: show the newest, then whatever was not there before."""
+    """Follow a store that can only be asked: show the newest, then whatever was not there before.
+
+    One that has answered once may go away, as in a restart: that is said, and it is asked until it is back.
+    """
     found = read(replace(query, limit=WINDOW_RECORDS))
     before(reversed(found[query.limit :]))
     yield from reversed(found[: query.limit])
+    is_away = False
     while True:
         if found:
             query = replace(query, since=max(query.since or "", _window_start(found[0].timestamp)))
         wait()
         seen = {record.id for record in found}
-        found = read(replace(query, limit=WINDOW_RECORDS)) or found
+        try:
+            found = read(replace(query, limit=WINDOW_RECORDS)) or found
+        except TargetUnreachableError as error:
+            if not is_away:
+                _logger.warning("%s It is asked again until it answers.", error.message)
+            is_away = True
+            continue
+        if is_away:
+            is_away = False
+            _logger.warning("It answers again.")
         yield from (record for record in reversed(found) if record.id not in seen)
 
 

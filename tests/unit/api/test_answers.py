@@ -113,3 +113,13 @@ def test_an_answer_of_the_wrong_kind_is_500_as_json() -> None:
         500,
         {"detail": "The model's predict returns NoneType, not a list of answers."},
     )
+
+
+def test_a_model_that_takes_rows_gets_one_as_a_list_of_one() -> None:
+    class Counting:
+        def predict(self, rows: list[object]) -> list[int]:
+            return [0] * len(rows)
+
+    predictor = make_predictor(Counting(), "m")
+    assert predictor.call("predict", {"a": 1, "b": 2, "c": 3}) == [0]
+    assert predictor.call("predict", [{"a": 1}, {"a": 2}]) == [0, 0]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from perfcli.errors import TargetUnreachableError
 from perfcli.logs.entry import Record
 from perfcli.logs.query import LogQuery
 from perfcli.logs.sources.protocol import poll
@@ -52,6 +53,39 @@ def test_a_record_that_arrives_late_is_shown(records: Records) -> None:
     late = records(2, 2)
     rest = records(1, 1) + records(3, 4)
     assert followed([rest, rest + late], LogQuery()) == ["r1", "r3", "r4", "r2"]
+
+
+def test_a_store_that_goes_away_is_asked_until_it_is_back(records: Records, caplog: pytest.LogCaptureFixture) -> None:
+    answers: list[list[Record] | Exception] = [
+        records(1, 2),
+        TargetUnreachableError("Nobody answers.", ""),
+        TargetUnreachableError("Nobody answers.", ""),
+        records(1, 3),
+        EnoughError(),
+    ]
+
+    def read(asked: LogQuery) -> list[Record]:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return asked.select(answer)
+
+    shown: list[str] = []
+    with pytest.raises(EnoughError):
+        shown.extend(record.id for record in poll(read, LogQuery(), lambda: None))
+    assert shown == ["r1", "r2", "r3"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "Nobody answers. It is asked again until it answers.",
+        "It answers again.",
+    ]
+
+
+def test_a_store_that_never_answered_ends_it() -> None:
+    def read(_asked: LogQuery) -> list[Record]:
+        raise TargetUnreachableError("Nobody answers.", "")
+
+    with pytest.raises(TargetUnreachableError):
+        next(poll(read, LogQuery(), lambda: None))
 
 
 def test_a_store_that_was_emptied_repeats_nothing(records: Records) -> None:
