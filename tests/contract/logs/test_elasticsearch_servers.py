@@ -6,6 +6,7 @@ import logging
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -173,11 +174,13 @@ def test_a_server_that_hangs_in_the_middle_has_every_record_once(
     submit(500, 2000)
     wait_until(lambda: counters().spooled >= 1500)
     process.send_signal(signal.SIGCONT)
-    wait_until(lambda: counters().delivered == 2000)
+    wait_until(lambda: counters().delivered >= 2000)
     delivery.close()
-    assert sorted(document["message"] for document in documents(index).values()) == sorted(
-        f"m{number}" for number in range(2000)
-    )
+    stored = Counter(document["message"] for document in documents(index).values())
+    # Beside the records, the log itself says that the store is back.
+    for message in [message for message in stored if message.startswith("A store takes log records again")]:
+        del stored[message]
+    assert stored == {f"m{number}": 1 for number in range(2000)}
     assert counters().dropped == 0
 
 
