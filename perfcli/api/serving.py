@@ -27,6 +27,7 @@ from perfcli.settings import Settings
 _LISTEN_BACKLOG = 2048
 # What somebody who pressed Ctrl-C twice still waits.
 _LAST_RECORDS_S = 2.0
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -106,8 +107,10 @@ class _Supervisor(Multiprocess):
     """Starts the workers, and remembers the signal that ended them."""
 
     def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
-        self._handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._handlers = {number: signal.getsignal(number) for number in _ENDINGS}
         super().__init__(config, sockets)
+        if self._handlers[signal.SIGHUP] is signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self._received: int | None = None
 
     def run_until_signal(self) -> int | None:
@@ -125,6 +128,10 @@ class _Supervisor(Multiprocess):
         self._received = signal.SIGTERM
         super().handle_term()
 
+    def handle_hup(self) -> None:
+        """A terminal that is closed ends it; uvicorn would start the workers anew, for nobody."""
+        self.handle_term()
+
 
 @dataclass(frozen=True, slots=True)
 class _WorkerApp:
@@ -134,6 +141,8 @@ class _WorkerApp:
     shared_dir: Path
 
     def __call__(self) -> FastAPI:
+        # A terminal that is closed tells all of them; the supervisor, who ends the workers in good order, is told too.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         threading.Thread(target=_stop_with_supervisor, name="perfcli-supervisor", daemon=True).start()
         return create_app(self.settings, shared_dir=self.shared_dir)
 

@@ -41,6 +41,7 @@ def _serving(
             stdout=stdout,
             stderr=stderr,
             text=True,
+            start_new_session=True,
         )
     try:
         deadline_s = time.monotonic() + 60
@@ -106,6 +107,30 @@ def test_ctrl_c_ends_several_workers_with_the_code_of_one(tmp_path: Path) -> Non
         assert _post(f"{url}/predict", MALIGNANT)["predictions"] == [1]  # type: ignore[index]
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_closed_terminal_drains_as_sigterm_does(tmp_path: Path, workers: str) -> None:
+    with _serving(tmp_path, "--monitoring", "--with-redis", "--workers", workers) as (process, url, said):
+        assert _post(f"{url}/predict", MALIGNANT)["predictions"] == [1]  # type: ignore[index]
+        # A terminal tells everybody in its session.
+        os.killpg(process.pid, signal.SIGHUP)
+        assert process.wait(60) == 143
+    assert len((tmp_path / "stdout").read_text().splitlines()) == 1
+    store = re.search(r"perfcli logs show --from (redis://\S+)", said)
+    assert store is not None
+    with pytest.raises(redis.ConnectionError):
+        redis.Redis.from_url(store[1]).ping()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_under_nohup_it_outlives_its_terminal(tmp_path: Path, workers: str) -> None:
+    nohup = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh"]
+    with _serving(tmp_path, "--workers", workers, command=nohup) as (process, url, _said):
+        os.killpg(process.pid, signal.SIGHUP)
+        assert _post(f"{url}/predict", MALIGNANT)["predictions"] == [1]  # type: ignore[index]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 143
 
 
 def test_it_serves_although_stdout_is_closed(tmp_path: Path) -> None:
