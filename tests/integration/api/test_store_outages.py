@@ -45,7 +45,7 @@ def _statuses(api: Server, first: int) -> Counter[int]:
 
 
 def test_no_request_fails_and_no_record_is_lost_while_a_store_hangs_dies_and_is_full(
-    start_api: Callable[..., Server], start_store: Callable[..., Store], tmp_path: Path
+    start_api: Callable[..., Server], start_store: Callable[[], Store], tmp_path: Path
 ) -> None:
     (tmp_path / "instant.py").write_text(_INSTANT_MODEL)
     store = start_store()
@@ -64,7 +64,7 @@ def test_no_request_fails_and_no_record_is_lost_while_a_store_hangs_dies_and_is_
     statuses += _statuses(api, _PHASE)
     os.kill(store.pid, signal.SIGKILL)
     statuses += _statuses(api, 2 * _PHASE)
-    start_store(store.port)
+    start_store()
     client.config_set("maxmemory", 1)
     statuses += _statuses(api, 3 * _PHASE)
     client.config_set("maxmemory", 0)

@@ -82,7 +82,7 @@ def counters(delivery: LogDelivery) -> SinkCounters:
     return delivery.counters().sinks["redis"]
 
 
-def test_a_killed_and_restarted_server_has_every_record_once(start_store: Callable[..., Store], tmp_path: Path) -> None:
+def test_a_killed_and_restarted_server_has_every_record_once(start_store: Callable[[], Store], tmp_path: Path) -> None:
     server = start_store()
     delivery = open_delivery(server, tmp_path / "spool")
     submit(delivery, 0, 500)
@@ -90,7 +90,7 @@ def test_a_killed_and_restarted_server_has_every_record_once(start_store: Callab
     os.kill(server.pid, signal.SIGKILL)
     submit(delivery, 500, 1500)
     wait_until(lambda: counters(delivery).spooled >= 1000)
-    again = start_store(server.port)
+    again = start_store()
     submit(delivery, 1500, RECORDS)
     wait_until(lambda: counters(delivery).delivered == RECORDS)
     delivery.close()
@@ -100,7 +100,7 @@ def test_a_killed_and_restarted_server_has_every_record_once(start_store: Callab
 
 
 def test_a_batch_that_was_stored_but_never_acknowledged_is_stored_once(
-    start_store: Callable[..., Store], tmp_path: Path
+    start_store: Callable[[], Store], tmp_path: Path
 ) -> None:
     # What was sent to a stopped server lies in its socket; when it goes on it executes the first copy and every retry.
     server = start_store()
@@ -120,7 +120,7 @@ def test_a_batch_that_was_stored_but_never_acknowledged_is_stored_once(
     assert counters(delivery).dropped == 0
 
 
-def test_a_full_server_is_retried_until_there_is_room(start_store: Callable[..., Store], tmp_path: Path) -> None:
+def test_a_full_server_is_retried_until_there_is_room(start_store: Callable[[], Store], tmp_path: Path) -> None:
     server = start_store()
     client = redis.Redis(port=server.port)
     client.config_set("maxmemory-policy", "noeviction")
@@ -137,7 +137,7 @@ def test_a_full_server_is_retried_until_there_is_room(start_store: Callable[...,
     assert numbers_in(server) == list(reversed(range(RECORDS)))
 
 
-def test_records_that_find_no_room_anywhere_are_counted(start_store: Callable[..., Store], tmp_path: Path) -> None:
+def test_records_that_find_no_room_anywhere_are_counted(start_store: Callable[[], Store], tmp_path: Path) -> None:
     server = start_store()
     delivery = open_delivery(server, tmp_path / "spool", capacity=300, spool_max_bytes=50_000)
     submit(delivery, 0, 100)
@@ -146,7 +146,7 @@ def test_records_that_find_no_room_anywhere_are_counted(start_store: Callable[..
     for first in range(100, RECORDS, 100):
         submit(delivery, first, first + 100)
         wait_until(lambda: delivery.counters().queued == 0)
-    again = start_store(server.port)
+    again = start_store()
     wait_until(lambda: counters(delivery).waiting == 0 and not list((tmp_path / "spool").rglob("*.batch")))
     delivery.close()
     stored = numbers_in(again)
@@ -157,7 +157,7 @@ def test_records_that_find_no_room_anywhere_are_counted(start_store: Callable[..
 
 
 def test_what_a_killed_process_left_is_delivered_once_by_the_next(
-    start_store: Callable[..., Store], tmp_path: Path
+    start_store: Callable[[], Store], tmp_path: Path
 ) -> None:
     server = start_store()
     process = subprocess.Popen(
@@ -185,15 +185,14 @@ def test_what_a_killed_process_left_is_delivered_once_by_the_next(
     assert Counter(numbers_in(server)) == Counter(range(RECORDS))
 
 
-def test_several_processes_share_one_spool(start_store: Callable[..., Store], tmp_path: Path) -> None:
+def test_several_processes_share_one_spool(start_store: Callable[[], Store], tmp_path: Path) -> None:
     server = start_store()
-    port = server.port
     os.kill(server.pid, signal.SIGKILL)
     deliveries = [open_delivery(server, tmp_path / "spool") for _ in range(4)]
     for first, delivery in enumerate(deliveries):
         submit(delivery, first * 500, first * 500 + 500)
     wait_until(lambda: sum(counters(delivery).spooled for delivery in deliveries) == RECORDS)
-    again = start_store(port)
+    again = start_store()
     wait_until(lambda: sum(counters(delivery).delivered for delivery in deliveries) == RECORDS)
     for delivery in deliveries:
         delivery.close()
